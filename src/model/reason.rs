@@ -90,7 +90,7 @@ reasons! {
     RawNonAscii = "raw-non-ascii", true, "The target has bytes that are not ASCII.";
     /// `#` in the target.
     Fragment = "fragment", true, "The target has a fragment.";
-    /// Other bytes that RFC 3986 does not allow raw (`"<>^`{|}` and space).
+    /// Other printable bytes that RFC 3986 does not allow raw: quotes, angle and curly brackets, caret, backtick, bar.
     TargetByte = "target-byte", true, "The target has a byte that must be encoded.";
     /// `X-HTTP-Method-Override` and its like.
     MethodOverride = "method-override", true, "A header or parameter asks for another method than the request's own.";
