@@ -1,0 +1,240 @@
+//! Every metric of the process, by name, in one place.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
+
+/// A limit that was met. Each has a configuration key of the same words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Limit {
+    Connections,
+    HandshakeTimeout,
+    HeaderTimeout,
+    IdleTimeout,
+    HeadBytes,
+    HeaderCount,
+    UriBytes,
+    RequestBody,
+    RequestBodyIdle,
+    ResponseIdle,
+    PolicyBody,
+    WebSockets,
+    WebSocketMessage,
+    WebSocketRate,
+    Upstream,
+    DocumentBytes,
+    DrainTimeout,
+    Journal,
+    ChunkExtension,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabel {
+    limit: Limit,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabel {
+    result: &'static str,
+}
+
+/// Counters that the hot path touches are fields of their own; those that it does not are families.
+pub struct Metrics {
+    registry: Registry,
+    pub connections: Gauge,
+    pub connections_total: Counter,
+    pub handshakes_failed: Counter,
+    pub in_flight: Gauge,
+    pub forwarded: Counter,
+    pub passed: Counter,
+    pub cut: Counter,
+    pub aborted: Counter,
+    pub websockets: Gauge,
+    pub documents: Counter,
+    pub alerts: Counter,
+    pub policy_rows: Gauge,
+    pub live_sessions: Gauge,
+    pub seconds: Histogram,
+    pub upstream_seconds: Gauge<f64, AtomicU64>,
+    refusals: Family<ReasonLabel, Counter>,
+    limits: Family<LimitLabel, Counter>,
+    reloads: Family<ReloadLabel, Counter>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut made = Self {
+            registry: Registry::with_prefix("locum"),
+            connections: Gauge::default(),
+            connections_total: Counter::default(),
+            handshakes_failed: Counter::default(),
+            in_flight: Gauge::default(),
+            forwarded: Counter::default(),
+            passed: Counter::default(),
+            cut: Counter::default(),
+            aborted: Counter::default(),
+            websockets: Gauge::default(),
+            documents: Counter::default(),
+            alerts: Counter::default(),
+            policy_rows: Gauge::default(),
+            live_sessions: Gauge::default(),
+            seconds: Histogram::new([
+                0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+            ]),
+            upstream_seconds: Gauge::default(),
+            refusals: Family::default(),
+            limits: Family::default(),
+            reloads: Family::default(),
+        };
+        made.register();
+        made
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "connections",
+            "Client connections open now",
+            self.connections.clone(),
+        );
+        registry.register(
+            "connections_accepted",
+            "Client connections accepted",
+            self.connections_total.clone(),
+        );
+        registry.register(
+            "handshakes_failed",
+            "TLS handshakes that failed or timed out",
+            self.handshakes_failed.clone(),
+        );
+        registry.register(
+            "exchanges_in_flight",
+            "Exchanges between their opening and closing record",
+            self.in_flight.clone(),
+        );
+        registry.register(
+            "exchanges_forwarded",
+            "Exchanges permitted and sent to an upstream",
+            self.forwarded.clone(),
+        );
+        registry.register(
+            "requests_passed",
+            "Ordinary requests passed untouched (inline placement)",
+            self.passed.clone(),
+        );
+        registry.register(
+            "exchanges_cut",
+            "Exchanges cut in flight by revocation or expiry",
+            self.cut.clone(),
+        );
+        registry.register(
+            "exchanges_aborted",
+            "Exchanges that ended before their body did",
+            self.aborted.clone(),
+        );
+        registry.register("websockets", "WebSockets open now", self.websockets.clone());
+        registry.register(
+            "documents",
+            "HTML documents that got the banner",
+            self.documents.clone(),
+        );
+        registry.register("alerts", "Alert records written", self.alerts.clone());
+        registry.register(
+            "policy_rows",
+            "Rows of the live policy",
+            self.policy_rows.clone(),
+        );
+        registry.register(
+            "sessions_live",
+            "Sessions that may act now",
+            self.live_sessions.clone(),
+        );
+        registry.register_with_unit(
+            "exchange",
+            "From the head of the request to the end of the response",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
+        registry.register(
+            "refusals",
+            "Requests refused, by reason and status",
+            self.refusals.clone(),
+        );
+        registry.register(
+            "limit_hits",
+            "Times that a limit was met, by limit",
+            self.limits.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Reloads of configuration and policy, by result",
+            self.reloads.clone(),
+        );
+    }
+
+    /// Adds what another part counts by itself.
+    pub fn registry_mut(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
+    pub fn refused(&self, reason: &'static str, status: u16) {
+        self.refusals
+            .get_or_create(&ReasonLabel { reason, status })
+            .inc();
+    }
+
+    pub fn hit(&self, limit: Limit) {
+        self.limits.get_or_create(&LimitLabel { limit }).inc();
+    }
+
+    pub fn reloaded(&self, result: &'static str) {
+        self.reloads.get_or_create(&ReloadLabel { result }).inc();
+    }
+
+    /// The exposition, `application/openmetrics-text`.
+    pub fn expose(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut out, &self.registry);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exposes_what_was_counted() {
+        let metrics = Metrics::default();
+        metrics.refused("default-deny", 403);
+        metrics.hit(Limit::UriBytes);
+        let text = metrics.expose();
+        assert!(
+            text.contains(r#"locum_refusals_total{reason="default-deny",status="403"} 1"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"locum_limit_hits_total{limit="UriBytes"} 1"#),
+            "{text}"
+        );
+    }
+}
