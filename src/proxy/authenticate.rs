@@ -1,0 +1,218 @@
+//! Which live session stands behind a request: by its host, its cookie or its bearer token. Asked for each
+//! request anew; what it returns is the only proof that the next stage takes.
+
+use super::client::{Client, Network};
+use super::hosts::{HostMatch, Place};
+use super::refusal::Refusal;
+use super::session::{self, State};
+use super::setup::{App, AppOrigin, OriginMode, Setup};
+use super::worker::Plane;
+use crate::audit::Event;
+use crate::model::{EndCause, Secret, SessionId};
+use crate::store::live::{Found, LiveSession, Tombstone};
+use http::{HeaderMap, header};
+use std::sync::Arc;
+
+/// The session's cookie. The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2).
+pub const COOKIE: &str = "__Host-locum";
+
+/// A request with a live session behind it. Made only by [`authenticate`].
+#[derive(Debug)]
+pub struct Authenticated {
+    pub session: Arc<LiveSession>,
+    pub state: Arc<State>,
+    place: Place,
+    /// The request's `Authorization` was the grant itself: it must not reach the app.
+    pub by_bearer: bool,
+}
+
+impl Authenticated {
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    pub fn app<'s>(&self, setup: &'s Setup) -> Option<&'s App> {
+        setup.apps.get(self.place.app)
+    }
+
+    pub fn origin<'s>(&self, setup: &'s Setup) -> Option<&'s AppOrigin> {
+        self.app(setup)?.origins.get(self.place.origin)
+    }
+}
+
+/// What a request shows of itself.
+#[derive(Debug)]
+pub enum Shown<'r> {
+    Nothing,
+    Cookie(SessionId, Secret),
+    Bearer(&'r str),
+    /// Two cookies, or one that is no cookie of ours.
+    Garbled,
+}
+
+/// Reads the cookie, else the bearer token.
+pub fn shown(headers: &HeaderMap) -> Shown<'_> {
+    match cookie(headers) {
+        Ok(Some((id, secret))) => return Shown::Cookie(id, secret),
+        Err(()) => return Shown::Garbled,
+        Ok(None) => {}
+    }
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let bearer = values.next().and_then(|value| value.to_str().ok()).and_then(bearer_token);
+    match (bearer, values.next()) {
+        (Some(token), None) => Shown::Bearer(token),
+        _ => Shown::Nothing,
+    }
+}
+
+fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The one `__Host-locum` pair among all `Cookie` headers: `<session>.<secret>`.
+fn cookie(headers: &HeaderMap) -> Result<Option<(SessionId, Secret)>, ()> {
+    let mut found = None;
+    for value in headers.get_all(header::COOKIE) {
+        let mut rest = value.as_bytes();
+        while !rest.is_empty() {
+            let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+            let (pair, tail) = rest.split_at(end);
+            rest = tail.get(1..).unwrap_or_default();
+            let Some(text) = pair.trim_ascii().strip_prefix(COOKIE.as_bytes()) else { continue };
+            let Some(text) = text.strip_prefix(b"=") else { continue };
+            let read = std::str::from_utf8(text).ok().and_then(|text| text.split_once('.'));
+            let read = read.and_then(|(id, secret)| Some((id.parse().ok()?, Secret::parse(secret)?)));
+            if found.is_some() {
+                return Err(());
+            }
+            found = Some(read.ok_or(())?);
+        }
+    }
+    Ok(found)
+}
+
+/// Finds the live session, or says why there is none.
+pub async fn authenticate(
+    plane: &Plane,
+    setup: &Setup,
+    client: &Client,
+    host: HostMatch,
+    headers: &HeaderMap,
+) -> Result<Authenticated, Refusal> {
+    let (place, named) = match host {
+        HostMatch::Unknown => return Err(Refusal::ambiguous(crate::model::Reason::HostForeign)),
+        HostMatch::Session(place, id) => (place, Some(id)),
+        HostMatch::App(place) => (place, None),
+    };
+    let app = setup.apps.get(place.app).ok_or_else(no_session)?;
+    let (live, by_bearer) = match shown(headers) {
+        Shown::Cookie(id, secret) => (by_cookie(plane, app, named, id, &secret)?, false),
+        Shown::Bearer(token) => (super::bearer::session(plane, app, token).await?, true),
+        Shown::Garbled => {
+            return Err(Refusal::unauthenticated("cookie-garbled", "The session cookie cannot be read. Start again from your start link."));
+        }
+        Shown::Nothing => return Err(named.map_or_else(no_session, |id| missing_cookie(plane, id))),
+    };
+    // What was granted for one app is worthless at another, and one session's proof at another's origin.
+    if live.grant.app != app.name || named.is_some_and(|id| id != live.id) {
+        return Err(Refusal::unauthenticated("wrong-origin", "This session belongs to another address."));
+    }
+    check_binding(plane, setup, app, client, &live)?;
+    live.touch(plane.clock.now());
+    let state = session::state(&live, app, setup).ok_or_else(no_session)?;
+    Ok(Authenticated { session: live, state, place, by_bearer })
+}
+
+fn no_session() -> Refusal {
+    Refusal::unauthenticated("no-session", "Open your start link, or ask for a grant first.")
+}
+
+/// No cookie came to a session's own origin: was there a session, and what became of it?
+fn missing_cookie(plane: &Plane, id: SessionId) -> Refusal {
+    match plane.live.find(id) {
+        Found::Ended(grave) => ended(&grave),
+        Found::Stale(why) => Refusal::unavailable("stale-store", format!("Sessions cannot be checked now: {why}.")),
+        Found::Live(_) | Found::Pending(_) | Found::Unknown => no_session(),
+    }
+}
+
+fn by_cookie(plane: &Plane, app: &App, named: Option<SessionId>, id: SessionId, secret: &Secret) -> Result<Arc<LiveSession>, Refusal> {
+    // With an origin for each session, a cookie says nothing on the app's own host name.
+    if named.is_none() && app.origin == OriginMode::Session {
+        return Err(no_session());
+    }
+    match plane.live.find(id) {
+        Found::Live(live) if live.cookie_matches(secret) => Ok(live),
+        Found::Live(_) | Found::Pending(_) | Found::Unknown => Err(no_session()),
+        Found::Ended(grave) => Err(ended(&grave)),
+        Found::Stale(why) => Err(Refusal::unavailable("stale-store", format!("Sessions cannot be checked now: {why}."))),
+    }
+}
+
+/// 401 that says who ended the session and when.
+pub fn ended(grave: &Tombstone) -> Refusal {
+    let how = match grave.ended.cause {
+        EndCause::Operator => "was ended by the operator",
+        EndCause::Expired => "has expired",
+        EndCause::Revoked => "was revoked",
+        EndCause::BindingBroken => "was ended: it was used from another place than it started at",
+        EndCause::Idle => "was ended: nobody used it for a while",
+    };
+    let at = grave.ended.at;
+    let mut refusal = Refusal::unauthenticated("session-ended", format!("It {how} at {at} ({}). To go on, ask for a new grant.", grave.ended.by));
+    refusal.title = "This support session is over".into();
+    refusal
+}
+
+/// A cookie or token that turns up elsewhere is taken for stolen: the session ends for everybody.
+fn check_binding(plane: &Plane, setup: &Setup, app: &App, client: &Client, live: &Arc<LiveSession>) -> Result<(), Refusal> {
+    let binding = &live.binding;
+    let certificate = binding.certificate.as_deref();
+    let is_wrong_certificate = certificate.is_some_and(|bound| client.certificate.as_deref() != Some(bound));
+    let is_wrong_network = binding.network.is_some_and(|(address, prefix)| !Network { address, prefix }.contains(client.address.ip()));
+    if !is_wrong_certificate && !is_wrong_network {
+        return Ok(());
+    }
+    let detail = if is_wrong_certificate { "another client certificate" } else { "another network" };
+    drop(plane.live.end(live.id, EndCause::BindingBroken, "locum"));
+    plane.metrics.alerts.inc();
+    let state = session::state(live, app, setup);
+    let alert = Event::Alert {
+        kind: "binding-broken",
+        session: state.as_deref().map(|state| &state.part),
+        exchange: None,
+        client: Some(client.address.ip()),
+        detail,
+    };
+    plane.journal.event(&alert);
+    Err(Refusal::unauthenticated("binding-broken", format!("The session was used from {detail} than it started at, and has been ended.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn read(lines: &[&str]) -> Result<Option<(SessionId, Secret)>, ()> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::COOKIE, HeaderValue::from_str(line).map_err(|_| ())?);
+        }
+        cookie(&headers)
+    }
+
+    #[test]
+    fn exactly_one_whole_cookie_is_read() -> Result<(), aws_lc_rs::error::Unspecified> {
+        let (id, secret) = (SessionId::fresh(), Secret::fresh()?);
+        let good = format!("{COOKIE}={id}.{}", secret.reveal());
+        for lines in [vec![good.as_str()], vec!["a=1; b", &format!("x=y;{good} ; z=1")]] {
+            assert!(matches!(read(&lines), Ok(Some((read, again))) if read == id && again.hash().matches(&secret)), "{lines:?}");
+        }
+        assert!(matches!(read(&[&format!("x{good}")]), Ok(None)));
+        for lines in [vec![good.as_str(), good.as_str()], vec!["__Host-locum="], vec!["__Host-locum=abc.def"]] {
+            assert!(read(&lines).is_err(), "{lines:?}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! The request body towards the upstream.
+
+use super::tally::{Digest, Failure, Tally};
+use super::Cut;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// What bounds a request body.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes; 0 means any number.
+    pub max_bytes: u64,
+    pub digest: bool,
+}
+
+/// A client's body, with what policy had to read of it given again first.
+#[derive(Debug)]
+pub struct RequestBody {
+    /// What was buffered for the policy.
+    first: Option<Bytes>,
+    rest: Option<Incoming>,
+    bounds: Bounds,
+    tally: Arc<Tally>,
+    digest: Digest,
+    cut: Option<Cut>,
+}
+
+impl RequestBody {
+    pub fn new(first: Option<Bytes>, rest: Option<Incoming>, bounds: Bounds, cut: Option<Cut>) -> (Self, Arc<Tally>) {
+        let tally = Arc::new(Tally::default());
+        let mut digest = Digest::new(bounds.digest);
+        if first.is_none() && rest.as_ref().is_none_or(Body::is_end_stream) {
+            tally.complete(digest.finish());
+        }
+        let body = Self { first, rest, bounds, tally: Arc::clone(&tally), digest, cut };
+        (body, tally)
+    }
+
+    fn took(&mut self, data: &Bytes) -> Result<(), Failure> {
+        let sum = self.tally.add(data.len());
+        if self.bounds.max_bytes != 0 && sum > self.bounds.max_bytes {
+            return Err(self.failed(Failure::TooLarge));
+        }
+        self.digest.update(data);
+        if self.first.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream) {
+            self.tally.complete(self.digest.finish());
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, failure: Failure) -> Failure {
+        self.tally.fail(failure);
+        self.first = None;
+        self.rest = None;
+        failure
+    }
+
+    /// Nothing came: has the session ended meanwhile? (How long it may take is the upstream's setting.)
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let is_over = self.cut.as_mut().is_some_and(|cut| cut.poll_over(cx).is_ready());
+        if is_over { Poll::Ready(self.failed(Failure::Ended)) } else { Poll::Pending }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let this = &mut *self;
+        if this.cut.as_ref().is_some_and(Cut::is_over) {
+            return Poll::Ready(Some(Err(this.failed(Failure::Ended))));
+        }
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(this.took(&first).map(|()| Frame::data(first))));
+        }
+        let Some(rest) = this.rest.as_mut() else { return Poll::Ready(None) };
+        match Pin::new(rest).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let counted = frame.data_ref().map_or(Ok(()), |data| this.took(&data.clone()));
+                Poll::Ready(Some(counted.map(|()| frame)))
+            }
+            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(this.failed(Failure::Client)))),
+            Poll::Ready(None) => {
+                if !this.tally.is_complete() {
+                    this.tally.complete(this.digest.finish());
+                }
+                Poll::Ready(None)
+            }
+            Poll::Pending => this.poll_waiting(cx).map(|failure| Some(Err(failure))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream) && self.tally.failure().is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let first = self.first.as_ref().map_or(0, |first| first.len() as u64);
+        let rest = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let mut sum = SizeHint::new();
+        if let Some(upper) = rest.upper() {
+            sum.set_upper(upper.saturating_add(first));
+        }
+        sum.set_lower(rest.lower().saturating_add(first));
+        sum
+    }
+}

@@ -1,0 +1,228 @@
+//! The response body towards the client.
+
+use super::Cut;
+use super::tally::Digest;
+use crate::proxy::close::Closer;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Anything that goes wrong below; the client sees only a broken connection.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where the bytes come from.
+pub type Source = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+
+/// A body changed while it streams: decode, banner, origins, encode.
+pub trait Transform: Send {
+    /// Takes the next bytes, returns what may leave now (perhaps nothing).
+    fn push(&mut self, chunk: &[u8]) -> Result<Bytes, BoxError>;
+
+    /// The end of the body: whatever is left.
+    fn finish(&mut self) -> Result<Bytes, BoxError>;
+}
+
+/// How a body ended; what its exchange's closing record says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All of it was handed to the client's connection.
+    Done,
+    /// The session ended in the middle.
+    Cut,
+    /// The upstream broke off, or was silent too long.
+    Upstream,
+    /// It could not be rewritten, and so was not passed on.
+    Rewrite,
+    /// The client went away.
+    Aborted,
+}
+
+/// Errors that end a response in its middle.
+#[derive(Debug)]
+pub struct Broken(End);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the response ended early: {:?}", self.0)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// The body of every response that Locum gives.
+pub struct ResponseBody {
+    source: Option<Source>,
+    /// Bytes that are whole already: Locum's own pages.
+    whole: Option<Bytes>,
+    transform: Option<Box<dyn Transform>>,
+    close: Option<Closer>,
+    cut: Option<Cut>,
+    digest: Digest,
+    /// Bytes towards the client.
+    sent: u64,
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResponseBody(sent: {})", self.sent)
+    }
+}
+
+impl ResponseBody {
+    /// A body of Locum's own. Nothing is left to close.
+    pub fn whole(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            source: None,
+            whole: (!bytes.is_empty()).then_some(bytes),
+            transform: None,
+            close: None,
+            cut: None,
+            digest: Digest::new(false),
+            sent: 0,
+        }
+    }
+
+    pub fn empty() -> Self {
+        Self::whole(Bytes::new())
+    }
+
+    /// An upstream's body that nobody enforces anything on (inline placement, ordinary request).
+    pub fn passed(source: Source) -> Self {
+        Self { source: Some(source), ..Self::empty() }
+    }
+
+    /// An upstream's body inside an exchange: `close` is told how it ended.
+    pub fn streamed(source: Source, close: Closer, cut: Cut, digest: bool) -> Self {
+        let is_empty = source.is_end_stream();
+        let mut body =
+            Self { source: Some(source), close: Some(close), cut: Some(cut), digest: Digest::new(digest), ..Self::empty() };
+        if is_empty {
+            body.ended(End::Done);
+        }
+        body
+    }
+
+    /// Changes the bytes on their way.
+    pub fn transformed(mut self, transform: Box<dyn Transform>) -> Self {
+        if self.source.is_some() {
+            self.transform = Some(transform);
+        }
+        self
+    }
+
+    fn ended(&mut self, end: End) {
+        self.source = None;
+        if let Some(close) = self.close.take() {
+            close.response_ended(end, self.sent, self.digest.finish());
+        }
+    }
+
+    fn broke(&mut self, end: End) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.ended(end);
+        Poll::Ready(Some(Err(Broken(end))))
+    }
+
+    /// One piece of the upstream's body; `None` if nothing leaves for it yet.
+    fn passed_on(&mut self, data: Bytes) -> Result<Option<Bytes>, End> {
+        self.digest.update(&data);
+        let out = match &mut self.transform {
+            None => data,
+            Some(transform) => transform.push(&data).map_err(|error| rewrite_failed(&error))?,
+        };
+        self.sent += out.len() as u64;
+        Ok((!out.is_empty()).then_some(out))
+    }
+
+    fn last(&mut self) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let rest = match self.transform.take().map(|mut transform| transform.finish()) {
+            None => Bytes::new(),
+            Some(Ok(rest)) => rest,
+            Some(Err(error)) => {
+                let end = rewrite_failed(&error);
+                return self.broke(end);
+            }
+        };
+        self.sent += rest.len() as u64;
+        self.ended(End::Done);
+        if rest.is_empty() { Poll::Ready(None) } else { Poll::Ready(Some(Ok(Frame::data(rest)))) }
+    }
+
+    fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
+        self.cut.as_mut().is_some_and(|cut| cut.poll_over(cx).is_ready())
+    }
+}
+
+fn rewrite_failed(error: &BoxError) -> End {
+    tracing::warn!(%error, "a response could not carry what it must and was ended; it was not passed on");
+    End::Rewrite
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = &mut *self;
+        if let Some(whole) = this.whole.take() {
+            this.sent += whole.len() as u64;
+            return Poll::Ready(Some(Ok(Frame::data(whole))));
+        }
+        loop {
+            if this.cut.as_ref().is_some_and(Cut::is_over) && this.source.is_some() {
+                return this.broke(End::Cut);
+            }
+            let Some(source) = this.source.as_mut() else { return Poll::Ready(None) };
+            let frame = match source.as_mut().poll_frame(cx) {
+                Poll::Pending => {
+                    return if this.is_cut(cx) { this.broke(End::Cut) } else { Poll::Pending };
+                }
+                Poll::Ready(None) => return this.last(),
+                Poll::Ready(Some(Err(_))) => return this.broke(End::Upstream),
+                Poll::Ready(Some(Ok(frame))) => frame,
+            };
+            let data = match frame.into_data() {
+                Ok(data) => data,
+                // Trailers: gRPC needs them; after a rewrite they would describe other bytes.
+                Err(trailers) if this.transform.is_none() => return Poll::Ready(Some(Ok(trailers))),
+                Err(_) => continue,
+            };
+            // hyper stops asking once Content-Length is reached, so the end is looked for here too.
+            let is_last = this.transform.is_none() && this.source.as_ref().is_some_and(|source| source.is_end_stream());
+            match this.passed_on(data) {
+                Err(end) => return this.broke(end),
+                Ok(Some(out)) => {
+                    if is_last {
+                        this.ended(End::Done);
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(out))));
+                }
+                Ok(None) => {}
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.whole.is_none() && self.source.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.whole, &self.source, &self.transform) {
+            (Some(whole), ..) => SizeHint::with_exact(whole.len() as u64),
+            (None, Some(source), None) => source.size_hint(),
+            (None, None, _) => SizeHint::with_exact(0),
+            (None, Some(_), Some(_)) => SizeHint::default(),
+        }
+    }
+}
+
+/// Dropped with its source still open: the client went away.
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if self.close.is_some() {
+            self.ended(End::Aborted);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The closing record of a forwarded exchange: written once both bodies are over, whatever ended them.
+
+use super::body::Tally;
+use super::body::response::End;
+use crate::audit::{Banner, Closing, Outcome, Receipt};
+use crate::model::EndCause;
+use crate::store::live::LiveSession;
+use crate::telemetry::Metrics;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Everything that the closing record needs and that is known before the response's body.
+pub struct Closer {
+    pub receipt: Receipt,
+    pub metrics: Arc<Metrics>,
+    pub session: Arc<LiveSession>,
+    pub request: Option<Arc<Tally>>,
+    pub started: Instant,
+    pub status: u16,
+    pub first_byte: Option<Duration>,
+    pub banner: Banner,
+    pub upstream: Option<SocketAddr>,
+}
+
+impl std::fmt::Debug for Closer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Closer(status: {})", self.status)
+    }
+}
+
+impl Closer {
+    /// The response's body is over. `digest` is of the bytes as the app sent them.
+    pub fn response_ended(self, end: End, sent: u64, digest: Option<[u8; 32]>) {
+        let (outcome, cause) = match end {
+            End::Done => (Outcome::Done, ""),
+            End::Cut => (Outcome::Cut, self.session.ended().map_or("ended", |ended| cause_name(ended.cause))),
+            End::Upstream => (Outcome::Failed, "upstream-broke-off"),
+            End::Rewrite => (Outcome::Refused, "banner-impossible"),
+            End::Aborted => (Outcome::Aborted, "client-gone"),
+        };
+        self.close(outcome, cause, sent, digest);
+    }
+
+    /// Closes with an outcome of the caller's: there was no response body to wait for.
+    pub fn close(self, outcome: Outcome, cause: &str, sent: u64, digest: Option<[u8; 32]>) {
+        match outcome {
+            Outcome::Cut => drop(self.metrics.cut.inc()),
+            Outcome::Aborted => drop(self.metrics.aborted.inc()),
+            Outcome::Done | Outcome::Refused | Outcome::Failed => {}
+        }
+        let total = self.started.elapsed();
+        self.metrics.seconds.observe(total.as_secs_f64());
+        self.metrics.in_flight.dec();
+        self.receipt.close(&Closing {
+            outcome,
+            status: Some(self.status),
+            request_bytes: self.request.as_ref().map_or(0, |tally| tally.bytes()),
+            response_bytes: sent,
+            request_sha256: self.request.as_ref().and_then(|tally| tally.digest()),
+            response_sha256: digest,
+            total: Some(total),
+            first_byte: self.first_byte,
+            banner: self.banner,
+            upstream: self.upstream,
+            cause,
+        });
+    }
+}
+
+/// The word of a session's end in records.
+pub const fn cause_name(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::Operator => "operator",
+        EndCause::Expired => "expired",
+        EndCause::Revoked => "revoked",
+        EndCause::BindingBroken => "binding-broken",
+        EndCause::Idle => "idle",
+    }
+}

@@ -1,0 +1,176 @@
+//! One client connection: PROXY header, TLS, then HTTP/1.1 behind the guard or HTTP/2.
+
+use super::client::Client;
+use super::exchange::{self, Arrival};
+use super::guard::{Guard, Notes};
+use super::listener::{ProxyProtocol, Settings};
+use super::setup::Limits;
+use super::worker::Worker;
+use crate::telemetry::Limit;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use proxy_header::ParseConfig;
+use proxy_header::io::ProxiedStream;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+/// The 24 bytes that begin every HTTP/2 connection (RFC 9113 §3.4).
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Serves one accepted socket until it ends. Never fails: what goes wrong is counted or recorded inside.
+pub async fn run(worker: Worker, settings: Arc<Settings>, stream: TcpStream, peer: SocketAddr, drain: CancellationToken) {
+    // Without this, small answers wait for the client's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let mut client = Client {
+        address: peer,
+        is_trusted_proxy: settings.trusted.iter().any(|range| range.contains(peer.ip())),
+        certificate: None,
+        is_tls: settings.tls.is_some(),
+    };
+    if settings.proxy_protocol == ProxyProtocol::Off {
+        return secure(worker, &settings, stream, client, drain).await;
+    }
+    // Only a trusted peer may say who the client is.
+    if !client.is_trusted_proxy {
+        worker.plane().metrics.refused("proxy-protocol-untrusted", 0);
+        return;
+    }
+    let limit = worker.plane().setup().limits.handshake_timeout;
+    let config = ParseConfig {
+        include_tlvs: false,
+        allow_v1: settings.proxy_protocol != ProxyProtocol::V2,
+        allow_v2: settings.proxy_protocol != ProxyProtocol::V1,
+    };
+    match tokio::time::timeout(limit, ProxiedStream::create_from_tokio(stream, config)).await {
+        Ok(Ok(stream)) => {
+            if let Some(said) = stream.proxy_header().proxied_address() {
+                client.address = said.source;
+            }
+            secure(worker, &settings, stream, client, drain).await;
+        }
+        Ok(Err(_)) => worker.plane().metrics.refused("proxy-protocol", 0),
+        Err(_) => worker.plane().metrics.hit(Limit::HandshakeTimeout),
+    }
+}
+
+/// TLS, where the listener has it.
+async fn secure<S>(worker: Worker, settings: &Settings, stream: S, mut client: Client, drain: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = &settings.tls else {
+        return plain(worker, settings.h2c, stream, client, drain).await;
+    };
+    let acceptor = tokio_rustls::TlsAcceptor::from(tls.load_full());
+    let limit = worker.plane().setup().limits.handshake_timeout;
+    let stream = match tokio::time::timeout(limit, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(_)) => {
+            worker.plane().metrics.handshakes_failed.inc();
+            return;
+        }
+        Err(_) => {
+            worker.plane().metrics.handshakes_failed.inc();
+            worker.plane().metrics.hit(Limit::HandshakeTimeout);
+            return;
+        }
+    };
+    let (_, session) = stream.get_ref();
+    let is_h2 = session.alpn_protocol() == Some(b"h2");
+    client.certificate = session.peer_certificates().and_then(|chain| chain.first()).map(|der| thumbprint(der));
+    if is_h2 { http2(worker, stream, client, drain).await } else { http1(worker, stream, client, drain).await }
+}
+
+/// SHA-256 of the certificate's DER form, hex (RFC 8705 §3.1 uses the same digest).
+fn thumbprint(der: &[u8]) -> Arc<str> {
+    use std::fmt::Write as _;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+    let mut out = String::with_capacity(64);
+    for byte in digest.as_ref() {
+        // Writing into a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out.into()
+}
+
+async fn plain<S>(worker: Worker, h2c: bool, stream: S, client: Client, drain: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if !h2c {
+        return http1(worker, stream, client, drain).await;
+    }
+    let limit = worker.plane().setup().limits.header_timeout;
+    let Ok(Ok((stream, is_h2))) = tokio::time::timeout(limit, super::preface::sniff(stream, H2_PREFACE)).await else {
+        return;
+    };
+    if is_h2 { http2(worker, stream, client, drain).await } else { http1(worker, stream, client, drain).await }
+}
+
+async fn http1<S>(worker: Worker, stream: S, client: Client, drain: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = worker.plane().setup().limits;
+    let notes = Arc::new(Notes::default());
+    let guard = Guard::new(stream, limits.guard(), Arc::clone(&notes));
+    let client = Arc::new(client);
+    let service = service_fn(move |request| {
+        let numbered = notes.next();
+        let from = Arrival { client: Arc::clone(&client), notes: Some(Arc::clone(&notes)), head: numbered.head };
+        exchange::handle(worker.clone(), from, numbered.note, request)
+    });
+    let connection = h1_builder(&limits).serve_connection(guard, service).with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = drain.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    // An error here is the client's going away; the exchange's own record says what became of it.
+    let _ = connection.await;
+}
+
+fn h1_builder(limits: &Limits) -> hyper::server::conn::http1::Builder {
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // The guard times a head that has begun; this is how long a connection may lie idle.
+        .header_read_timeout(limits.idle_timeout)
+        .max_headers(limits.max_headers)
+        .max_buf_size(limits.max_head_bytes.max(64 * 1024))
+        .pipeline_flush(true);
+    builder
+}
+
+async fn http2<S>(worker: Worker, stream: S, client: Client, drain: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = worker.plane().setup().limits;
+    let client = Arc::new(client);
+    let service = service_fn(move |request| {
+        let from = Arrival { client: Arc::clone(&client), notes: None, head: 0 };
+        exchange::handle(worker.clone(), from, None, request)
+    });
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_max_concurrent_streams)
+        .max_pending_accept_reset_streams(limits.h2_max_pending_resets)
+        .max_local_error_reset_streams(limits.h2_max_pending_resets)
+        .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.idle_timeout)
+        .enable_connect_protocol();
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = drain.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

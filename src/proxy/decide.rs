@@ -1,0 +1,189 @@
+//! The policy stage: from an authenticated request to a permitted one. [`Permitted`] has no other maker.
+
+use super::authenticate::Authenticated;
+use super::body::Cut;
+use super::canonical::Canonical;
+use super::exchange::Refused;
+use super::inbound::Inbound;
+use super::refusal::Refusal;
+use super::setup::{App, Setup};
+use super::worker::Plane;
+use crate::audit::Event;
+use crate::model::{Decision, Reason};
+use crate::policy::{BodyNeed, Facts, GrantFacts, Verdict, Why};
+use crate::telemetry::Limit;
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use std::time::Duration;
+
+/// How long a body that policy must read may take to arrive.
+const BODY_WAIT: Duration = Duration::from_secs(30);
+
+/// The proof that policy permitted this very request.
+#[derive(Debug)]
+pub struct Permitted {
+    verdict: Verdict,
+    /// Path and query as policy saw them: what the upstream gets.
+    target: String,
+}
+
+impl Permitted {
+    pub fn decision(&self) -> &Decision {
+        &self.verdict.decision
+    }
+
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+}
+
+/// Routes, reads of the body what the rows need, decides; then lets a candidate policy say what it would.
+pub async fn decide(
+    plane: &Plane,
+    setup: &Setup,
+    authenticated: &Authenticated,
+    app: &App,
+    inbound: &mut Inbound,
+    canonical: &Canonical<'_>,
+) -> Result<Permitted, Box<Refused>> {
+    let target = canonical.upstream_target();
+    let method = inbound.method().to_owned();
+    let is_websocket = inbound.is_websocket();
+    let headers = inbound.parts.headers.clone();
+    let facts =
+        Facts { app: &app.name, method: &method, path: canonical.path(), query: canonical.query(), headers: &headers, is_websocket };
+    let routed = setup.policy.route(&facts);
+    let relaxed = routed.relaxed();
+    if let Some(reason) = canonical.findings().without(relaxed).first() {
+        return Err(denied(Refusal::ambiguous(reason), None, None));
+    }
+    let grant = grant_facts(plane, authenticated, inbound);
+    let body = match routed.body_need() {
+        Some(need) => buffer(plane, inbound, authenticated, need).await?,
+        None => Some(Bytes::new()),
+    };
+    let verdict = routed.decide(&grant, body.as_deref());
+    shadow(plane, setup, authenticated, inbound, &facts, &grant, body.as_deref(), &verdict);
+    if verdict.is_permit() { Ok(Permitted { verdict, target }) } else { Err(explain(verdict, target)) }
+}
+
+fn grant_facts<'a>(plane: &Plane, authenticated: &'a Authenticated, inbound: &Inbound) -> GrantFacts<'a> {
+    let grant = &authenticated.session.grant;
+    GrantFacts {
+        scopes: &grant.scopes,
+        operator: &grant.operator,
+        subject: &grant.subject,
+        tenant: &grant.tenant,
+        ticket: &grant.ticket,
+        approvals: &grant.approvals,
+        break_glass: grant.break_glass,
+        client: Some(inbound.client().address.ip()),
+        now: plane.clock.now(),
+    }
+}
+
+fn denied(refusal: Refusal, decision: Option<Decision>, canonical: Option<String>) -> Box<Refused> {
+    Box::new(Refused { decision, canonical, ..refusal.into() })
+}
+
+/// A verdict of no, in the words and with the status that its reason has.
+fn explain(verdict: Verdict, target: String) -> Box<Refused> {
+    let refusal = match (verdict.why, verdict.findings.first()) {
+        (_, Some(reason)) => Refusal::ambiguous(reason),
+        (Why::MethodOverride, None) => Refusal::ambiguous(Reason::MethodOverride),
+        _ => Refusal::forbidden(&verdict.decision),
+    };
+    let detail = verdict.why.words().to_owned();
+    Box::new(Refused { decision: Some(verdict.decision), canonical: Some(target), detail, ..refusal.into() })
+}
+
+/// Reads up to `max_bytes` of the body. `None`: it is longer.
+async fn buffer(plane: &Plane, inbound: &mut Inbound, authenticated: &Authenticated, need: BodyNeed) -> Result<Option<Bytes>, Box<Refused>> {
+    let Some(mut body) = inbound.rest.take() else { return Ok(Some(Bytes::new())) };
+    let cut = Cut::new(authenticated.session.ended().clone());
+    let reading = read(&mut body, need.max_bytes);
+    let read = tokio::select! {
+        biased;
+        () = authenticated.session.ended().cancelled() => Err(ended_while_reading()),
+        read = tokio::time::timeout(BODY_WAIT, reading) => read.unwrap_or_else(|_| Err(timed_out())),
+    };
+    drop(cut);
+    match read {
+        Ok(Read::Whole(bytes)) => {
+            inbound.first = (!bytes.is_empty()).then(|| bytes.clone());
+            Ok(Some(bytes))
+        }
+        Ok(Read::TooLong) => {
+            plane.metrics.hit(Limit::PolicyBody);
+            Ok(None)
+        }
+        Err(refusal) => {
+            // The guard knows what was wrong with the framing; hyper only says that it broke.
+            let fault = inbound.arrival.notes.as_ref().and_then(|notes| notes.body_fault(inbound.arrival.head));
+            let refusal = match fault {
+                Some(super::guard::Fault::Ambiguous(reason)) => Refusal::ambiguous(reason),
+                _ => refusal,
+            };
+            Err(denied(refusal, None, None))
+        }
+    }
+}
+
+enum Read {
+    Whole(Bytes),
+    TooLong,
+}
+
+async fn read(body: &mut hyper::body::Incoming, max: usize) -> Result<Read, Refusal> {
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "body-broken", "The request body broke off", "Send it again."))?;
+        if let Some(data) = frame.data_ref() {
+            if all.len() + data.len() > max {
+                return Ok(Read::TooLong);
+            }
+            all.extend_from_slice(data);
+        }
+    }
+    Ok(Read::Whole(all.freeze()))
+}
+
+fn timed_out() -> Refusal {
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The request body took too long", "Send it again.")
+}
+
+fn ended_while_reading() -> Refusal {
+    Refusal::unauthenticated("session-ended", "The session ended while the request was arriving.")
+}
+
+/// A candidate policy decides beside the live one; where it differs, that is recorded and nothing else.
+#[allow(clippy::too_many_arguments)] // everything that the two decisions have in common
+fn shadow(
+    plane: &Plane,
+    setup: &Setup,
+    authenticated: &Authenticated,
+    inbound: &Inbound,
+    facts: &Facts<'_>,
+    grant: &GrantFacts<'_>,
+    body: Option<&[u8]>,
+    live: &Verdict,
+) {
+    let Some(shadow) = &setup.shadow else { return };
+    let routed = shadow.policy.route(facts);
+    let candidate = routed.decide(grant, body);
+    if let Some(difference) = shadow.differ.compare(live, &candidate) {
+        plane.journal.event(&Event::ShadowDiffers {
+            session: &authenticated.state.part,
+            exchange: inbound.exchange,
+            live_rule: &difference.live.rule,
+            shadow_rule: &difference.candidate.rule,
+            shadow_permits: candidate.is_permit(),
+            shadow_digest: &difference.candidate.digest,
+        });
+    }
+}

@@ -1,0 +1,98 @@
+//! A request as it came in, with all that its record says of it.
+
+use super::client::Client;
+use super::guard::{Note, Notes};
+use crate::audit::{Opening, Protocol};
+use crate::model::ExchangeId;
+use bytes::Bytes;
+use http::header;
+use http::request::Parts;
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Which connection a request came on.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub client: Arc<Client>,
+    /// The guard's notes on this connection, where it is HTTP/1.
+    pub notes: Option<Arc<Notes>>,
+    /// The request's number on its connection, from 0.
+    pub head: u64,
+}
+
+/// One request, before anything was decided about it.
+#[derive(Debug)]
+pub struct Inbound {
+    pub exchange: ExchangeId,
+    pub started: Instant,
+    pub arrival: Arrival,
+    /// What the guard had to say of it.
+    pub note: Option<Note>,
+    pub parts: Parts,
+    /// What policy had to read of the body.
+    pub first: Option<Bytes>,
+    pub rest: Option<Incoming>,
+}
+
+impl Inbound {
+    pub fn new(arrival: Arrival, note: Option<Note>, request: http::Request<Incoming>) -> Self {
+        let (parts, body) = request.into_parts();
+        Self { exchange: ExchangeId::fresh(), started: Instant::now(), arrival, note, parts, first: None, rest: Some(body) }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.arrival.client
+    }
+
+    pub fn is_h2(&self) -> bool {
+        self.parts.version == http::Version::HTTP_2
+    }
+
+    /// `:authority`, or the `Host` header; empty if there is none.
+    pub fn host(&self) -> &[u8] {
+        match self.parts.uri.authority() {
+            Some(authority) => authority.as_str().as_bytes(),
+            None => self.parts.headers.get(header::HOST).map_or(b"", |host| host.as_bytes()),
+        }
+    }
+
+    /// Whether it asks to become a WebSocket: RFC 6455 §4.1, or RFC 8441 §4 over HTTP/2.
+    pub fn is_websocket(&self) -> bool {
+        if self.is_h2() {
+            return self.parts.extensions.get::<hyper::ext::Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket");
+        }
+        let asks = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+        self.parts.headers.get(header::UPGRADE).is_some_and(asks)
+    }
+
+    /// The method that policy and record see: an extended CONNECT is the WebSocket's GET.
+    pub fn method(&self) -> &str {
+        if self.is_h2() && self.is_websocket() { "GET" } else { self.parts.method.as_str() }
+    }
+
+    /// The part of a record that any request has.
+    pub fn opening(&self) -> Opening<'_> {
+        let fault = self.note.as_ref().filter(|note| note.fault.is_some());
+        let target = self.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        Opening {
+            exchange: self.exchange,
+            session: None,
+            policy: None,
+            decision: None,
+            app: "",
+            method: fault.map_or_else(|| self.method(), |note| &note.method),
+            host: if fault.is_some() { b"" } else { self.host() },
+            target: fault.map_or(target, |note| &note.target).as_bytes(),
+            canonical: None,
+            user_agent: self.parts.headers.get(header::USER_AGENT).map(http::HeaderValue::as_bytes),
+            client: self.arrival.client.address,
+            upstream: None,
+            protocol: match (self.is_websocket(), self.is_h2()) {
+                (true, _) => Protocol::WebSocket,
+                (false, true) => Protocol::Http2,
+                (false, false) => Protocol::Http1,
+            },
+        }
+    }
+}

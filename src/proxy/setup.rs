@@ -1,0 +1,195 @@
+//! What one configuration makes of the data plane. Immutable; a reload replaces it whole.
+
+use super::guard;
+use super::hosts::Hosts;
+use super::rewrite::banner;
+use super::rewrite::jar;
+use super::rewrite::origins::{Origins, Pair};
+use super::upstream::Upstream;
+use super::upstream::identity::Identity;
+use crate::audit::PolicyPart;
+use crate::model::SessionId;
+use crate::policy::Policy;
+use crate::policy::shadow::Differ;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Every bound of the data plane that is not an upstream's own. Times are how long, sizes are bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max_connections: usize,
+    pub max_head_bytes: usize,
+    pub max_headers: usize,
+    pub max_uri_bytes: usize,
+    pub max_chunk_extension_bytes: usize,
+    pub handshake_timeout: Duration,
+    pub header_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub h2_max_concurrent_streams: u32,
+    pub h2_max_pending_resets: usize,
+    pub max_websockets: usize,
+    pub jar: jar::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            max_head_bytes: 32 * 1024,
+            max_headers: 100,
+            max_uri_bytes: 8 * 1024,
+            max_chunk_extension_bytes: 4 * 1024,
+            handshake_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            h2_max_concurrent_streams: 128,
+            h2_max_pending_resets: 32,
+            max_websockets: 5_000,
+            jar: jar::Limits::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// The guard's share of the limits.
+    pub fn guard(&self) -> guard::Limits {
+        guard::Limits {
+            max_head_bytes: self.max_head_bytes,
+            max_headers: self.max_headers,
+            max_uri_bytes: self.max_uri_bytes,
+            max_chunk_extension_bytes: self.max_chunk_extension_bytes,
+            ..guard::Limits::default()
+        }
+    }
+}
+
+/// Whose requests come to an app's own host name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// Only support sessions.
+    #[default]
+    Gate,
+    /// Everybody's; those without a support session pass untouched.
+    Inline,
+}
+
+/// Where a session is browsed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OriginMode {
+    /// `https://<session>.<app>.<suffix>/`.
+    #[default]
+    Session,
+    /// The app's own host name.
+    Shared,
+}
+
+/// What a session is tied to from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BindingRule {
+    pub certificate: bool,
+    /// Prefix lengths of the client's network, IPv4 and IPv6; 0 does not bind.
+    pub prefix_v4: u8,
+    pub prefix_v6: u8,
+}
+
+/// One origin of an app: its public name, and what stands behind it.
+#[derive(Debug)]
+pub struct AppOrigin {
+    /// Empty for the main one.
+    pub name: String,
+    /// `https://shop.example`, without a trailing slash.
+    pub public: String,
+    /// Host and port of `public` as a `Host` header carries them.
+    pub authority: String,
+    /// Host of `public` alone.
+    pub host: String,
+    pub is_https: bool,
+    pub upstream_name: String,
+    pub upstream: Arc<Upstream>,
+    pub identity: Arc<Identity>,
+    pub host_rule: HostRule,
+}
+
+/// Which `Host` the upstream sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HostRule {
+    /// The app's public authority: the app sees what it sees without Locum.
+    #[default]
+    Public,
+    /// As the client sent it.
+    Preserve,
+    Fixed(String),
+}
+
+/// One app.
+#[derive(Debug)]
+pub struct App {
+    pub name: String,
+    pub placement: Placement,
+    pub origin: OriginMode,
+    /// `shop.localhost`: what follows a session's label.
+    pub family: String,
+    /// The main one first; never empty.
+    pub origins: Vec<AppOrigin>,
+    /// Cookies of the app that its scripts must read, and so go to the browser.
+    pub browser_cookies: Vec<String>,
+    /// Put `Cache-Control: no-store` on every response.
+    pub no_store: bool,
+    /// Replace the app's origins in text bodies.
+    pub replace_origins: bool,
+    /// Bytes; 0 is any number.
+    pub max_request_body: u64,
+    pub binding: BindingRule,
+    pub banner: banner::Settings,
+}
+
+/// A candidate policy that decides beside the live one and never acts.
+#[derive(Debug)]
+pub struct Shadow {
+    pub policy: Arc<Policy>,
+    pub differ: Differ,
+}
+
+/// The whole.
+#[derive(Debug)]
+pub struct Setup {
+    pub limits: Limits,
+    pub hosts: Hosts,
+    pub apps: Vec<App>,
+    pub policy: Arc<Policy>,
+    pub policy_part: PolicyPart,
+    pub shadow: Option<Shadow>,
+    /// `https` or `http`, as browsers see the apps listener.
+    pub scheme: &'static str,
+    /// The port in browsers' address bar; `None` where it is the scheme's own.
+    pub port: Option<u16>,
+    /// Whether records carry the SHA-256 of bodies.
+    pub digests: bool,
+    /// The longest text from outside in a record.
+    pub max_field: usize,
+}
+
+impl Setup {
+    /// The origin of `session` for one of the app's origins.
+    pub fn session_origin(&self, app: &App, origin: &AppOrigin, session: SessionId) -> String {
+        if app.origin == OriginMode::Shared {
+            return origin.public.clone();
+        }
+        let scheme = self.scheme;
+        let name = if origin.name.is_empty() { String::new() } else { format!("--{}", origin.name) };
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{scheme}://{session}{name}.{}{port}", app.family)
+    }
+
+    /// All origins of `app` in both worlds.
+    pub fn origins(&self, app: &App, session: SessionId) -> Origins {
+        let pair = |origin: &AppOrigin| Pair { app: origin.public.clone(), session: self.session_origin(app, origin, session) };
+        Origins::new(app.origins.iter().map(pair).collect())
+    }
+
+    /// Where a grant for `app` starts: `…/.locum/start?code=`.
+    pub fn start_url(&self, app: &App, session: SessionId, code: &str) -> Option<String> {
+        let main = app.origins.first()?;
+        Some(format!("{}/.locum/start?code={code}", self.session_origin(app, main, session)))
+    }
+}
