@@ -64,6 +64,11 @@ macro_rules! id {
                 Self(fresh())
             }
 
+            /// The id with these 128 bits, where it must follow from something else.
+            pub const fn from_bits(bits: u128) -> Self {
+                Self(bits)
+            }
+
             /// The 128 bits.
             pub const fn to_bits(self) -> u128 {
                 self.0

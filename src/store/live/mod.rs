@@ -1,0 +1,24 @@
+//! The live sessions in memory: what every request is checked against.
+//!
+//! One thread (`locum-store`) owns all traffic with the [`GrantStore`](super::GrantStore): it asks for
+//! changes every few milliseconds, runs the timers, and does the writes of others. Requests only read
+//! shared memory: [`Live::find`] takes no lock that a write holds for long, and never touches a disk.
+//! When the thread has not reached the store for longer than a lease, nothing is live any more.
+
+mod events;
+mod registry;
+mod session;
+mod settings;
+mod shared;
+mod thread;
+mod timers;
+
+pub use events::{Event, SessionEvent};
+pub use registry::{
+    AdmitError, Durable, Found, Live, RedeemError, Redeemed, Staleness, Stats, Tombstone,
+};
+pub use session::{LiveSession, Slot};
+pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,376 @@
+//! [`Live`]: find a session, start one, end one.
+
+use super::events::{Event, SessionEvent};
+use super::session::LiveSession;
+use super::settings::Settings;
+use super::shared::{PendingEnd, Shared};
+use super::thread::{self, Call, Message};
+use crate::model::{Binding, Clock, EndCause, Ended, Grant, Secret, SessionId, Timestamp};
+use crate::store::{Admission, AdmitRefused, GrantStore, RedeemRefused, Redemption, StoreError};
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// A session that is over, without what it held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    pub session: SessionId,
+    pub grant: Arc<Grant>,
+    pub started_at: Option<Timestamp>,
+    pub ended: Ended,
+}
+
+/// Why nothing can be said of any session now. Ours, never the client's: answer 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Staleness {
+    /// The store was not reached for so long, which is longer than the lease.
+    Store { since: Duration },
+    /// The wall clock stepped back by so much.
+    Clock { behind: Duration },
+}
+
+impl fmt::Display for Staleness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store { since } => {
+                write!(
+                    f,
+                    "the grant store was not reached for {} ms",
+                    since.as_millis()
+                )
+            }
+            Self::Clock { behind } => {
+                write!(f, "the system clock stepped back by {} s", behind.as_secs())
+            }
+        }
+    }
+}
+
+/// What is known of a session at this moment.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Started, inside its grant's time, and not ended.
+    Live(Arc<LiveSession>),
+    /// Its start code was not redeemed, or its grant is not good yet.
+    Pending(Arc<LiveSession>),
+    Ended(Arc<Tombstone>),
+    Unknown,
+    Stale(Staleness),
+}
+
+/// A session that just started, and the secret to set as its cookie.
+#[derive(Debug)]
+pub struct Redeemed {
+    pub session: Arc<LiveSession>,
+    pub cookie: Secret,
+}
+
+/// Why a start code did not start a session.
+#[derive(Debug)]
+pub enum RedeemError {
+    /// The client's side: say so on the page.
+    Refused(RedeemRefused),
+    /// Ours: 503.
+    Stale(Staleness),
+    /// `max_sessions` are open: 503.
+    Full,
+    /// Ours: 503.
+    Store(StoreError),
+}
+
+/// Why a verified external token got no session.
+#[derive(Debug)]
+pub enum AdmitError {
+    Refused(AdmitRefused),
+    Stale(Staleness),
+    Full,
+    Store(StoreError),
+}
+
+macro_rules! error {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    Self::Refused(why) => why.fmt(f),
+                    Self::Stale(why) => why.fmt(f),
+                    Self::Full => f.write_str("as many sessions as allowed are open"),
+                    Self::Store(why) => why.fmt(f),
+                }
+            }
+        }
+
+        impl std::error::Error for $name {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                match self {
+                    Self::Refused(why) => Some(why),
+                    Self::Store(why) => Some(why),
+                    Self::Stale(_) | Self::Full => None,
+                }
+            }
+        }
+
+        impl From<StoreError> for $name {
+            fn from(error: StoreError) -> Self {
+                Self::Store(error)
+            }
+        }
+    };
+}
+
+error!(RedeemError);
+error!(AdmitError);
+
+/// Resolves when an ending is in the store. Dropping it is fine: the ending is written regardless.
+#[must_use = "await it where the answer must survive a crash, else drop it knowingly"]
+#[derive(Debug)]
+pub struct Durable(oneshot::Receiver<Result<Option<Ended>, StoreError>>);
+
+impl Durable {
+    /// What the session was ended with: the first cause stands. `None`: there is no such session.
+    pub async fn wait(self) -> Result<Option<Ended>, StoreError> {
+        self.0.await.unwrap_or(Err(StoreError::Stopped))
+    }
+}
+
+/// Counts for the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Live and pending sessions in memory.
+    pub open: usize,
+    pub tombstones: usize,
+    /// Endings that are not in the store yet.
+    pub unwritten_ends: usize,
+    pub stale: Option<Staleness>,
+}
+
+/// The registry. Shared by all data-plane threads.
+pub struct Live {
+    shared: Arc<Shared>,
+    calls: SyncSender<Message>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Live {
+    /// Loads all open sessions (blocking) and starts the thread that keeps them in step.
+    ///
+    /// The receiver yields each event in a session's life; see [`SessionEvent`].
+    pub fn open(
+        store: Arc<dyn GrantStore>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Result<(Arc<Self>, mpsc::Receiver<SessionEvent>), StoreError> {
+        let (calls, inbox) = sync_channel(settings.calls.max(1));
+        let (events, receiver) = mpsc::channel(settings.events.max(1));
+        let shared = Arc::new(Shared::new(clock, settings));
+        let keeper = thread::Keeper::load(store, Arc::clone(&shared), events)?;
+        let thread = std::thread::Builder::new()
+            .name("locum-store".to_owned())
+            .spawn(move || keeper.run(&inbox))
+            .map_err(|source| StoreError::Failed {
+                doing: "starting its thread",
+                source: Box::new(source),
+            })?;
+        let live = Self {
+            shared,
+            calls,
+            thread: Mutex::new(Some(thread)),
+        };
+        Ok((Arc::new(live), receiver))
+    }
+
+    /// What is known of a session now. Takes under a microsecond and never blocks on a disk.
+    pub fn find(&self, id: SessionId) -> Found {
+        if let Some(why) = self.shared.staleness() {
+            return Found::Stale(why);
+        }
+        let Some(session) = self.shared.get(id) else {
+            return self.shared.grave(id).map_or(Found::Unknown, Found::Ended);
+        };
+        let now = self.shared.clock.now();
+        if let Some(ended) = session.ending() {
+            return Found::Ended(Arc::new(tombstone(&session, ended.clone())));
+        }
+        if now >= session.grant.expires_at {
+            // The timer is at most a tick behind; a request in between must not slip through.
+            let ended = expired(session.grant.expires_at);
+            return Found::Ended(Arc::new(tombstone(&session, ended)));
+        }
+        if session.started_at.is_none() || now < session.grant.not_before {
+            return Found::Pending(session);
+        }
+        Found::Live(session)
+    }
+
+    /// Why nothing is live at the moment, for readiness; `None` when all is well.
+    pub fn staleness(&self) -> Option<Staleness> {
+        self.shared.staleness()
+    }
+
+    /// The clock that all decisions about time go by.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    pub fn stats(&self) -> Stats {
+        Stats {
+            open: self.shared.len(),
+            tombstones: self.shared.graves(),
+            unwritten_ends: self.shared.unwritten_ends(),
+            stale: self.shared.staleness(),
+        }
+    }
+
+    /// Ends a session at once: its token is cancelled and [`Live::find`] refuses it before this
+    /// returns; the store learns of it in the background, with retries.
+    pub fn end(&self, id: SessionId, cause: EndCause, by: &str) -> Durable {
+        let ended = Ended {
+            cause,
+            at: self.shared.clock.now(),
+            by: by.to_owned(),
+        };
+        if let Some(session) = self.shared.get(id) {
+            self.shared.bury(&session, ended.clone());
+        }
+        let (reply, receiver) = oneshot::channel();
+        self.shared.queue_end(PendingEnd {
+            session: id,
+            ended,
+            reply: Some(reply),
+        });
+        let _ = self.calls.try_send(Message::Wake);
+        Durable(receiver)
+    }
+
+    /// Redeems a start code at the origin of `session`. The binding fills what the grant left open.
+    pub async fn redeem(
+        &self,
+        session: SessionId,
+        code: &Secret,
+        binding: Binding,
+    ) -> Result<Redeemed, RedeemError> {
+        if let Some(why) = self.shared.staleness() {
+            return Err(RedeemError::Stale(why));
+        }
+        // The one that starts is among those counted already.
+        if self.shared.len() > self.shared.settings.max_sessions {
+            return Err(RedeemError::Full);
+        }
+        let cookie = fresh_secret()?;
+        let with = Redemption {
+            session,
+            code: code.hash(),
+            cookie: cookie.hash(),
+            binding,
+            now: self.shared.clock.now(),
+        };
+        self.with_store(move |store| store.redeem(&with))
+            .await??
+            .map_err(RedeemError::Refused)?;
+        match self.find(session) {
+            Found::Live(session) => Ok(Redeemed { session, cookie }),
+            Found::Ended(grave) => {
+                let ended = grave.ended.clone();
+                Err(RedeemError::Refused(RedeemRefused::Ended(ended)))
+            }
+            Found::Stale(why) => Err(RedeemError::Stale(why)),
+            Found::Pending(_) | Found::Unknown => Err(RedeemError::Refused(RedeemRefused::Unknown)),
+        }
+    }
+
+    /// Finds or makes the session of a verified external token.
+    pub async fn admit(&self, admission: Admission) -> Result<Arc<LiveSession>, AdmitError> {
+        if let Some(why) = self.shared.staleness() {
+            return Err(AdmitError::Stale(why));
+        }
+        if self.shared.len() >= self.shared.settings.max_sessions {
+            return Err(AdmitError::Full);
+        }
+        let id = admission.session;
+        self.with_store(move |store| store.admit(&admission))
+            .await??
+            .map_err(AdmitError::Refused)?;
+        match self.find(id) {
+            Found::Live(session) => Ok(session),
+            Found::Ended(grave) => {
+                let ended = grave.ended.clone();
+                Err(AdmitError::Refused(AdmitRefused::Ended(ended)))
+            }
+            Found::Stale(why) => Err(AdmitError::Stale(why)),
+            Found::Pending(_) | Found::Unknown => Err(AdmitError::Store(StoreError::Corrupt {
+                what: "session",
+                detail: format!("{id} was admitted but is not live"),
+            })),
+        }
+    }
+
+    /// Runs `call` on the store's thread; when this resolves, [`Live::find`] sees what it did.
+    pub async fn with_store<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn GrantStore) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, receiver) = oneshot::channel();
+        let call: Call = Box::new(move |store| {
+            let out = call(store);
+            Box::new(move || {
+                let _ = reply.send(out);
+            })
+        });
+        match self.calls.try_send(Message::Call(call)) {
+            Ok(()) => receiver.await.map_err(|_| StoreError::Stopped),
+            Err(TrySendError::Full(_)) => Err(StoreError::Busy),
+            Err(TrySendError::Disconnected(_)) => Err(StoreError::Stopped),
+        }
+    }
+
+    /// Notes that `event` is in the journal, so that it never comes again.
+    pub fn recorded(&self, event: &SessionEvent) {
+        self.shared
+            .queue_mark(event.session, Event::mark(&event.event));
+    }
+
+    /// Writes what is queued and stops the thread (blocking). Afterwards calls are refused, and
+    /// nothing is live once the lease has run out.
+    pub fn stop(&self) {
+        let _ = self.calls.send(Message::Stop);
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("stats", &self.stats())
+            .finish()
+    }
+}
+
+pub(super) fn expired(at: Timestamp) -> Ended {
+    Ended {
+        cause: EndCause::Expired,
+        at,
+        by: "locum".to_owned(),
+    }
+}
+
+pub(super) fn tombstone(session: &LiveSession, ended: Ended) -> Tombstone {
+    Tombstone {
+        session: session.id,
+        grant: Arc::clone(&session.grant),
+        started_at: session.started_at,
+        ended,
+    }
+}
+
+fn fresh_secret() -> Result<Secret, StoreError> {
+    Secret::fresh().map_err(|source| StoreError::Failed {
+        doing: "drawing random bytes for a cookie",
+        source: Box::new(source),
+    })
+}

@@ -1,0 +1,383 @@
+//! The one thread that talks to the store: changes in, endings and uses out, timers in between.
+
+use super::events::{self, SessionEvent};
+use super::registry::expired;
+use super::session::LiveSession;
+use super::shared::{PendingEnd, Shared};
+use super::timers::Timers;
+use crate::model::{EndCause, Ended, SessionId, Timestamp};
+use crate::store::{GrantStore, Mark, StoreError, Stored, Version};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// A call for the store; what it returns is run once memory shows what the call did.
+pub(super) type Call = Box<dyn FnOnce(&dyn GrantStore) -> Box<dyn FnOnce() + Send> + Send>;
+
+pub(super) enum Message {
+    Call(Call),
+    /// Something was queued: do not wait for the tick.
+    Wake,
+    Stop,
+}
+
+/// How many calls are run before the timers are looked at again.
+const CALLS_A_TICK: usize = 64;
+
+/// How often journal marks and waiting events are written and tried again.
+const EVENTS_INTERVAL: Duration = Duration::from_millis(200);
+
+pub(super) struct Keeper {
+    store: Arc<dyn GrantStore>,
+    shared: Arc<Shared>,
+    events: mpsc::Sender<SessionEvent>,
+    version: Option<Version>,
+    revision: i64,
+    expiry: Timers,
+    idle: Timers,
+    /// The highest seen of wall clock less uptime, milliseconds.
+    clock_base: i64,
+    /// Events wait in the store because the channel was full, or were not asked for yet.
+    backlog: bool,
+    /// Events handed out whose record the store does not know of yet.
+    in_flight: HashMap<SessionId, Mark>,
+    failing: bool,
+    last_touch: Instant,
+    last_events: Instant,
+    last_purge: Option<Instant>,
+}
+
+impl Keeper {
+    /// Reads everything that is open, once.
+    pub(super) fn load(
+        store: Arc<dyn GrantStore>,
+        shared: Arc<Shared>,
+        events: mpsc::Sender<SessionEvent>,
+    ) -> Result<Self, StoreError> {
+        let now = Instant::now();
+        let mut keeper = Self {
+            store,
+            shared,
+            events,
+            version: None,
+            revision: 0,
+            expiry: Timers::default(),
+            idle: Timers::default(),
+            clock_base: i64::MIN,
+            backlog: true,
+            in_flight: HashMap::new(),
+            failing: false,
+            last_touch: now,
+            last_events: now,
+            last_purge: None,
+        };
+        let mut ended = keeper
+            .store
+            .recently_ended(keeper.shared.settings.tombstones)?;
+        ended.reverse();
+        for stored in ended {
+            if let Some(why) = stored.session.ended.clone() {
+                keeper.shared.remember(&stored, why);
+            }
+        }
+        let version = keeper.store.version()?;
+        let open = keeper.store.load_open()?;
+        keeper.revision = open.revision;
+        for stored in open.rows {
+            keeper.open_session(&stored);
+        }
+        keeper.version = Some(version);
+        keeper.shared.note_sync();
+        keeper.check_clock();
+        keeper.fire_timers();
+        keeper.write_ends();
+        Ok(keeper)
+    }
+
+    pub(super) fn run(mut self, inbox: &Receiver<Message>) {
+        let tick = self.shared.settings.tick();
+        loop {
+            let mut next = inbox.recv_timeout(tick);
+            let mut replies = Vec::new();
+            loop {
+                match next {
+                    Ok(Message::Call(call)) => replies.push(call(self.store.as_ref())),
+                    Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
+                    Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                        self.tick();
+                        self.flush();
+                        replies.into_iter().for_each(|reply| reply());
+                        return;
+                    }
+                }
+                if replies.len() >= CALLS_A_TICK {
+                    break;
+                }
+                match inbox.try_recv() {
+                    Ok(message) => next = Ok(message),
+                    Err(_) => break,
+                }
+            }
+            self.tick();
+            replies.into_iter().for_each(|reply| reply());
+        }
+    }
+
+    fn tick(&mut self) {
+        self.check_clock();
+        self.fire_timers();
+        self.write_ends();
+        self.sync();
+        self.write_uses(false);
+        self.pump_events(false);
+        self.purge();
+    }
+
+    fn flush(&mut self) {
+        self.write_uses(true);
+        self.pump_events(true);
+    }
+
+    /// Reads what changed. Whatever fails leaves the lease running.
+    fn sync(&mut self) {
+        let read = self.store.version().and_then(|version| {
+            if self.version == Some(version) {
+                return Ok(None);
+            }
+            let changes = self.store.changes_since(self.revision)?;
+            Ok(Some((version, changes)))
+        });
+        match read {
+            Ok(None) => self.reached(),
+            Ok(Some((version, changes))) => {
+                for stored in changes.rows {
+                    self.apply(&stored);
+                }
+                self.revision = changes.revision;
+                self.version = Some(version);
+                self.reached();
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn reached(&mut self) {
+        self.shared.note_sync();
+        if std::mem::take(&mut self.failing) {
+            tracing::info!("the grant store is reachable again");
+        }
+    }
+
+    fn failed(&mut self, error: &StoreError) {
+        if !std::mem::replace(&mut self.failing, true) {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, source, "the grant store cannot be used");
+        }
+    }
+
+    fn apply(&mut self, stored: &Stored) {
+        let id = stored.session.id;
+        match (&stored.session.ended, self.shared.get(id)) {
+            (Some(ended), Some(session)) => {
+                self.shared.bury(&session, ended.clone());
+                self.shared.remember(stored, ended.clone());
+            }
+            (Some(ended), None) => self.shared.remember(stored, ended.clone()),
+            // Ended here, and the store has yet to learn of it.
+            (None, None) if self.shared.grave(id).is_some() => return,
+            (None, _) => return self.open_session(stored),
+        }
+        self.announce(stored);
+    }
+
+    /// Takes a session that is not over into memory.
+    fn open_session(&mut self, stored: &Stored) {
+        let id = stored.session.id;
+        let known = self.shared.get(id);
+        if let Some(known) = &known
+            && known.started_at == stored.session.started_at
+        {
+            return self.announce(stored);
+        }
+        let session = LiveSession::new(stored);
+        if known.is_none() {
+            self.expiry.add(stored.grant.expires_at, id);
+        }
+        let idle = self.shared.settings.idle;
+        if session.started_at.is_some() && !idle.is_zero() {
+            self.idle.add(session.last_used().plus(idle), id);
+        }
+        self.shared.put(Arc::new(session));
+        self.announce(stored);
+    }
+
+    fn announce(&mut self, stored: &Stored) {
+        let id = stored.session.id;
+        let in_flight = self.in_flight.get(&id).copied().unwrap_or(Mark::NONE);
+        for event in events::missing(stored, in_flight.and(stored.recorded)) {
+            let mark = event.event.mark();
+            let room = self.in_flight.len() < self.shared.settings.events.saturating_mul(2);
+            if !room || self.events.try_send(event).is_err() {
+                self.backlog = true;
+                return;
+            }
+            let marks = self.in_flight.entry(id).or_default();
+            *marks = marks.and(mark);
+        }
+    }
+
+    fn note_recorded(&mut self, marks: &[(SessionId, Mark)]) {
+        for (id, mark) in marks {
+            if let Some(left) = self.in_flight.get_mut(id) {
+                *left = left.without(*mark);
+                if *left == Mark::NONE {
+                    self.in_flight.remove(id);
+                }
+            }
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.shared.clock.now();
+        while let Some(id) = self.expiry.pop_due(now) {
+            if let Some(session) = self.shared.get(id) {
+                self.end_here(&session, expired(session.grant.expires_at));
+            }
+        }
+        let idle = self.shared.settings.idle;
+        while let Some(id) = self.idle.pop_due(now) {
+            let Some(session) = self.shared.get(id) else {
+                continue;
+            };
+            let at = session.last_used().plus(idle);
+            if at > now {
+                self.idle.add(at, id);
+                continue;
+            }
+            let by = "locum".to_owned();
+            let cause = EndCause::Idle;
+            self.end_here(&session, Ended { cause, at: now, by });
+        }
+    }
+
+    fn end_here(&self, session: &LiveSession, ended: Ended) {
+        self.shared.bury(session, ended.clone());
+        self.shared.queue_end(PendingEnd {
+            session: session.id,
+            ended,
+            reply: None,
+        });
+    }
+
+    fn write_ends(&mut self) {
+        let mut pending = self.shared.take_ends();
+        if pending.is_empty() {
+            return;
+        }
+        let ends: Vec<(SessionId, Ended)> = pending
+            .iter()
+            .map(|end| (end.session, end.ended.clone()))
+            .collect();
+        match self.store.end(&ends) {
+            Ok(firsts) => {
+                for (end, first) in pending.into_iter().zip(firsts) {
+                    if let Some(reply) = end.reply {
+                        let _ = reply.send(Ok(first));
+                    }
+                }
+            }
+            Err(error) => {
+                self.failed(&error);
+                for reply in pending.iter_mut().filter_map(|end| end.reply.take()) {
+                    let _ = reply.send(Err(StoreError::Failed {
+                        doing: "ending a session; it is over here, and will be written later",
+                        source: error.to_string().into(),
+                    }));
+                }
+                self.shared.give_back_ends(pending);
+            }
+        }
+    }
+
+    fn write_uses(&mut self, at_once: bool) {
+        if !at_once && self.last_touch.elapsed() < self.shared.settings.touch_interval {
+            return;
+        }
+        self.last_touch = Instant::now();
+        let mut used: Vec<(SessionId, Timestamp)> = Vec::new();
+        self.shared.for_each(|session| {
+            if let Some(at) = session.unwritten_use() {
+                used.push((session.id, at));
+            }
+        });
+        if used.is_empty() {
+            return;
+        }
+        match self.store.touch(&used) {
+            Ok(()) => {
+                for (id, at) in used {
+                    if let Some(session) = self.shared.get(id) {
+                        session.use_written(at);
+                    }
+                }
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Writes what the journal has, and offers again what did not fit into the channel.
+    fn pump_events(&mut self, at_once: bool) {
+        if !at_once && self.last_events.elapsed() < EVENTS_INTERVAL {
+            return;
+        }
+        self.last_events = Instant::now();
+        let marks = self.shared.take_marks();
+        if !marks.is_empty() {
+            if let Err(error) = self.store.mark_recorded(&marks) {
+                self.failed(&error);
+                return self.shared.give_back_marks(marks);
+            }
+            self.note_recorded(&marks);
+        }
+        if at_once || !self.backlog || self.events.capacity() == 0 || self.events.is_closed() {
+            return;
+        }
+        let limit = self.shared.settings.events.saturating_mul(4);
+        match self.store.unrecorded(limit) {
+            Ok(rows) => {
+                self.backlog = rows.len() >= limit;
+                rows.iter().for_each(|stored| self.announce(stored));
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn purge(&mut self) {
+        let interval = self.shared.settings.purge_interval;
+        if self.last_purge.is_some_and(|at| at.elapsed() < interval) {
+            return;
+        }
+        self.last_purge = Some(Instant::now());
+        let now = self.shared.clock.now();
+        let keep = i64::try_from(self.shared.settings.keep_ended.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_millis(now.millis().saturating_sub(keep));
+        if let Err(error) = self.store.purge(now, before) {
+            self.failed(&error);
+        }
+    }
+
+    /// Compares the wall clock with the one that nobody sets. A clock that went back would give
+    /// ended time to grants again.
+    fn check_clock(&mut self) {
+        let uptime = i64::try_from(self.shared.uptime()).unwrap_or(i64::MAX);
+        let offset = self.shared.clock.now().millis().saturating_sub(uptime);
+        self.clock_base = self.clock_base.max(offset);
+        let behind = u64::try_from(self.clock_base.saturating_sub(offset)).unwrap_or(0);
+        let behind = Duration::from_millis(behind);
+        let bad = behind > self.shared.settings.max_clock_step;
+        self.shared
+            .note_clock(if bad { behind } else { Duration::ZERO });
+    }
+}

@@ -1,0 +1,150 @@
+//! The embedded store: one SQLite file that the server and the command line share.
+//!
+//! Write-ahead log with `synchronous=FULL`: what a call reported as done survives a power cut, and
+//! readers never wait for writers. The file holds customer identifiers and hashes of secrets, so only
+//! its owner may read it (mode 0600; SQLite gives its `-wal` and `-shm` files the same mode).
+
+mod rows;
+mod schema;
+mod write;
+
+use super::{
+    Admission, AdmitRefused, Changes, Filter, GrantStore, Issue, Mark, RedeemRefused, Redemption,
+    ReissueRefused, Revocation, State, StoreError, Stored, Target, Version,
+};
+use crate::model::{Ended, GrantId, SecretHash, SessionId, Timestamp};
+use parking_lot::Mutex;
+use rows::{COLUMNS, RowError};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How the file is used.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Default `locum.db`.
+    pub path: PathBuf,
+    /// How long a call waits for another process's write. Default 5 s.
+    pub busy_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("locum.db"),
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A [`GrantStore`] in one SQLite file.
+#[derive(Debug)]
+pub struct Sqlite {
+    conn: Mutex<Connection>,
+    /// SQLite's `data_version` does not move for a connection's own writes; this does.
+    own_writes: AtomicU64,
+}
+
+impl Sqlite {
+    /// Opens or makes the file, and brings its schema up to date.
+    pub fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let path = settings.path.as_path();
+        let open = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        restrict(path).map_err(|e| open(Box::new(e)))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut conn = Connection::open_with_flags(path, flags).map_err(|e| open(Box::new(e)))?;
+        prepare(&mut conn, settings).map_err(|source| StoreError::NotAStore {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        match schema::migrate(&mut conn) {
+            Ok(schema::Migrated::Done) => {}
+            Ok(schema::Migrated::Newer(found)) => {
+                return Err(StoreError::NewerSchema {
+                    path: path.to_owned(),
+                    found,
+                    known: schema::known(),
+                });
+            }
+            Err(source) => {
+                return Err(StoreError::NotAStore {
+                    path: path.to_owned(),
+                    source: Box::new(source),
+                });
+            }
+        }
+        Ok(Self {
+            conn: Mutex::new(conn),
+            own_writes: AtomicU64::new(0),
+        })
+    }
+
+    /// Runs `work` in one write transaction; commits if it returns `Ok`.
+    fn write<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, RowError>,
+    ) -> Result<T, StoreError> {
+        let mut conn = self.conn.lock();
+        let run = || -> Result<T, RowError> {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let out = work(&tx)?;
+            tx.commit()?;
+            Ok(out)
+        };
+        let out = run().map_err(|e| e.doing(doing));
+        self.own_writes.fetch_add(1, Ordering::Release);
+        out
+    }
+
+    fn rows(
+        &self,
+        doing: &'static str,
+        rest: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let conn = self.conn.lock();
+        let run = || -> Result<Vec<Stored>, RowError> {
+            let mut query = conn.prepare_cached(&select(rest))?;
+            query.query(params)?.and_then(rows::stored).collect()
+        };
+        run().map_err(|e| e.doing(doing))
+    }
+}
+
+/// A query for [`COLUMNS`], with what follows the join.
+fn select(rest: &str) -> String {
+    format!("SELECT {COLUMNS} FROM sessions s JOIN grants g ON g.id = s.grant_id {rest}")
+}
+
+/// Makes the file if there is none, for its owner only, and takes rights from others if it has any.
+fn restrict(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    let mode = made.metadata()?.permissions().mode();
+    if mode & 0o077 != 0 {
+        made.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+fn prepare(conn: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
+    conn.busy_timeout(settings.busy_timeout)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+mod calls;

@@ -1,0 +1,97 @@
+//! The tables, and how an older file becomes a newer one.
+
+use rusqlite::Connection;
+
+/// One batch per version, in order; `PRAGMA user_version` counts those applied. Never edit one that
+/// was released: add another.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE grants (
+    id         TEXT PRIMARY KEY,
+    app        TEXT NOT NULL,
+    operator   TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    tenant     TEXT NOT NULL,
+    ticket     TEXT NOT NULL,
+    issued_at  INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    body       TEXT NOT NULL            -- the whole grant, JSON
+) STRICT;
+CREATE INDEX grants_by_operator ON grants(operator);
+CREATE INDEX grants_by_ticket ON grants(ticket);
+CREATE INDEX grants_by_time ON grants(issued_at);
+
+CREATE TABLE sessions (
+    id          TEXT PRIMARY KEY,
+    grant_id    TEXT NOT NULL UNIQUE REFERENCES grants(id) ON DELETE CASCADE,
+    cookie      BLOB,                   -- SHA-256
+    binding     TEXT NOT NULL,          -- JSON
+    started_at  INTEGER,
+    last_used   INTEGER,
+    ended_cause TEXT,
+    ended_at    INTEGER,
+    ended_by    TEXT,
+    recorded    INTEGER NOT NULL DEFAULT 0,
+    revision    INTEGER NOT NULL,
+    CHECK ((ended_cause IS NULL) = (ended_at IS NULL) AND (ended_at IS NULL) = (ended_by IS NULL))
+) STRICT;
+CREATE INDEX sessions_by_revision ON sessions(revision);
+CREATE INDEX sessions_open ON sessions(id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_by_end ON sessions(ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE INDEX sessions_unrecorded ON sessions(revision)
+    WHERE recorded <> 1 | ((started_at IS NOT NULL) << 1) | ((ended_at IS NOT NULL) << 2);
+
+CREATE TABLE codes (
+    hash       BLOB PRIMARY KEY,        -- SHA-256
+    session_id TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL,
+    used_at    INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX codes_by_session ON codes(session_id);
+
+CREATE TABLE external_tokens (
+    issuer       TEXT NOT NULL,         -- '' where a revocation named none
+    external_id  TEXT NOT NULL,
+    session_id   TEXT,
+    used_at      INTEGER,
+    revoked_at   INTEGER,
+    revoked_by   TEXT,
+    forget_after INTEGER NOT NULL,
+    PRIMARY KEY (external_id, issuer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX external_tokens_by_end ON external_tokens(forget_after);
+
+CREATE TABLE counter (revision INTEGER NOT NULL) STRICT;
+INSERT INTO counter VALUES (0);
+"];
+
+/// The version that this build writes.
+pub(super) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// What `migrate` found.
+pub(super) enum Migrated {
+    Done,
+    /// The file's version, newer than [`known`].
+    Newer(i64),
+}
+
+/// Brings the file to the version of this build, all or nothing, safe against another process that
+/// does the same.
+pub(super) fn migrate(conn: &mut Connection) -> rusqlite::Result<Migrated> {
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > known() {
+        return Ok(Migrated::Newer(found));
+    }
+    let done = usize::try_from(found).unwrap_or(0);
+    for batch in MIGRATIONS.iter().skip(done) {
+        tx.execute_batch(batch)?;
+    }
+    if done < MIGRATIONS.len() {
+        tx.pragma_update(None, "user_version", known())?;
+    }
+    tx.commit()?;
+    Ok(Migrated::Done)
+}
