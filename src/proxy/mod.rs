@@ -1,1 +1,3 @@
-//! (to be filled)
+//! The data plane: one file a stage of a request's life.
+
+pub mod upstream;
