@@ -4,3 +4,4 @@ pub mod client;
 pub mod hosts;
 pub mod rewrite;
 pub mod tls;
+pub mod upstream;
