@@ -98,6 +98,10 @@ reasons! {
     H2cUpgrade = "h2c-upgrade", false, "The request asks to upgrade to cleartext HTTP/2.";
     /// RFC 9110 §10.1.1: an expectation other than 100-continue.
     Expectation = "expectation", false, "The Expect header asks for something unknown.";
+    /// RFC 9110 §9.1: methods are case-sensitive, but not to every parser.
+    MethodCase = "method-case", false, "The method is not in upper case.";
+    /// A header name with `_` or `.` that CGI-like parsers read as one that matters.
+    HeaderAlias = "header-alias", false, "A header name is a disguise of another.";
     /// RFC 9110 §6.5.1: a trailer that must not be one.
     Trailer = "trailer", false, "A trailer carries a field that is not allowed there.";
 }

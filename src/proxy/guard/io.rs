@@ -1,0 +1,251 @@
+//! The stream that hyper reads instead of the socket's own.
+
+use super::framing::{Framing, Outcome, Release};
+use super::{Limits, Notes};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// Reads land here and are judged here, then the good part is copied to hyper. One for each thread and
+    /// not one for each connection, so that an idle connection holds no buffer.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+#[derive(Debug)]
+enum Mode {
+    Guarding,
+    /// A synthetic request is out; what still comes in, up to so many bytes, is thrown away.
+    Refused(usize),
+    /// The body's error was returned.
+    Broken,
+}
+
+/// Sits between a byte stream (TCP, TLS, Unix socket) and hyper's HTTP/1 server. Reads are guarded, writes
+/// pass. After [`Notes::release`] reads pass too.
+pub struct Guard<I> {
+    inner: I,
+    framing: Framing,
+    mode: Mode,
+    limits: Arc<Limits>,
+    notes: Arc<Notes>,
+    /// The start of a head, a chunk line or a trailer section, not yet judged to its end.
+    held: Vec<u8>,
+    /// Judged, but more than hyper's buffer had room for; given out from `given` on.
+    ready: Vec<u8>,
+    given: usize,
+}
+
+impl<I> Guard<I> {
+    /// Guards `inner`, a connection that speaks HTTP/1 from its first byte.
+    pub fn new(inner: I, limits: Arc<Limits>) -> Self {
+        Self {
+            inner,
+            framing: Framing::new(),
+            mode: Mode::Guarding,
+            limits,
+            notes: Arc::new(Notes::default()),
+            held: Vec::new(),
+            ready: Vec::new(),
+            given: 0,
+        }
+    }
+
+    /// The notes of this connection, for its service.
+    pub fn notes(&self) -> Arc<Notes> {
+        Arc::clone(&self.notes)
+    }
+
+    /// The stream underneath.
+    pub fn inner(&self) -> &I {
+        &self.inner
+    }
+
+    /// Gives `buf` what is ready; what does not fit waits.
+    fn give(&mut self, bytes: &[u8], buf: &mut ReadBufCursor<'_>) {
+        let (now, later) = bytes.split_at(bytes.len().min(buf.remaining()));
+        buf.put_slice(now);
+        if !later.is_empty() {
+            self.ready.extend_from_slice(later);
+        }
+    }
+
+    fn give_ready(&mut self, buf: &mut ReadBufCursor<'_>) -> bool {
+        let waiting = self.ready.get(self.given..).unwrap_or_default();
+        if waiting.is_empty() {
+            return false;
+        }
+        let length = waiting.len().min(buf.remaining());
+        buf.put_slice(waiting.get(..length).unwrap_or_default());
+        self.given += length;
+        if self.given == self.ready.len() {
+            self.ready = Vec::new();
+            self.given = 0;
+        }
+        true
+    }
+
+    /// Judges what was read. True when there was something to give.
+    fn judge(&mut self, read: &[u8], buf: &mut ReadBufCursor<'_>) -> io::Result<bool> {
+        if self.held.is_empty() {
+            return self.judge_all(read, buf);
+        }
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(read);
+        self.judge_all(&held, buf)
+    }
+
+    fn judge_all(&mut self, input: &[u8], buf: &mut ReadBufCursor<'_>) -> io::Result<bool> {
+        let mut release = Release::default();
+        let outcome = self
+            .framing
+            .digest(input, &mut release, &self.notes, &self.limits);
+        match outcome {
+            Outcome::Hold(from) => {
+                if from < input.len() {
+                    self.held = input.get(from..).unwrap_or_default().to_vec();
+                }
+            }
+            Outcome::Refused => self.mode = Mode::Refused(self.limits.max_drain_bytes),
+            Outcome::Broken(fault) => {
+                self.mode = Mode::Broken;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, fault));
+            }
+        }
+        let bytes = release.bytes(input);
+        self.give(bytes, buf);
+        Ok(!bytes.is_empty())
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
+    fn poll_guarded(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+        buf: &mut ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let room = scratch.len().min(buf.remaining());
+            let mut read = ReadBuf::new(scratch.get_mut(..room).unwrap_or_default());
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
+            let read = read.filled();
+            if read.is_empty() || self.judge(read, buf)? {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn poll_transparent(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+        buf: &mut ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.held.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            self.give(&held, buf);
+            return Poll::Ready(Ok(()));
+        }
+        let room = scratch.len().min(buf.remaining());
+        let mut read = ReadBuf::new(scratch.get_mut(..room).unwrap_or_default());
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
+        buf.put_slice(read.filled());
+        Poll::Ready(Ok(()))
+    }
+
+    /// Throws away what still comes. Closing a socket with unread input resets the connection, and the reset
+    /// may overtake the answer. Never reports the end: hyper would drop the request being answered.
+    fn poll_drain(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) {
+        while let Mode::Refused(left @ 1..) = self.mode {
+            let mut read = ReadBuf::new(scratch);
+            let polled = Pin::new(&mut self.inner).poll_read(cx, &mut read);
+            let Poll::Ready(Ok(())) = polled else { return };
+            self.mode = Mode::Refused(match read.filled().len() {
+                0 => 0,
+                length => left.saturating_sub(length),
+            });
+        }
+    }
+
+    fn poll_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+        buf: &mut ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.notes.is_released() {
+            return self.poll_transparent(cx, scratch, buf);
+        }
+        match self.mode {
+            Mode::Guarding => self.poll_guarded(cx, scratch, buf),
+            Mode::Refused(_) => {
+                self.poll_drain(cx, scratch);
+                Poll::Pending
+            }
+            Mode::Broken => Poll::Pending,
+        }
+    }
+}
+
+/// Lends the thread's scratch buffer. Reentrant: the inner use makes its own.
+fn with_scratch<T>(use_it: impl FnOnce(&mut [u8]) -> T) -> T {
+    let mut scratch = SCRATCH.take();
+    if scratch.is_empty() {
+        scratch = vec![0; SCRATCH_BYTES];
+    }
+    let result = use_it(&mut scratch);
+    SCRATCH.set(scratch);
+    result
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Read for Guard<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 || self.give_ready(&mut buf) {
+            return Poll::Ready(Ok(()));
+        }
+        with_scratch(|scratch| self.poll_with(cx, scratch, &mut buf))
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Write for Guard<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+        with_scratch(|scratch| self.poll_drain(cx, scratch));
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+}
