@@ -1,0 +1,153 @@
+//! Sinks, grants, issuers and keys.
+
+use super::Check;
+use crate::config::{Issuer, Sink, SinkKind};
+
+pub(super) fn check(check: &mut Check<'_>) {
+    sinks(check);
+    grants(check);
+    issuers(check);
+    if check.config.policy.paths.is_empty() {
+        let remedy = "name at least one file or directory: without policy nothing is allowed";
+        check.problem("policy.paths", "empty", remedy);
+    }
+    let keys = &check.config.keys;
+    if keys.overlap > keys.rotate_after {
+        let remedy = "make keys.overlap shorter than keys.rotate_after";
+        check.problem("keys.overlap", "longer than a key signs", remedy);
+    }
+    let store = &check.config.store;
+    if store.stale_after < store.poll_interval * 3 {
+        let remedy = "make it at least three times store.poll_interval";
+        check.problem("store.stale_after", "too close to the polling", remedy);
+    }
+}
+
+fn sinks(check: &mut Check<'_>) {
+    let sinks = &check.config.audit.sinks;
+    let names: Vec<_> = sinks.iter().map(|sink| &sink.name).collect();
+    check.unique("audit.sinks", "name", &names);
+    for (n, sink) in sinks.iter().enumerate() {
+        sink_fits(check, &format!("audit.sinks[{n}]"), sink);
+    }
+}
+
+fn sink_fits(check: &mut Check<'_>, key: &str, sink: &Sink) {
+    let takes: &[(&str, SinkKind)] = &[
+        ("path", SinkKind::File),
+        ("url", SinkKind::Webhook),
+        ("secret_file", SinkKind::Webhook),
+        ("secret_env", SinkKind::Webhook),
+        ("ca", SinkKind::Webhook),
+        ("timeout", SinkKind::Webhook),
+    ];
+    for (name, kind) in takes {
+        let at = format!("{key}.{name}");
+        if *kind != sink.kind && check.is_written(&at) {
+            let message = format!("has no effect on a sink of kind {:?}", sink.kind.as_str());
+            check.problem(
+                &at,
+                message,
+                format!("remove it, or set kind to {:?}", kind.as_str()),
+            );
+        }
+    }
+    if sink.kind == SinkKind::File && sink.path.is_none() {
+        check.problem(
+            &format!("{key}.path"),
+            "missing",
+            "name the file to append to",
+        );
+    }
+    if sink.secret_file.is_some() && sink.secret_env.is_some() {
+        let remedy = "set one of secret_file and secret_env";
+        check.problem(&format!("{key}.secret_file"), "two secrets", remedy);
+    }
+    if sink.kind == SinkKind::Webhook {
+        let at = format!("{key}.url");
+        match &sink.url {
+            None => check.problem(&at, "missing", "write the URL to POST to"),
+            Some(url) => web_url(check, &at, url),
+        }
+    }
+}
+
+/// An https URL, or http to loopback.
+fn web_url(check: &mut Check<'_>, key: &str, text: &str) {
+    let Ok(url) = url::Url::parse(text) else {
+        check.problem(
+            key,
+            "not a URL",
+            "write it as in \"https://siem.example.com/in\"",
+        );
+        return;
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        check.problem(
+            key,
+            "has a credential in it",
+            "use secret_file or secret_env",
+        );
+    }
+    let is_local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
+        check.problem(key, "not https", "use https; http is for loopback only");
+    }
+}
+
+fn grants(check: &mut Check<'_>) {
+    let grants = &check.config.grants;
+    let (max, default, glass) = (
+        grants.max_ttl,
+        grants.default_ttl,
+        grants.break_glass_max_ttl,
+    );
+    if default > max {
+        let remedy = "make it at most grants.max_ttl";
+        check.problem("grants.default_ttl", "longer than max_ttl", remedy);
+    }
+    if glass > max {
+        let remedy = "break-glass is shorter than other access: make it at most grants.max_ttl";
+        check.problem("grants.break_glass_max_ttl", "longer than max_ttl", remedy);
+    }
+}
+
+fn issuers(check: &mut Check<'_>) {
+    let issuers = &check.config.issuers;
+    let names: Vec<_> = issuers.iter().map(|issuer| &issuer.issuer).collect();
+    check.unique("issuers", "issuer", &names);
+    for (n, issuer) in issuers.iter().enumerate() {
+        issuer_fits(check, &format!("issuers[{n}]"), issuer);
+    }
+}
+
+fn issuer_fits(check: &mut Check<'_>, key: &str, issuer: &Issuer) {
+    for (name, is_empty) in [
+        ("algorithms", issuer.algorithms.is_empty()),
+        ("typ", issuer.typ.is_empty()),
+        ("apps", issuer.apps.is_empty()),
+    ] {
+        if is_empty {
+            check.problem(&format!("{key}.{name}"), "empty", "name at least one");
+        }
+    }
+    for (n, app) in issuer.apps.iter().enumerate() {
+        if check.config.app(app.as_str()).is_none() {
+            let known: Vec<_> = check.config.apps.iter().map(|a| a.name.as_str()).collect();
+            let remedy = format!("there are: {}", known.join(", "));
+            check.problem(&format!("{key}.apps[{n}]"), "no app has this name", remedy);
+        }
+    }
+    if issuer.jwks.contains("://") {
+        web_url(check, &format!("{key}.jwks"), &issuer.jwks);
+    }
+    if issuer.max_stale < issuer.refresh {
+        let remedy = "make it at least as long as refresh";
+        check.problem(&format!("{key}.max_stale"), "shorter than refresh", remedy);
+    }
+}

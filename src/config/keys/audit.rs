@@ -1,0 +1,102 @@
+//! `[audit]` and `[log]`: the record of every request, and what Locum says of itself.
+
+use crate::config::net::Label;
+use crate::config::schema::{choice, section};
+use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, MINUTE, Size};
+use std::path::PathBuf;
+use std::time::Duration;
+
+section! {
+    /// The record of every request: durable before anything is forwarded.
+    pub struct Audit {
+        /// The journal's directory. Unset: `journal` in `state_dir`.
+        dir: Option<PathBuf> = unset;
+        /// When a record counts as kept. `process`: written to the system before the request is
+        /// forwarded; survives the end of the process. `disk`: on disk (fdatasync, many requests at once);
+        /// survives the loss of power.
+        durability: Durability = "process";
+        /// A segment file is closed at this size and the next begun.
+        segment_bytes: Size = "64MiB" in [64 * KIB, 16 * GIB];
+        /// Query parameters whose values are not recorded, by name in any case; `*` at an end matches
+        /// anything.
+        redact_query: Vec<String> = ["code", "token", "*_token", "password", "secret", "*_secret", "api_key", "apikey", "signature", "sig", "otp"];
+        /// The longest text field in a record (target, user agent); what is beyond is cut, and marked.
+        max_field_bytes: Size = "8KiB" in [256, MIB];
+        /// Record the SHA-256 of both bodies.
+        digests: bool = true;
+        /// Records that wait to be written at once. Beyond: requests wait, then 503.
+        max_pending: usize = 65_536 in [16, 10_000_000], "records";
+        /// Free space on the journal's disk below which requests are refused, so that what is open can
+        /// still be closed.
+        min_free_bytes: Size = "64MiB" in [0, 1024 * GIB];
+        /// Where records stream to, beside the journal.
+        sinks: Vec<Sink> = [];
+    }
+}
+
+section! {
+    /// A place that records stream to. Each sink reads from the journal at its own pace: at least once, in
+    /// order, and a slow one loses nothing.
+    pub struct Sink {
+        /// Its name in logs and metrics, and of its place in the journal.
+        name: Label = required;
+        /// `file`: JSON lines appended to `path`. `stdout`: JSON lines. `webhook`: POST to `url`.
+        kind: SinkKind = required;
+        /// `file`: the file.
+        path: Option<PathBuf> = unset;
+        /// `webhook`: where to.
+        url: Option<String> = unset;
+        /// `webhook`: a file with the bearer token.
+        secret_file: Option<PathBuf> = unset;
+        /// `webhook`: the environment variable with the bearer token.
+        secret_env: Option<String> = unset;
+        /// `webhook`: the CA (PEM) that its certificate must come from. Unset: the system's.
+        ca: Option<PathBuf> = unset;
+        /// `webhook`: the time for one POST, answer included.
+        timeout: Duration = "10s" in [100, 10 * MINUTE];
+        /// Records sent together at most.
+        batch_records: usize = 500 in [1, 100_000], "records";
+        /// After a failure the wait doubles up to this; a sink is tried for ever.
+        retry_max: Duration = "60s" in [100, HOUR];
+    }
+}
+
+section! {
+    /// What Locum says of itself, on stderr. Never secrets, never customers' data.
+    pub struct Log {
+        /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,locum::proxy=debug`.
+        level: String = "info";
+        /// `text` for people, `json` for machines, `auto`: text on a terminal, else json.
+        format: LogFormat = "auto";
+        /// One line in the log for each exchange, besides its record.
+        access: bool = false;
+        /// Repeated warnings of one kind are folded into one line for each such span.
+        fold: Duration = "10s" in [0, DAY];
+    }
+}
+
+choice! {
+    /// When a record counts as kept.
+    pub enum Durability {
+        Process = "process",
+        Disk = "disk",
+    }
+}
+
+choice! {
+    /// What a sink is.
+    pub enum SinkKind {
+        File = "file",
+        Stdout = "stdout",
+        Webhook = "webhook",
+    }
+}
+
+choice! {
+    /// How log lines look.
+    pub enum LogFormat {
+        Auto = "auto",
+        Text = "text",
+        Json = "json",
+    }
+}

@@ -1,0 +1,142 @@
+//! `[listeners]`: the apps, the portal and the ops listener, and their TLS.
+
+use crate::config::net::{Cidr, DnsName, Origin};
+use crate::config::schema::{choice, section};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+section! {
+    /// Where Locum listens: three listeners, each with its own address and origin.
+    pub struct Listeners {
+        /// The data plane: session origins, and in `inline` placement the app's own host.
+        apps: AppsListener = {};
+        /// The portal and the API, on an origin of their own that no upstream can serve.
+        portal: PortalListener = {};
+        /// Health, metrics and the assertion keys, for the platform team. Plain HTTP.
+        ops: OpsListener = {};
+    }
+}
+
+section! {
+    /// The data plane. Needs either `tls` or `plain = true`.
+    pub struct AppsListener {
+        /// Address and port.
+        address: SocketAddr = "127.0.0.1:8443";
+        /// Certificates. Read again on SIGHUP without dropping a connection.
+        tls: Option<Tls> = unset;
+        /// Serve plain HTTP, because something in front terminates TLS. On an address other than
+        /// loopback, `trusted_proxies` must then say what that is.
+        plain: bool = false;
+        /// The scheme that browsers see in front of a `plain` listener. With `tls` it is always
+        /// https.
+        external_scheme: Scheme = "https";
+        /// The port that browsers see. Unset: the listener's own with `tls`, else the scheme's.
+        external_port: Option<u16> = unset in [1, 65535];
+        /// Whether each connection begins with a PROXY protocol header that tells the client's
+        /// address. One is then demanded, and only `trusted_proxies` may connect.
+        proxy_protocol: ProxyProtocol = "off";
+        /// Networks whose `Forwarded` and `X-Forwarded-*` fields and PROXY headers are believed. From
+        /// everyone else they are removed. A plain address means that one address.
+        trusted_proxies: Vec<Cidr> = [];
+        /// Connections that the kernel holds while Locum is busy.
+        backlog: u32 = 4096 in [1, 65535], "connections";
+    }
+}
+
+section! {
+    /// The portal and the API. Needs either `tls` or `plain = true`; unset `public_url`: off unless
+    /// an app signs operators in.
+    pub struct PortalListener {
+        /// Whether the portal listens.
+        enabled: bool = false;
+        /// Address and port.
+        address: SocketAddr = "127.0.0.1:8444";
+        /// Certificates, as for the apps listener.
+        tls: Option<Tls> = unset;
+        /// Serve plain HTTP behind a TLS terminator.
+        plain: bool = false;
+        /// The origin that browsers see. It must not lie under an app's session origins or on an
+        /// app's own origin. Unset: `https://localhost` with the listener's port.
+        public_url: Option<Origin> = unset;
+        /// As for the apps listener.
+        trusted_proxies: Vec<Cidr> = [];
+    }
+}
+
+section! {
+    /// `/healthz`, `/readyz`, `/startupz`, `/metrics` and `/.well-known/jwks.json`. It has no
+    /// authentication of its own, so it stays on loopback unless told otherwise.
+    pub struct OpsListener {
+        /// Address and port.
+        address: SocketAddr = "127.0.0.1:9090";
+        /// Allow an address other than loopback, because the network in front keeps strangers out.
+        expose: bool = false;
+    }
+}
+
+section! {
+    /// Certificates of a listener. Keys are PEM; `locum certs dev` makes a set for development.
+    pub struct Tls {
+        /// The certificate chain (PEM), leaf first. It must cover `*.<app>.<suffix>` for each app.
+        cert: PathBuf = required;
+        /// The private key of `cert` (PEM; PKCS #8, SEC 1 or PKCS #1).
+        key: PathBuf = required;
+        /// More certificates, chosen by the name that the client asks for (SNI).
+        extra: Vec<Certificate> = [];
+        /// The CA (PEM) that client certificates must come from.
+        client_ca: Option<PathBuf> = unset;
+        /// Whether clients must show a certificate.
+        client_auth: ClientAuth = "off";
+        /// The oldest TLS version spoken.
+        min_version: TlsVersion = "1.2";
+    }
+}
+
+section! {
+    /// One more certificate of a listener.
+    pub struct Certificate {
+        /// The certificate chain (PEM), leaf first.
+        cert: PathBuf = required;
+        /// Its private key (PEM).
+        key: PathBuf = required;
+        /// The names it is used for. Empty: those that the certificate itself names.
+        names: Vec<DnsName> = [];
+    }
+}
+
+choice! {
+    /// Of an origin.
+    pub enum Scheme {
+        Http = "http",
+        Https = "https",
+    }
+}
+
+choice! {
+    /// Which PROXY protocol header a connection begins with.
+    pub enum ProxyProtocol {
+        Off = "off",
+        V1 = "v1",
+        V2 = "v2",
+        /// Either version.
+        Any = "any",
+    }
+}
+
+choice! {
+    /// Whether clients are asked for a certificate.
+    pub enum ClientAuth {
+        Off = "off",
+        /// Asked; a client without one is served.
+        Optional = "optional",
+        Required = "required",
+    }
+}
+
+choice! {
+    /// A TLS version.
+    pub enum TlsVersion {
+        V12 = "1.2",
+        V13 = "1.3",
+    }
+}

@@ -1,0 +1,9 @@
+//! Every key, by section: the one place that states type, default, bounds, unit and meaning.
+
+pub(super) mod apps;
+pub(super) mod audit;
+pub(super) mod grants;
+pub(super) mod limits;
+pub(super) mod listeners;
+pub(super) mod root;
+pub(super) mod upstreams;

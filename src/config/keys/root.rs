@@ -1,0 +1,65 @@
+//! The keys at the top of the file, and the small sections.
+
+use super::apps::App;
+use super::audit::{Audit, Log};
+use super::grants::{Grants, Issuer, Keys, Store};
+use super::limits::Limits;
+use super::listeners::Listeners;
+use super::upstreams::Upstream;
+use crate::config::net::DnsName;
+use crate::config::schema::section;
+use crate::config::units::{MIB, Size};
+use std::path::PathBuf;
+
+section! {
+    /// The whole file.
+    pub struct Config {
+        /// The DNS suffix of session origins: a session lives at
+        /// `https://<session>.<app>.<suffix>/`. Point a wildcard of it at the apps listener.
+        suffix: DnsName = "localhost";
+        /// The directory of what Locum keeps: `locum.db` (grants and sessions), and, unless
+        /// `audit.dir` and `keys.dir` say otherwise, `journal/` and `keys/`. Made with mode 0700.
+        state_dir: PathBuf = "var";
+        /// Threads that serve requests. 0: one for each processor core.
+        workers: usize = 0 in [0, 1024], "threads, 0 = cores";
+        /// Where Locum listens.
+        listeners: Listeners = {};
+        /// Bounds on everything that a client can make Locum hold.
+        limits: Limits = {};
+        /// The apps' servers.
+        upstreams: Vec<Upstream> = required;
+        /// The apps that operators may be in.
+        apps: Vec<App> = required;
+        /// Which requests a grant allows.
+        policy: Policy = {};
+        /// The record of every request.
+        audit: Audit = {};
+        /// The authority that Locum gives by itself.
+        grants: Grants = {};
+        /// Outside issuers whose signed grants are honoured.
+        issuers: Vec<Issuer> = [];
+        /// The keys that sign assertions and checkpoints.
+        keys: Keys = {};
+        /// Where grants and sessions are kept, and how fast changes are seen.
+        store: Store = {};
+        /// What Locum says of itself.
+        log: Log = {};
+    }
+}
+
+section! {
+    /// Which requests a grant allows. Route policy is deny by default; see `docs/policy.md`.
+    pub struct Policy {
+        /// Policy files, or directories of `*.toml` and `*.cedar` files, read in this order.
+        paths: Vec<PathBuf> = ["config/policy"];
+        /// A candidate policy that decides beside the live one: where it differs is recorded, nothing
+        /// else happens. Empty: none.
+        shadow: Vec<PathBuf> = [];
+        /// How much of a request body is held to match form, JSON and GraphQL fields. A longer body
+        /// is refused on the routes whose policy needs to see it, and streams on all others.
+        body_buffer: Size = "64KiB" in [1024, 64 * MIB];
+        /// Read the policy again when one of its files changes, as SIGHUP does. A bad file is refused
+        /// and the last good policy stays.
+        watch: bool = false;
+    }
+}
