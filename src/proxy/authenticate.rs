@@ -185,7 +185,7 @@ fn check_binding(plane: &Plane, setup: &Setup, app: &App, client: &Client, live:
         client: Some(client.address.ip()),
         detail,
     };
-    plane.journal.event(&alert);
+    plane.journal.note(&alert);
     Err(Refusal::unauthenticated("binding-broken", format!("The session was used from {detail} than it started at, and has been ended.")))
 }
 

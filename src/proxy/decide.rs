@@ -1,10 +1,9 @@
 //! The policy stage: from an authenticated request to a permitted one. [`Permitted`] has no other maker.
 
 use super::authenticate::Authenticated;
-use super::body::Cut;
 use super::canonical::Canonical;
 use super::exchange::Refused;
-use super::inbound::Inbound;
+use super::inbound::{Inbound, Payload};
 use super::refusal::Refusal;
 use super::setup::{App, Setup};
 use super::worker::Plane;
@@ -14,6 +13,7 @@ use crate::policy::{BodyNeed, Facts, GrantFacts, Verdict, Why};
 use crate::telemetry::Limit;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
+use http::uri::PathAndQuery;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const BODY_WAIT: Duration = Duration::from_secs(30);
 pub struct Permitted {
     verdict: Verdict,
     /// Path and query as policy saw them: what the upstream gets.
-    target: String,
+    target: PathAndQuery,
 }
 
 impl Permitted {
@@ -37,7 +37,7 @@ impl Permitted {
         &self.verdict
     }
 
-    pub fn target(&self) -> &str {
+    pub fn target(&self) -> &PathAndQuery {
         &self.target
     }
 }
@@ -48,28 +48,33 @@ pub async fn decide(
     setup: &Setup,
     authenticated: &Authenticated,
     app: &App,
-    inbound: &mut Inbound,
+    inbound: &Inbound,
+    payload: &mut Payload,
     canonical: &Canonical<'_>,
 ) -> Result<Permitted, Box<Refused>> {
-    let target = canonical.upstream_target();
-    let method = inbound.method().to_owned();
-    let is_websocket = inbound.is_websocket();
-    let headers = inbound.parts.headers.clone();
-    let facts =
-        Facts { app: &app.name, method: &method, path: canonical.path(), query: canonical.query(), headers: &headers, is_websocket };
+    let facts = Facts {
+        app: &app.name,
+        method: inbound.method(),
+        path: &canonical.path,
+        query: canonical.query.as_deref(),
+        headers: &inbound.parts.headers,
+        is_websocket: canonical.is_websocket,
+    };
     let routed = setup.policy.route(&facts);
     let relaxed = routed.relaxed();
-    if let Some(reason) = canonical.findings().without(relaxed).first() {
-        return Err(denied(Refusal::ambiguous(reason), None, None));
+    let untolerated = canonical.findings.without(relaxed);
+    if let Some(refusal) = Refusal::findings(untolerated) {
+        return Err(denied(refusal, None, None));
     }
+    let target = canonical.path_and_query().map_err(|_| denied(too_long(), None, None))?;
     let grant = grant_facts(plane, authenticated, inbound);
     let body = match routed.body_need() {
-        Some(need) => buffer(plane, inbound, authenticated, need).await?,
+        Some(need) => buffer(plane, inbound, payload, authenticated, need).await?,
         None => Some(Bytes::new()),
     };
     let verdict = routed.decide(&grant, body.as_deref());
     shadow(plane, setup, authenticated, inbound, &facts, &grant, body.as_deref(), &verdict);
-    if verdict.is_permit() { Ok(Permitted { verdict, target }) } else { Err(explain(verdict, target)) }
+    if verdict.is_permit() { Ok(Permitted { verdict, target }) } else { Err(explain(verdict, &target)) }
 }
 
 fn grant_facts<'a>(plane: &Plane, authenticated: &'a Authenticated, inbound: &Inbound) -> GrantFacts<'a> {
@@ -92,30 +97,28 @@ fn denied(refusal: Refusal, decision: Option<Decision>, canonical: Option<String
 }
 
 /// A verdict of no, in the words and with the status that its reason has.
-fn explain(verdict: Verdict, target: String) -> Box<Refused> {
+fn explain(verdict: Verdict, target: &PathAndQuery) -> Box<Refused> {
     let refusal = match (verdict.why, verdict.findings.first()) {
         (_, Some(reason)) => Refusal::ambiguous(reason),
         (Why::MethodOverride, None) => Refusal::ambiguous(Reason::MethodOverride),
         _ => Refusal::forbidden(&verdict.decision),
     };
     let detail = verdict.why.words().to_owned();
-    Box::new(Refused { decision: Some(verdict.decision), canonical: Some(target), detail, ..refusal.into() })
+    Box::new(Refused { decision: Some(verdict.decision), canonical: Some(target.as_str().to_owned()), detail, ..refusal.into() })
 }
 
 /// Reads up to `max_bytes` of the body. `None`: it is longer.
-async fn buffer(plane: &Plane, inbound: &mut Inbound, authenticated: &Authenticated, need: BodyNeed) -> Result<Option<Bytes>, Box<Refused>> {
-    let Some(mut body) = inbound.rest.take() else { return Ok(Some(Bytes::new())) };
-    let cut = Cut::new(authenticated.session.ended().clone());
+async fn buffer(plane: &Plane, inbound: &Inbound, payload: &mut Payload, authenticated: &Authenticated, need: BodyNeed) -> Result<Option<Bytes>, Box<Refused>> {
+    let Some(mut body) = payload.rest.take() else { return Ok(Some(Bytes::new())) };
     let reading = read(&mut body, need.max_bytes);
     let read = tokio::select! {
         biased;
         () = authenticated.session.ended().cancelled() => Err(ended_while_reading()),
         read = tokio::time::timeout(BODY_WAIT, reading) => read.unwrap_or_else(|_| Err(timed_out())),
     };
-    drop(cut);
     match read {
         Ok(Read::Whole(bytes)) => {
-            inbound.first = (!bytes.is_empty()).then(|| bytes.clone());
+            payload.first = (!bytes.is_empty()).then(|| bytes.clone());
             Ok(Some(bytes))
         }
         Ok(Read::TooLong) => {
@@ -153,6 +156,10 @@ async fn read(body: &mut hyper::body::Incoming, max: usize) -> Result<Read, Refu
     Ok(Read::Whole(all.freeze()))
 }
 
+fn too_long() -> Refusal {
+    Refusal::too_big(StatusCode::URI_TOO_LONG, "uri-too-long", "Its target is too long once it is encoded.")
+}
+
 fn timed_out() -> Refusal {
     Refusal::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The request body took too long", "Send it again.")
 }
@@ -177,7 +184,7 @@ fn shadow(
     let routed = shadow.policy.route(facts);
     let candidate = routed.decide(grant, body);
     if let Some(difference) = shadow.differ.compare(live, &candidate) {
-        plane.journal.event(&Event::ShadowDiffers {
+        plane.journal.note(&Event::ShadowDiffers {
             session: &authenticated.state.part,
             exchange: inbound.exchange,
             live_rule: &difference.live.rule,

@@ -3,23 +3,31 @@
 
 use super::authenticate::{Authenticated, authenticate};
 use super::body::ResponseBody;
-use super::canonical::{self, Canonical};
+use super::canonical::{self, Seen};
 use super::decide::{self, Permitted};
 use super::guard::{Fault, Note};
-use super::hosts::HostMatch;
 pub use super::inbound::Arrival;
-use super::inbound::Inbound;
+use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
-use super::setup::{App, Placement, Setup};
+use super::setup::{App, AppOrigin, Setup};
 use super::worker::{Plane, Worker};
 use super::{inline, outbound, reserved, upgrade};
 use crate::audit;
-use crate::model::Decision;
+use crate::model::{Decision, Reason};
 use crate::telemetry::Limit;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::sync::Arc;
+
+/// Where a permitted request goes.
+#[derive(Clone, Copy)]
+pub struct Way<'w> {
+    pub worker: &'w Worker,
+    pub setup: &'w Arc<Setup>,
+    pub app: &'w App,
+    pub origin: &'w AppOrigin,
+}
 
 /// A refusal and what was known when it was made, for the record.
 pub struct Refused {
@@ -42,38 +50,38 @@ impl From<Refusal> for Refused {
 /// Answers one request. What is not permitted is refused and recorded.
 pub async fn handle(worker: Worker, from: Arrival, note: Option<Note>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
     let setup = worker.plane().setup().clone();
-    let mut inbound = Inbound::new(from, note, request);
-    Ok(match stages(&worker, &setup, &mut inbound).await {
+    let (inbound, payload) = Inbound::new(from, note, request);
+    Ok(match stages(&worker, &setup, &inbound, payload).await {
         Ok(response) => response,
-        Err(refused) => refuse(worker.plane(), &setup, &inbound, *refused),
+        Err(refused) => refuse(worker.plane(), &setup, &inbound, *refused).await,
     })
 }
 
 /// The stages in their order. Each takes what the one before it proved.
-async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &mut Inbound) -> Result<Response<ResponseBody>, Box<Refused>> {
+async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &Inbound, mut payload: Payload) -> Result<Response<ResponseBody>, Box<Refused>> {
     let plane = worker.plane();
     if let Some(fault) = inbound.note.as_ref().and_then(|note| note.fault) {
         count_fault(plane, fault);
         return Err(Box::new(guarded(fault).into()));
     }
-    let noted = inbound.note.as_ref().map(|note| note.findings).unwrap_or_default();
-    let canonical = canonical::canonical(&inbound.parts, noted);
-    let host = match canonical.host() {
-        Ok(host) => setup.hosts.find(host),
-        Err(reason) => return Err(Box::new(Refusal::ambiguous(reason).into())),
+    let seen = Seen { is_tls: setup.scheme == "https", note: inbound.note.as_ref(), serves: None };
+    let canonical = canonical::canonical(&inbound.parts, &seen);
+    let Some(named) = &canonical.host else {
+        let refusal = Refusal::findings(canonical.findings).unwrap_or_else(|| Refusal::ambiguous(Reason::HostInvalid));
+        return Err(Box::new(refusal.into()));
     };
-    if let Some((place, app)) = inline::place(setup, host, &inbound.parts.headers) {
-        return inline::pass(worker, setup, inbound, app, place).await;
+    let host = setup.hosts.find(&named.name, named.port);
+    if let Some(place) = inline::place(setup, host, &inbound.parts.headers) {
+        return inline::pass(worker, setup, inbound, payload, place).await;
     }
-    if let Some(path) = canonical.path().strip_prefix("/.locum/") {
-        let path = path.to_owned();
-        return reserved::answer(plane, setup, inbound, host, &path).await;
+    if canonical.path.starts_with(reserved::PREFIX) {
+        return reserved::answer(plane, setup, inbound, payload, host, &canonical).await;
     }
     let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers).await.map_err(Refused::from)?;
     let Some(app) = authenticated.app(setup) else {
-        return Err(Box::new(Refusal::ambiguous(crate::model::Reason::HostForeign).into()));
+        return Err(Box::new(Refusal::ambiguous(Reason::HostForeign).into()));
     };
-    let permitted = match decide::decide(plane, setup, &authenticated, app, inbound, &canonical).await {
+    let permitted = match decide::decide(plane, setup, &authenticated, app, inbound, &mut payload, &canonical).await {
         Ok(permitted) => permitted,
         Err(denied) => {
             let mut refused = *denied;
@@ -81,7 +89,7 @@ async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &mut Inbound) -> R
             return Err(Box::new(refused));
         }
     };
-    forward(worker, setup, app, inbound, authenticated, permitted, &canonical).await
+    forward(worker, setup, app, inbound, payload, authenticated, permitted).await
 }
 
 /// Opens the record, then forwards: as a WebSocket or as an ordinary exchange.
@@ -89,21 +97,21 @@ async fn forward(
     worker: &Worker,
     setup: &Arc<Setup>,
     app: &App,
-    inbound: &mut Inbound,
+    inbound: &Inbound,
+    payload: Payload,
     authenticated: Authenticated,
     permitted: Permitted,
-    canonical: &Canonical<'_>,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
     let plane = worker.plane();
     let Some(origin) = authenticated.origin(setup) else {
-        return Err(Box::new(Refusal::ambiguous(crate::model::Reason::HostForeign).into()));
+        return Err(Box::new(Refusal::ambiguous(Reason::HostForeign).into()));
     };
     let opening = audit::Opening {
         session: Some(&authenticated.state.part),
         policy: Some(&setup.policy_part),
         decision: Some(permitted.decision()),
         app: &app.name,
-        canonical: Some(permitted.target()),
+        canonical: Some(permitted.target().as_str()),
         upstream: Some(&origin.upstream_name),
         ..inbound.opening()
     };
@@ -111,17 +119,22 @@ async fn forward(
         Ok(receipt) => receipt,
         Err(refused) => {
             plane.metrics.hit(Limit::Journal);
-            let refusal = Refusal::unavailable("journal", "Requests cannot be recorded now, so none is let through.");
-            return Err(Box::new(Refused { detail: refused.to_string(), is_recorded: true, ..refusal.into() }));
+            tracing::error!(error = %refused, "a request could not be recorded and was refused");
+            return Err(Box::new(Refused { is_recorded: true, ..unrecordable().into() }));
         }
     };
     plane.metrics.in_flight.inc();
     plane.metrics.forwarded.inc();
+    let way = Way { worker, setup, app, origin };
     if inbound.is_websocket() {
-        upgrade::forward(worker, setup, app, origin, inbound, authenticated, permitted, receipt).await
+        upgrade::forward(&way, inbound, payload, authenticated, permitted, receipt).await
     } else {
-        outbound::forward(worker, setup, app, origin, inbound, authenticated, permitted, canonical, receipt).await
+        outbound::forward(&way, inbound, payload, authenticated, permitted, receipt).await
     }
+}
+
+fn unrecordable() -> Refusal {
+    Refusal::unavailable("journal", "Requests cannot be recorded now, so none is let through.")
 }
 
 fn guarded(fault: Fault) -> Refusal {
@@ -143,13 +156,13 @@ fn count_fault(plane: &Plane, fault: Fault) {
 }
 
 /// Records the refusal, then gives it its form.
-fn refuse(plane: &Plane, setup: &Setup, inbound: &Inbound, refused: Refused) -> Response<ResponseBody> {
-    let Refused { refusal, authenticated, decision, canonical, detail, is_recorded } = refused;
+async fn refuse(plane: &Plane, setup: &Setup, inbound: &Inbound, refused: Refused) -> Response<ResponseBody> {
+    let Refused { mut refusal, authenticated, decision, canonical, detail, is_recorded } = refused;
     let status = refusal.status.as_u16();
     plane.metrics.refused(refusal.reason, status);
     if !is_recorded {
         let app = authenticated.as_ref().and_then(|authenticated| authenticated.app(setup));
-        plane.journal.refusal(&audit::Refusal {
+        let record = audit::Refusal {
             opening: audit::Opening {
                 session: authenticated.as_ref().map(|authenticated| &authenticated.state.part),
                 policy: Some(&setup.policy_part),
@@ -161,7 +174,11 @@ fn refuse(plane: &Plane, setup: &Setup, inbound: &Inbound, refused: Refused) -> 
             status,
             reason: refusal.reason,
             detail: &detail,
-        });
+        };
+        if plane.journal.refuse(&record).await.is_err() {
+            plane.metrics.hit(Limit::Journal);
+            refusal = unrecordable();
+        }
     }
     let is_faulty = inbound.note.as_ref().is_some_and(|note| note.fault.is_some());
     let mut response = render(&refusal, inbound, authenticated.as_ref());
@@ -187,9 +204,4 @@ fn render(refusal: &Refusal, inbound: &Inbound, authenticated: Option<&Authentic
 
 fn scopes(grant: &crate::model::Grant) -> String {
     grant.scopes.iter().map(crate::model::Scope::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether requests without a support session have business on this host.
-pub fn is_inline(setup: &Setup, host: HostMatch) -> bool {
-    matches!(host, HostMatch::App(place) if setup.apps.get(place.app).is_some_and(|app| app.placement == Placement::Inline))
 }

@@ -32,6 +32,8 @@ pub struct Hosts {
     own: HashMap<(String, Option<u16>), Place>,
     /// The port that clients must name; `None` where it is the scheme's own.
     port: Option<u16>,
+    /// The scheme's own port.
+    usual: u16,
 }
 
 impl Hosts {
@@ -60,12 +62,12 @@ impl Hosts {
     /// `authority` is that of its public URL: `shop.example`, `shop.example:8443`.
     pub fn add_own(&mut self, authority: &str, place: Place) {
         let (name, port) = split_port(authority);
-        self.own.insert((name.to_ascii_lowercase(), port), place);
+        self.own.insert((name.to_ascii_lowercase(), port.filter(|port| *port != self.usual)), place);
     }
 
-    /// Looks up a `Host` value (`name[:port]`).
-    pub fn find(&self, host: &str) -> HostMatch {
-        let (name, port) = split_port(host);
+    /// Looks up the host of a request; `name` in lower case.
+    pub fn find(&self, name: &str, port: Option<u16>) -> HostMatch {
+        let port = port.filter(|port| *port != self.usual);
         if !self.own.is_empty()
             && let Some(place) = self.own.get(&(name.to_owned(), port))
         {
@@ -103,7 +105,7 @@ mod tests {
 
     #[test]
     fn only_exact_hosts_match() {
-        let mut hosts = Hosts::new(Some(8443));
+        let mut hosts = Hosts::new(Some(8443), 443);
         hosts.add_app("shop.localhost", &[String::new(), "api".into()]);
         hosts.add_own("shop.example", Place { app: 0, origin: 0 });
         let id = SessionId::fresh();
@@ -126,12 +128,14 @@ mod tests {
             (format!("a.{id}.shop.localhost:8443"), HostMatch::Unknown),
             (format!("{id}.shop.localhost.evil:8443"), HostMatch::Unknown),
             ("shop.localhost:8443".into(), HostMatch::Unknown),
+            ("shop.example:443".into(), HostMatch::App(place(0))),
             ("shop.example".into(), HostMatch::App(place(0))),
             ("shop.example:81".into(), HostMatch::Unknown),
             ("www.shop.example".into(), HostMatch::Unknown),
         ];
         for (host, want) in cases {
-            assert_eq!(hosts.find(&host), want, "{host}");
+            let (name, port) = split_port(&host);
+            assert_eq!(hosts.find(name, port), want, "{host}");
         }
     }
 }

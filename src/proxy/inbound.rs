@@ -30,15 +30,20 @@ pub struct Inbound {
     /// What the guard had to say of it.
     pub note: Option<Note>,
     pub parts: Parts,
-    /// What policy had to read of the body.
+}
+
+/// The body of a request: what policy had to read of it, and what is still to come.
+#[derive(Debug)]
+pub struct Payload {
     pub first: Option<Bytes>,
     pub rest: Option<Incoming>,
 }
 
 impl Inbound {
-    pub fn new(arrival: Arrival, note: Option<Note>, request: http::Request<Incoming>) -> Self {
+    pub fn new(arrival: Arrival, note: Option<Note>, request: http::Request<Incoming>) -> (Self, Payload) {
         let (parts, body) = request.into_parts();
-        Self { exchange: ExchangeId::fresh(), started: Instant::now(), arrival, note, parts, first: None, rest: Some(body) }
+        let inbound = Self { exchange: ExchangeId::fresh(), started: Instant::now(), arrival, note, parts };
+        (inbound, Payload { first: None, rest: Some(body) })
     }
 
     pub fn client(&self) -> &Client {

@@ -1,11 +1,12 @@
 //! What one configuration makes of the data plane. Immutable; a reload replaces it whole.
 
+use super::canonical::Spoofable;
 use super::guard;
 use super::hosts::Hosts;
 use super::rewrite::banner;
 use super::rewrite::jar;
 use super::rewrite::origins::{Origins, Pair};
-use super::upstream::Upstream;
+use super::upstream::{Upstream, forward};
 use super::upstream::identity::Identity;
 use crate::audit::PolicyPart;
 use crate::model::SessionId;
@@ -107,18 +108,10 @@ pub struct AppOrigin {
     pub upstream_name: String,
     pub upstream: Arc<Upstream>,
     pub identity: Arc<Identity>,
-    pub host_rule: HostRule,
-}
-
-/// Which `Host` the upstream sees.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum HostRule {
-    /// The app's public authority: the app sees what it sees without Locum.
-    #[default]
-    Public,
-    /// As the client sent it.
-    Preserve,
-    Fixed(String),
+    /// Which `Host`, `Forwarded` and `Via` the upstream sees.
+    pub forward: forward::Settings,
+    /// What clients may not say of themselves: stripped in every spelling.
+    pub strip: Spoofable,
 }
 
 /// One app.

@@ -3,7 +3,7 @@
 
 mod page;
 
-use crate::model::{Decision, ExchangeId, Reason};
+use crate::model::{Decision, ExchangeId, Findings, Reason};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -32,6 +32,13 @@ impl Refusal {
     pub fn ambiguous(reason: Reason) -> Self {
         let detail = format!("{} Nothing was sent to the app. ({reason})", reason.words());
         Self::new(StatusCode::BAD_REQUEST, reason.name(), "This request can be read in more than one way", detail)
+    }
+
+    /// The refusal for the first of `findings`; `None` where there is none.
+    pub fn findings(findings: Findings) -> Option<Self> {
+        let reason = findings.first()?;
+        let status = StatusCode::from_u16(crate::proxy::canonical::status(findings)).unwrap_or(StatusCode::BAD_REQUEST);
+        Some(Self { status, ..Self::ambiguous(reason) })
     }
 
     /// 401: nothing shows that a support session stands behind it.

@@ -1,0 +1,113 @@
+//! Inline placement: everybody's traffic. An ordinary request passes with nothing changed but what claims
+//! impersonation; one that shows a support session is enforced like any other.
+
+use super::authenticate::{COOKIE, Shown, shown};
+use super::body::ResponseBody;
+use super::body::request::{Bounds, RequestBody};
+use super::canonical::{Upgrades, strip_hop_by_hop};
+use super::exchange::Refused;
+use super::hosts::{HostMatch, Place};
+use super::inbound::{Inbound, Payload};
+use super::refusal::Refusal;
+use super::setup::{AppOrigin, Placement, Setup};
+use super::upgrade;
+use super::upstream::forward::{Hop, Scheme, Stamp};
+use super::worker::Worker;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+
+/// The place of an app whose ordinary requests pass, if this is one of them.
+pub fn place(setup: &Setup, host: HostMatch, headers: &HeaderMap) -> Option<Place> {
+    let HostMatch::App(place) = host else { return None };
+    let app = setup.apps.get(place.app)?;
+    if app.placement != Placement::Inline {
+        return None;
+    }
+    match shown(headers) {
+        Shown::Nothing => Some(place),
+        // The app's customers bear tokens of its own: only what claims to be a grant is ours to judge.
+        Shown::Bearer(token) => (!crate::store::external::claims_to_be_grant(token)).then_some(place),
+        Shown::Cookie(..) | Shown::Garbled => None,
+    }
+}
+
+/// Forwards an ordinary customer's request.
+pub async fn pass(
+    worker: &Worker,
+    setup: &Setup,
+    inbound: &Inbound,
+    payload: Payload,
+    place: Place,
+) -> Result<Response<ResponseBody>, Box<Refused>> {
+    let origin = setup.apps.get(place.app).and_then(|app| app.origins.get(place.origin));
+    let Some(origin) = origin else {
+        return Err(Box::new(Refusal::ambiguous(crate::model::Reason::HostForeign).into()));
+    };
+    worker.plane().metrics.passed.inc();
+    let upgrades = if inbound.is_websocket() { Upgrades::KeepWebSocket } else { Upgrades::Drop };
+    let mut headers = inbound.parts.headers.clone();
+    strip_hop_by_hop(&mut headers, upgrades);
+    origin.strip.strip(&mut headers);
+    headers.remove(header::EXPECT);
+    strip_cookie(&mut headers);
+    stamp(setup, origin, inbound, &mut headers);
+    let (body, _) = RequestBody::new(payload.first, payload.rest, Bounds { max_bytes: 0, digest: false }, None);
+    let mut request = Request::new(body);
+    *request.method_mut() = if inbound.is_websocket() { http::Method::GET } else { inbound.parts.method.clone() };
+    let target = inbound.parts.uri.path_and_query().cloned();
+    *request.uri_mut() = target.map(http::Uri::from).unwrap_or_default();
+    *request.headers_mut() = headers;
+    if inbound.is_websocket() {
+        return upgrade::pass(worker, inbound, origin, request).await;
+    }
+    match origin.upstream.send(worker.lane(), request).await {
+        Ok(mut response) => {
+            strip_hop_by_hop(response.headers_mut(), Upgrades::Drop);
+            Ok(response.map(|body| ResponseBody::passed(super::respond::source(body))))
+        }
+        Err(error) => {
+            tracing::warn!(%error, remedy = error.remedy(), "the app did not answer");
+            // An ordinary customer is nobody's session: there is nothing to put on the audit record.
+            let refusal = Refusal::upstream(error.status(), error.name(), "Try again in a moment.");
+            Err(Box::new(Refused { is_recorded: true, ..refusal.into() }))
+        }
+    }
+}
+
+fn stamp(setup: &Setup, origin: &AppOrigin, inbound: &Inbound, headers: &mut HeaderMap) {
+    let client = inbound.client();
+    let host = String::from_utf8_lossy(inbound.host()).into_owned();
+    let hop = Hop {
+        peer: client.address.ip(),
+        trusted: client.is_trusted_proxy,
+        scheme: if setup.scheme == "https" { Scheme::Https } else { Scheme::Http },
+        host: &host,
+        version: inbound.parts.version,
+    };
+    Stamp::new(&origin.forward, &hop).apply(headers);
+}
+
+/// A name that only Locum may use never reaches the app, whatever its value.
+fn strip_cookie(headers: &mut HeaderMap) {
+    let has = |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), COOKIE.as_bytes()).is_some();
+    if !headers.get_all(header::COOKIE).iter().any(has) {
+        return;
+    }
+    let mut kept = String::new();
+    for value in headers.get_all(header::COOKIE) {
+        for pair in value.to_str().unwrap_or_default().split(';').map(str::trim) {
+            let name = pair.split('=').next().unwrap_or_default();
+            if !pair.is_empty() && name != COOKIE {
+                if !kept.is_empty() {
+                    kept.push_str("; ");
+                }
+                kept.push_str(pair);
+            }
+        }
+    }
+    headers.remove(header::COOKIE);
+    if let Ok(value) = HeaderValue::try_from(kept)
+        && !value.is_empty()
+    {
+        headers.insert(header::COOKIE, value);
+    }
+}

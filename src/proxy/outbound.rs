@@ -1,0 +1,189 @@
+//! Forwarding: the request as the app shall see it, sent; the answer handed to [`respond`](super::respond).
+
+use super::authenticate::{Authenticated, COOKIE};
+use super::body::request::{Bounds, RequestBody};
+use super::body::{Cut, Failure, ResponseBody, Tally};
+use super::canonical::{Upgrades, strip_hop_by_hop};
+use super::close::Closer;
+use super::decide::Permitted;
+use super::exchange::{Refused, Way};
+use super::inbound::{Inbound, Payload};
+use super::refusal::{self, Refusal};
+use super::respond;
+use super::rewrite::jar::{Place, push_pair};
+use super::upstream::forward::{Hop, Scheme};
+use super::upstream::identity::Live;
+use super::upstream::{UpstreamError, forward as stamp};
+use crate::audit::{Banner, Outcome, Receipt};
+use crate::telemetry::Limit;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use std::sync::Arc;
+
+/// Sends the request and streams the answer back.
+pub async fn forward(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    payload: Payload,
+    authenticated: Authenticated,
+    permitted: Permitted,
+    receipt: Receipt,
+) -> Result<http::Response<ResponseBody>, Box<Refused>> {
+    let plane = way.worker.plane();
+    let bounds = Bounds { max_bytes: way.app.max_request_body, digest: way.setup.digests };
+    let cut = Cut::new(authenticated.session.ended().clone());
+    let is_bodiless = payload.first.is_none() && payload.rest.as_ref().is_none_or(http_body::Body::is_end_stream);
+    let (body, tally) = RequestBody::new(payload.first, payload.rest, bounds, Some(cut));
+    let mut closer = Closer {
+        receipt,
+        metrics: Arc::clone(&plane.metrics),
+        session: Arc::clone(&authenticated.session),
+        request: (!is_bodiless).then(|| Arc::clone(&tally)),
+        started: inbound.started,
+        status: 0,
+        first_byte: None,
+        banner: Banner::NotNeeded,
+        upstream: None,
+    };
+    if way.app.max_request_body != 0 && declared_length(&inbound.parts.headers) > way.app.max_request_body {
+        plane.metrics.hit(Limit::RequestBody);
+        return Err(closed_with(closer, authenticated, too_large(), Outcome::Refused));
+    }
+    let request = match request(way, inbound, &authenticated, &permitted, body, Upgrades::Drop) {
+        Ok(request) => request,
+        Err(refusal) => return Err(closed_with(closer, authenticated, refusal, Outcome::Refused)),
+    };
+    let ended = authenticated.session.ended().clone();
+    let sent = tokio::select! {
+        biased;
+        () = ended.cancelled() => Err(cut_short()),
+        sent = way.origin.upstream.send(way.worker.lane(), request) => {
+            sent.map_err(|error| upstream_failed(way, inbound, &tally, &error))
+        }
+    };
+    match sent {
+        Ok(response) => {
+            closer.first_byte = Some(inbound.started.elapsed());
+            respond::respond(way, inbound, &authenticated, response, closer)
+        }
+        Err((refusal, outcome)) => Err(closed_with(closer, authenticated, refusal, outcome)),
+    }
+}
+
+/// Writes the closing record of an exchange that was opened but has no answer of the app's.
+pub fn closed_with(mut closer: Closer, authenticated: Authenticated, refusal: Refusal, outcome: Outcome) -> Box<Refused> {
+    closer.status = refusal.status.as_u16();
+    closer.close(outcome, refusal.reason, 0, None);
+    Box::new(Refused { authenticated: Some(authenticated), is_recorded: true, ..refusal.into() })
+}
+
+/// The request for the upstream: canonical target, headers mapped and stripped, cookies from the jar, identity on.
+pub fn request<B>(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+    permitted: &Permitted,
+    body: B,
+    upgrades: Upgrades,
+) -> Result<Request<B>, Refusal> {
+    let mut headers = inbound.parts.headers.clone();
+    strip_hop_by_hop(&mut headers, upgrades);
+    way.origin.strip.strip(&mut headers);
+    if authenticated.by_bearer {
+        headers.remove(header::AUTHORIZATION);
+    }
+    // The client is told to go on by us; a second 100 from the app would say nothing to anybody.
+    headers.remove(header::EXPECT);
+    authenticated.state.origins.map_request(&mut headers);
+    if refusal::wants_page(&headers) {
+        respond::prepare_navigation(&mut headers, way.app);
+    } else if way.app.replace_origins {
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    set_cookies(way, authenticated, permitted, &mut headers);
+    stamp_hop(way, inbound, &mut headers);
+    let live = Live { session: authenticated.session.id, grant: &authenticated.session.grant, cache: &authenticated.state.identity };
+    if let Err(error) = way.origin.identity.apply(live, &mut headers) {
+        tracing::error!(%error, upstream = way.origin.upstream_name, "the subject's identity could not be put on; the request was refused");
+        return Err(Refusal::unavailable("identity", "The customer's identity cannot be stated to the app now."));
+    }
+    let mut request = Request::new(body);
+    // An extended CONNECT (RFC 8441) goes out as the HTTP/1.1 handshake it stands for.
+    *request.method_mut() = if inbound.is_websocket() { http::Method::GET } else { inbound.parts.method.clone() };
+    *request.uri_mut() = http::Uri::from(permitted.target().clone());
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn stamp_hop(way: &Way<'_>, inbound: &Inbound, headers: &mut HeaderMap) {
+    let client = inbound.client();
+    let host = String::from_utf8_lossy(inbound.host()).into_owned();
+    let hop = Hop {
+        peer: client.address.ip(),
+        trusted: client.is_trusted_proxy,
+        scheme: if way.setup.scheme == "https" { Scheme::Https } else { Scheme::Http },
+        host: &host,
+        version: inbound.parts.version,
+    };
+    stamp::Stamp::new(&way.origin.forward, &hop).apply(headers);
+}
+
+/// The app's own cookies come from the jar; of the browser's only those that its scripts are meant to have.
+fn set_cookies(way: &Way<'_>, authenticated: &Authenticated, permitted: &Permitted, headers: &mut HeaderMap) {
+    let mut out = String::new();
+    let place = Place { host: &way.origin.host, path: permitted.target().path(), is_https: way.origin.is_https };
+    authenticated.state.jar.write_cookies(place, way.worker.plane().clock.now(), &mut out);
+    for value in headers.get_all(header::COOKIE) {
+        let pairs = value.to_str().unwrap_or_default().split(';').filter_map(|pair| pair.trim().split_once('='));
+        for (name, value) in pairs {
+            if name != COOKIE && way.app.browser_cookies.iter().any(|listed| listed == name) {
+                push_pair(&mut out, name, value);
+            }
+        }
+    }
+    headers.remove(header::COOKIE);
+    if let Ok(value) = HeaderValue::try_from(out)
+        && !value.is_empty()
+    {
+        headers.insert(header::COOKIE, value);
+    }
+}
+
+/// What `Content-Length` announces; 0 where there is none.
+fn declared_length(headers: &HeaderMap) -> u64 {
+    headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
+}
+
+fn too_large() -> Refusal {
+    Refusal::too_big(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Its body is larger than this app takes.")
+}
+
+/// The session ended while the app was at work.
+pub fn cut_short() -> (Refusal, Outcome) {
+    (Refusal::unauthenticated("session-ended", "The session ended while the app was at work. It may have acted."), Outcome::Cut)
+}
+
+/// What the client is told of a failure on the way to the app: its own fault, ours or the app's.
+pub fn upstream_failed(way: &Way<'_>, inbound: &Inbound, tally: &Tally, error: &UpstreamError) -> (Refusal, Outcome) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let body_fault = inbound.arrival.notes.as_ref().and_then(|notes| notes.body_fault(inbound.arrival.head));
+    match (tally.failure(), body_fault) {
+        (Some(Failure::TooLarge), _) => {
+            way.worker.plane().metrics.hit(Limit::RequestBody);
+            return (too_large(), Outcome::Refused);
+        }
+        (Some(Failure::Ended), _) => return cut_short(),
+        (_, Some(super::guard::Fault::Ambiguous(reason))) => return (Refusal::ambiguous(reason), Outcome::Refused),
+        (_, Some(fault)) => return (Refusal::too_big(StatusCode::BAD_REQUEST, fault.name(), fault.words()), Outcome::Refused),
+        (Some(Failure::Client), None) => {
+            let gone = Refusal::new(StatusCode::BAD_REQUEST, "body-broken", "The request body broke off", "Send it again.");
+            return (gone, Outcome::Aborted);
+        }
+        (None, None) => {}
+    }
+    tracing::warn!(%error, cause, remedy = error.remedy(), "the app did not answer");
+    if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+        way.worker.plane().metrics.hit(Limit::Upstream);
+    }
+    let detail = "It may be down or busy. Try again in a moment; the exchange number finds the cause in the log.";
+    (Refusal::upstream(error.status(), error.name(), detail), Outcome::Failed)
+}
