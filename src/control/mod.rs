@@ -1,1 +1,3 @@
-//! (to be filled)
+//! The control plane: how grants come into being and end.
+
+pub mod grants;
