@@ -86,7 +86,11 @@ impl Held {
         if !uploaded || sender.is_closed() {
             return;
         }
-        let Flight { shared, lane, target } = &self.flight;
+        let Flight {
+            shared,
+            lane,
+            target,
+        } = &self.flight;
         let spare = Spare {
             target: *target,
             sender,
@@ -102,7 +106,9 @@ impl Held {
 fn keep(shared: &Arc<Shared>, lane: usize, spare: Spare) {
     if let Some(spare) = shared.limit.offer(spare) {
         let max = shared.settings.max_idle;
-        shared.lane(lane).keep(spare, max, || start_reaper(shared, lane));
+        shared
+            .lane(lane)
+            .keep(spare, max, || start_reaper(shared, lane));
     }
 }
 

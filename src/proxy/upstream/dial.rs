@@ -34,8 +34,15 @@ pub(super) async fn dial(
 ) -> Result<Link, UpstreamError> {
     let at_most = shared.settings.timeouts.connect;
     let upstream = || shared.settings.name.clone();
-    let address = || shared.targets.get(target).map(|t| t.address.to_string()).unwrap_or_default();
-    let dialed = tokio::time::timeout(at_most, connect(shared, lane, target, upgrade, permit)).await;
+    let address = || {
+        shared
+            .targets
+            .get(target)
+            .map(|t| t.address.to_string())
+            .unwrap_or_default()
+    };
+    let dialed =
+        tokio::time::timeout(at_most, connect(shared, lane, target, upgrade, permit)).await;
     let error = match dialed {
         Ok(Ok(link)) => {
             shared.connected(target);
@@ -80,7 +87,10 @@ async fn connect(
         }
         Some(tls) => secure(shared, tls, target, upgrade, socket, permit).await?,
     };
-    place.speaks_http2.store(http2 || (upgrade && place.speaks_http2.load(Ordering::Relaxed)), Ordering::Relaxed);
+    place.speaks_http2.store(
+        http2 || (upgrade && place.speaks_http2.load(Ordering::Relaxed)),
+        Ordering::Relaxed,
+    );
     let handshake = if http2 {
         start_http2(shared, lane, target, wire).await
     } else {
@@ -99,7 +109,10 @@ async fn open(address: &Address, max_resolved: usize) -> std::io::Result<Socket>
     } else {
         let mut last = None;
         let mut found = None;
-        for address in tokio::net::lookup_host((host, port)).await?.take(max_resolved.max(1)) {
+        for address in tokio::net::lookup_host((host, port))
+            .await?
+            .take(max_resolved.max(1))
+        {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
                     found = Some(stream);
@@ -125,7 +138,11 @@ async fn secure(
 ) -> Result<(Wire, bool), Failed> {
     let config = if upgrade { &tls.http1 } else { &tls.usual };
     let unnamed = || Failed::Tls("there is no name to verify".into());
-    let name: ServerName<'static> = shared.server_names.get(target).cloned().ok_or_else(unnamed)?;
+    let name: ServerName<'static> = shared
+        .server_names
+        .get(target)
+        .cloned()
+        .ok_or_else(unnamed)?;
     let stream = TlsConnector::from(Arc::clone(config))
         .connect(name, socket)
         .await
@@ -140,7 +157,10 @@ async fn secure(
 async fn start_http1(shared: &Shared, wire: Wire) -> hyper::Result<Link> {
     let settings = &shared.settings;
     let mut builder = http1::Builder::new();
-    builder.writev(true).max_buf_size(settings.max_head_bytes).max_header_size(settings.max_head_bytes);
+    builder
+        .writev(true)
+        .max_buf_size(settings.max_head_bytes)
+        .max_header_size(settings.max_head_bytes);
     // Hyper keeps up to 100 on its stack, and takes any number given, 100 too, from the heap.
     if settings.max_headers != 100 {
         builder.max_headers(settings.max_headers);
@@ -174,5 +194,7 @@ async fn start_http2(
             tracing::debug!(%error, "an upstream connection ended");
         }
     });
-    Ok(shared.lane(lane).share(target, sender, || start_reaper(shared, lane)))
+    Ok(shared
+        .lane(lane)
+        .share(target, sender, || start_reaper(shared, lane)))
 }

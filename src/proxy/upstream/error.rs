@@ -50,17 +50,33 @@ pub enum Fault {
 #[derive(Debug)]
 pub enum UpstreamError {
     /// No connection to any address that was tried.
-    Connect { upstream: String, address: String, cause: Cause },
+    Connect {
+        upstream: String,
+        address: String,
+        cause: Cause,
+    },
     /// A phase took longer than its setting allows.
-    Timeout { upstream: String, phase: Phase, after: Duration },
+    Timeout {
+        upstream: String,
+        phase: Phase,
+        after: Duration,
+    },
     /// The app closed the connection before it answered, and the request could not be sent again.
     Closed { upstream: String, cause: Cause },
     /// The app answered with something that is not HTTP as agreed, or beyond a limit.
     Protocol { upstream: String, cause: Cause },
     /// Every connection is busy and too many requests wait for one.
-    TooBusy { upstream: String, connections: usize, waiting: usize },
+    TooBusy {
+        upstream: String,
+        connections: usize,
+        waiting: usize,
+    },
     /// No trust in the app's certificate, or the app has none in ours.
-    Tls { upstream: String, address: String, cause: Cause },
+    Tls {
+        upstream: String,
+        address: String,
+        cause: Cause,
+    },
     /// The client's body ended early or broke.
     ClientBody { cause: Cause },
     /// The request cannot be put on the wire; it should have been refused before.
@@ -71,13 +87,18 @@ impl UpstreamError {
     /// The status for the client: 502, 503, 504; 400 or 408 where its own body failed.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Connect { .. } | Self::Closed { .. } | Self::Protocol { .. } | Self::Tls { .. } => {
-                StatusCode::BAD_GATEWAY
+            Self::Connect { .. }
+            | Self::Closed { .. }
+            | Self::Protocol { .. }
+            | Self::Tls { .. } => StatusCode::BAD_GATEWAY,
+            Self::Timeout {
+                phase: Phase::ClientBody,
+                ..
+            } => StatusCode::REQUEST_TIMEOUT,
+            Self::Timeout {
+                phase: Phase::Wait, ..
             }
-            Self::Timeout { phase: Phase::ClientBody, .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::Timeout { phase: Phase::Wait, .. } | Self::TooBusy { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            | Self::TooBusy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::ClientBody { .. } => StatusCode::BAD_REQUEST,
             Self::Request { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -86,7 +107,11 @@ impl UpstreamError {
 
     pub fn fault(&self) -> Fault {
         match self {
-            Self::ClientBody { .. } | Self::Timeout { phase: Phase::ClientBody, .. } => Fault::Client,
+            Self::ClientBody { .. }
+            | Self::Timeout {
+                phase: Phase::ClientBody,
+                ..
+            } => Fault::Client,
             Self::Request { .. } => Fault::Ours,
             _ => Fault::Upstream,
         }
@@ -109,15 +134,31 @@ impl UpstreamError {
     /// What the people who run Locum can do.
     pub const fn remedy(&self) -> &'static str {
         match self {
-            Self::Connect { .. } => "Check that the app runs and that its address in the configuration is right.",
-            Self::Timeout { phase: Phase::Wait, .. } | Self::TooBusy { .. } => {
+            Self::Connect { .. } => {
+                "Check that the app runs and that its address in the configuration is right."
+            }
+            Self::Timeout {
+                phase: Phase::Wait, ..
+            }
+            | Self::TooBusy { .. } => {
                 "Raise the upstream's max_connections, or find out why the app holds its connections."
             }
-            Self::Timeout { phase: Phase::ClientBody, .. } => "The client should send its body faster.",
-            Self::Timeout { .. } => "Find out why the app is slow, or raise the timeout of this phase.",
-            Self::Closed { .. } => "Look in the app's log: it closed the connection without an answer.",
-            Self::Protocol { .. } => "Check that the port speaks the configured protocol, and the app's response head limits.",
-            Self::Tls { .. } => "Check the upstream's tls settings: server name, authorities, client certificate.",
+            Self::Timeout {
+                phase: Phase::ClientBody,
+                ..
+            } => "The client should send its body faster.",
+            Self::Timeout { .. } => {
+                "Find out why the app is slow, or raise the timeout of this phase."
+            }
+            Self::Closed { .. } => {
+                "Look in the app's log: it closed the connection without an answer."
+            }
+            Self::Protocol { .. } => {
+                "Check that the port speaks the configured protocol, and the app's response head limits."
+            }
+            Self::Tls { .. } => {
+                "Check the upstream's tls settings: server name, authorities, client certificate."
+            }
             Self::ClientBody { .. } => "Nothing: the client broke off its request.",
             Self::Request { .. } => "Report this as a defect of Locum.",
         }
@@ -127,26 +168,44 @@ impl UpstreamError {
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect { upstream, address, .. } => {
+            Self::Connect {
+                upstream, address, ..
+            } => {
                 write!(f, "cannot connect to upstream {upstream} at {address}")
             }
-            Self::Timeout { upstream, phase, after } => write!(
+            Self::Timeout {
+                upstream,
+                phase,
+                after,
+            } => write!(
                 f,
                 "upstream {upstream}: nothing for {} ms in phase {}",
                 after.as_millis(),
                 phase.name()
             ),
             Self::Closed { upstream, .. } => {
-                write!(f, "upstream {upstream} closed the connection before it answered")
+                write!(
+                    f,
+                    "upstream {upstream} closed the connection before it answered"
+                )
             }
             Self::Protocol { upstream, .. } => {
-                write!(f, "upstream {upstream} answered with something that is not valid HTTP")
+                write!(
+                    f,
+                    "upstream {upstream} answered with something that is not valid HTTP"
+                )
             }
-            Self::TooBusy { upstream, connections, waiting } => write!(
+            Self::TooBusy {
+                upstream,
+                connections,
+                waiting,
+            } => write!(
                 f,
                 "upstream {upstream}: all {connections} connections are busy and {waiting} requests wait"
             ),
-            Self::Tls { upstream, address, .. } => {
+            Self::Tls {
+                upstream, address, ..
+            } => {
                 write!(f, "no TLS with upstream {upstream} at {address}")
             }
             Self::ClientBody { .. } => f.write_str("the client's request body broke off"),
@@ -180,7 +239,11 @@ pub enum BodyError {
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Idle(after) => write!(f, "the app sent nothing of its body for {} ms", after.as_millis()),
+            Self::Idle(after) => write!(
+                f,
+                "the app sent nothing of its body for {} ms",
+                after.as_millis()
+            ),
             Self::Broken(_) => f.write_str("the app broke off its response body"),
         }
     }
@@ -198,21 +261,43 @@ impl std::error::Error for BodyError {
 /// Why an upstream cannot be built from its settings. Always the configuration's fault.
 #[derive(Debug)]
 pub enum BuildError {
-    NoAddress { upstream: String },
+    NoAddress {
+        upstream: String,
+    },
     /// A number that cannot be: its key, what it is, the least it may be.
-    TooSmall { upstream: String, key: &'static str, least: usize },
+    TooSmall {
+        upstream: String,
+        key: &'static str,
+        least: usize,
+    },
     /// A certificate or key file that cannot be used.
-    File { upstream: String, path: PathBuf, cause: Cause },
+    File {
+        upstream: String,
+        path: PathBuf,
+        cause: Cause,
+    },
     /// Neither the address nor `server_name` gives a name to verify.
-    ServerName { upstream: String, name: String },
-    Tls { upstream: String, cause: Cause },
+    ServerName {
+        upstream: String,
+        name: String,
+    },
+    Tls {
+        upstream: String,
+        cause: Cause,
+    },
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAddress { upstream } => write!(f, "upstream {upstream} has no address: give at least one"),
-            Self::TooSmall { upstream, key, least } => {
+            Self::NoAddress { upstream } => {
+                write!(f, "upstream {upstream} has no address: give at least one")
+            }
+            Self::TooSmall {
+                upstream,
+                key,
+                least,
+            } => {
                 write!(f, "upstream {upstream}: {key} must be at least {least}")
             }
             Self::File { upstream, path, .. } => write!(
@@ -224,7 +309,10 @@ impl fmt::Display for BuildError {
                 f,
                 "upstream {upstream}: {name:?} is no name to verify a certificate for: set tls.server_name"
             ),
-            Self::Tls { upstream, .. } => write!(f, "upstream {upstream}: these TLS settings do not work together"),
+            Self::Tls { upstream, .. } => write!(
+                f,
+                "upstream {upstream}: these TLS settings do not work together"
+            ),
         }
     }
 }

@@ -35,7 +35,10 @@ impl Target {
     /// A connect failed or timed out at `now`, milliseconds after the upstream's start.
     /// Returns for how long the address rests, if it does.
     pub(super) fn failed(&self, now: u64, health: &Health) -> Option<Duration> {
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let failures = self
+            .failures
+            .fetch_add(1, Ordering::Relaxed)
+            .saturating_add(1);
         let beyond = failures.checked_sub(health.failures.max(1))?;
         // 2^20 rests of a millisecond are already 17 minutes: the cap rules long before.
         let rest = health
@@ -115,7 +118,10 @@ mod tests {
         assert_eq!(all[0].failed(0, &health), Some(Duration::from_secs(10)));
         assert!(all[0].rests(9_999) && !all[0].rests(10_000));
         assert_eq!(pick(&all, 0, 1, &[], |_| 0), 1);
-        assert_eq!(all[0].failed(10_000, &health), Some(Duration::from_secs(20)));
+        assert_eq!(
+            all[0].failed(10_000, &health),
+            Some(Duration::from_secs(20))
+        );
         for _ in 0..40 {
             assert!(all[0].failed(10_000, &health) <= Some(health.max_rest));
         }
@@ -125,7 +131,10 @@ mod tests {
 
     #[test]
     fn when_all_rest_the_one_that_ends_first_is_tried() {
-        let health = Health { failures: 1, ..Health::default() };
+        let health = Health {
+            failures: 1,
+            ..Health::default()
+        };
         let all = targets(2);
         all[0].failed(500, &health);
         all[1].failed(100, &health);

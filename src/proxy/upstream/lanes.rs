@@ -55,7 +55,8 @@ pub(super) struct Spare {
 #[derive(Debug)]
 pub(super) enum Link {
     Http1(http1::SendRequest<Outgoing>),
-    Http2(http2::SendRequest<Outgoing>, Stream),
+    /// The stream is never read: it counts by being dropped.
+    Http2(http2::SendRequest<Outgoing>, #[allow(dead_code)] Stream),
 }
 
 /// One stream of a shared connection; frees its place when dropped.

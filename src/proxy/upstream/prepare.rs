@@ -29,7 +29,9 @@ fn for_http1(
         let named = request.uri().authority().map(Authority::as_str);
         let host = match named.map(HeaderValue::from_str) {
             Some(Ok(host)) => host,
-            _ => authority.cloned().unwrap_or(HeaderValue::from_static("localhost")),
+            _ => authority
+                .cloned()
+                .unwrap_or(HeaderValue::from_static("localhost")),
         };
         request.headers_mut().insert(header::HOST, host);
     }

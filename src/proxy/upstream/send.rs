@@ -57,7 +57,9 @@ impl Upstream {
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
         let name = &settings.name;
         if settings.addresses.is_empty() {
-            return Err(BuildError::NoAddress { upstream: name.clone() });
+            return Err(BuildError::NoAddress {
+                upstream: name.clone(),
+            });
         }
         let least = [
             ("max_connections", settings.max_connections, 1),
@@ -65,11 +67,19 @@ impl Upstream {
             ("max_headers", settings.max_headers, 1),
             ("max_streams", settings.max_streams, 1),
             ("stream_window", settings.stream_window as usize, 65_535),
-            ("connection_window", settings.connection_window as usize, 65_535),
+            (
+                "connection_window",
+                settings.connection_window as usize,
+                65_535,
+            ),
         ];
         for (key, value, least) in least {
             if value < least {
-                return Err(BuildError::TooSmall { upstream: name.clone(), key, least });
+                return Err(BuildError::TooSmall {
+                    upstream: name.clone(),
+                    key,
+                    least,
+                });
             }
         }
         let tls = match &settings.tls {
@@ -80,10 +90,19 @@ impl Upstream {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             lanes => lanes,
         };
-        let targets: Vec<_> = settings.addresses.iter().cloned().map(Target::new).collect();
+        let targets: Vec<_> = settings
+            .addresses
+            .iter()
+            .cloned()
+            .map(Target::new)
+            .collect();
         let shared = Shared {
             server_names: server_names(&settings)?,
-            authorities: settings.addresses.iter().map(|a| authority(a, &settings)).collect(),
+            authorities: settings
+                .addresses
+                .iter()
+                .map(|a| authority(a, &settings))
+                .collect(),
             tls,
             limit: Limit::new(settings.max_connections, settings.max_waiting),
             lanes: (0..lanes).map(|_| Lane::new(targets.len())).collect(),
@@ -92,7 +111,9 @@ impl Upstream {
             start: Instant::now(),
             settings,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     pub fn name(&self) -> &str {
@@ -136,7 +157,9 @@ impl Upstream {
                 UpstreamError::Connect { .. } => &counts.failed_connect,
                 UpstreamError::Timeout { .. } => &counts.failed_timeout,
                 UpstreamError::Closed { .. } => &counts.failed_closed,
-                UpstreamError::Protocol { .. } | UpstreamError::Request { .. } => &counts.failed_protocol,
+                UpstreamError::Protocol { .. } | UpstreamError::Request { .. } => {
+                    &counts.failed_protocol
+                }
                 UpstreamError::TooBusy { .. } => &counts.failed_busy,
                 UpstreamError::Tls { .. } => &counts.failed_tls,
                 UpstreamError::ClientBody { .. } => &counts.failed_client_body,
@@ -286,9 +309,18 @@ impl Shared {
                     continue;
                 }
             };
-            prepare::prepare(&mut request, &link, self.tls.is_some(), self.authorities.get(target))?;
+            prepare::prepare(
+                &mut request,
+                &link,
+                self.tls.is_some(),
+                self.authorities.get(target),
+            )?;
             let spare = (repeatable && reused && left > 0).then(|| copy(&request));
-            let mut held = Held { link: Some(link), upload: upload.clone(), flight };
+            let mut held = Held {
+                link: Some(link),
+                upload: upload.clone(),
+                flight,
+            };
             let missed = match self.exchange(&mut held, request).await {
                 Ok(response) => return Ok(self.answer(response, held)),
                 Err(missed) => missed,
@@ -305,7 +337,11 @@ impl Shared {
         }
     }
 
-    fn answer(self: &Arc<Self>, response: Response<Incoming>, mut held: Held) -> Response<UpstreamBody> {
+    fn answer(
+        self: &Arc<Self>,
+        response: Response<Incoming>,
+        mut held: Held,
+    ) -> Response<UpstreamBody> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             held.link = None;
         }
@@ -334,7 +370,10 @@ impl Shared {
             Some(dialing) if shares => Some(dialing.lock().await),
             _ => None,
         };
-        if let Some(link) = place.join(target, self.settings.max_streams).filter(|_| shares) {
+        if let Some(link) = place
+            .join(target, self.settings.max_streams)
+            .filter(|_| shares)
+        {
             count(&place.counts.reuses);
             return Ok((link, true));
         }
@@ -352,7 +391,13 @@ impl Shared {
     }
 
     /// A kept connection that still works.
-    async fn kept(&self, lane: usize, target: usize, upgrade: bool, repeatable: bool) -> Option<Link> {
+    async fn kept(
+        &self,
+        lane: usize,
+        target: usize,
+        upgrade: bool,
+        repeatable: bool,
+    ) -> Option<Link> {
         let place = self.lane(lane);
         let http2 = !upgrade && self.speaks_http2(target);
         loop {
@@ -506,19 +551,33 @@ impl Shared {
                     Phase::ClientBody | Phase::RequestBody => timeouts.request_idle,
                     _ => timeouts.head,
                 };
-                return UpstreamError::Timeout { upstream, phase, after };
+                return UpstreamError::Timeout {
+                    upstream,
+                    phase,
+                    after,
+                };
             }
             Missed::Sent(error) | Missed::Unsent(_, error) => error,
         };
         let broken = upload.is_some_and(|upload| upload.awaits() == Awaits::Broken);
         if broken {
-            UpstreamError::ClientBody { cause: error.into() }
+            UpstreamError::ClientBody {
+                cause: error.into(),
+            }
         } else if error.is_user() {
-            UpstreamError::Request { what: "the HTTP library refused it" }
+            UpstreamError::Request {
+                what: "the HTTP library refused it",
+            }
         } else if error.is_parse() {
-            UpstreamError::Protocol { upstream, cause: error.into() }
+            UpstreamError::Protocol {
+                upstream,
+                cause: error.into(),
+            }
         } else {
-            UpstreamError::Closed { upstream, cause: error.into() }
+            UpstreamError::Closed {
+                upstream,
+                cause: error.into(),
+            }
         }
     }
 }
@@ -529,7 +588,10 @@ fn is_about_address(error: &UpstreamError) -> bool {
         error,
         UpstreamError::Connect { .. }
             | UpstreamError::Tls { .. }
-            | UpstreamError::Timeout { phase: Phase::Connect, .. }
+            | UpstreamError::Timeout {
+                phase: Phase::Connect,
+                ..
+            }
     )
 }
 

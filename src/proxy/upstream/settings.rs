@@ -110,9 +110,7 @@ impl FromStr for Address {
         let wrong = || InvalidAddress(text.chars().take(200).collect());
         if let Some(path) = text.strip_prefix("unix:") {
             let absolute = path.starts_with('/') && path.len() > 1;
-            return absolute
-                .then(|| Self::Unix(path.into()))
-                .ok_or_else(wrong);
+            return absolute.then(|| Self::Unix(path.into())).ok_or_else(wrong);
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let port = port.parse().ok().filter(|p| *p != 0).ok_or_else(wrong)?;
@@ -229,11 +227,26 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_written_back() {
-        for text in ["app:80", "127.0.0.1:8080", "[::1]:443", "unix:/run/app.sock"] {
+        for text in [
+            "app:80",
+            "127.0.0.1:8080",
+            "[::1]:443",
+            "unix:/run/app.sock",
+        ] {
             let address: Address = text.parse().expect(text);
             assert_eq!(address.to_string(), text);
         }
-        for text in ["", "app", "app:0", ":80", "::1:80", "unix:app", "a b:1", "[x]:1", "app:99999"] {
+        for text in [
+            "",
+            "app",
+            "app:0",
+            ":80",
+            "::1:80",
+            "unix:app",
+            "a b:1",
+            "[x]:1",
+            "app:99999",
+        ] {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }
