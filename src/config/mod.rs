@@ -203,3 +203,6 @@ fn beside_syntax(path: &Path, root: &document::Table, mut found: Found) -> Probl
     }
     found.into_problems()
 }
+
+#[cfg(test)]
+mod tests;

@@ -330,3 +330,109 @@ impl Text for UrlPath {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn networks_hold_their_addresses_only() {
+        let net = |text| Cidr::parse(text).expect("a network");
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for (network, address, inside) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.0.0.1", true),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.6", false),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("::1", "::2", false),
+        ] {
+            assert_eq!(
+                net(network).contains(ip(address)),
+                inside,
+                "{network} {address}"
+            );
+        }
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "10.0.0.0/-1",
+            "a/8",
+        ] {
+            assert!(Cidr::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let read = |text| <Origin as Text>::parse(text);
+        let origin = read("HTTPS://Shop.Example.com:443/").expect("an origin");
+        assert_eq!(origin.as_str(), "https://shop.example.com");
+        assert_eq!(origin.authority(), "shop.example.com");
+        assert_eq!(origin.port(), 443);
+        let other = read("http://[::1]:8080").expect("an origin");
+        assert_eq!((other.authority(), other.host()), ("[::1]:8080", "[::1]"));
+        for text in [
+            "shop",
+            "ftp://a",
+            "https://a/b",
+            "https://a?b",
+            "https://a#b",
+            "https://u@a",
+            "",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn upstream_addresses_have_three_forms() {
+        for (text, shown) in [
+            ("127.0.0.1:3000", "http://127.0.0.1:3000"),
+            ("app.internal:80", "http://app.internal:80"),
+            ("[::1]:3000", "http://[::1]:3000"),
+            ("https://app.internal", "https://app.internal:443"),
+            ("https://app.internal:8443", "https://app.internal:8443"),
+            ("unix:/run/app.sock", "unix:/run/app.sock"),
+        ] {
+            let address = <Address as Text>::parse(text).map(|a| a.to_string());
+            assert_eq!(address.as_deref(), Ok(shown), "{text}");
+        }
+        for text in [
+            "",
+            "app",
+            "unix:run/app.sock",
+            "https://a/b",
+            "ftp://a:1",
+            "a:b",
+            "a:99999",
+        ] {
+            assert!(<Address as Text>::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn labels_are_safe_in_host_names() {
+        assert!(Label::parse("shop-2").is_ok());
+        for text in ["", "Shop", "-a", "a-", "a.b", "a_b", "é", &"a".repeat(64)] {
+            assert!(Label::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,40}") {
+            let _ = Cidr::parse(&text);
+            let _ = <Origin as Text>::parse(&text);
+            let _ = <Address as Text>::parse(&text);
+            let _ = HostHeader::parse(&text);
+            let _ = UrlPath::parse(&text);
+        }
+    }
+}

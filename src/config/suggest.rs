@@ -2,7 +2,10 @@
 
 /// The candidate nearest to `word`, if it is near enough to be meant: at most a third of the
 /// letters differ, a swap of neighbours counting once.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()

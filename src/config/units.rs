@@ -85,6 +85,16 @@ pub(super) fn show(value: u64, measure: Measure) -> String {
     }
 }
 
+/// The number behind a text, in `measure`.
+#[cfg(test)]
+pub(super) fn measure(text: &str, measure: Measure) -> Option<u64> {
+    match measure {
+        Measure::Milliseconds => parse(text, SPANS),
+        Measure::Bytes => parse(text, SIZES),
+        Measure::Count | Measure::None => text.parse().ok(),
+    }
+}
+
 /// Reads a text with a unit; a plain `0` is taken too.
 fn read(
     item: &Item,

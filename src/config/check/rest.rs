@@ -17,9 +17,9 @@ pub(super) fn check(check: &mut Check<'_>) {
         check.problem("keys.overlap", "longer than a key signs", remedy);
     }
     let store = &check.config.store;
-    if store.stale_after < store.poll_interval * 3 {
+    if store.lease < store.poll_interval * 3 {
         let remedy = "make it at least three times store.poll_interval";
-        check.problem("store.stale_after", "too close to the polling", remedy);
+        check.problem("store.lease", "too close to the polling", remedy);
     }
 }
 

@@ -71,15 +71,29 @@ section! {
 section! {
     /// Where grants and sessions are kept (`locum.db` in `state_dir`), and how fast changes are seen.
     pub struct Store {
-        /// How often the store is asked for changes. With it revocation by another process is seen.
-        poll_interval: Duration = "10ms" in [1, SECOND];
-        /// When the store could not be read for this long, sessions are refused until it can.
-        stale_after: Duration = "2s" in [50, MINUTE];
+        /// How often the store is asked for changes. This is how a revocation by another process is
+        /// seen, so it bounds how fast such a revocation cuts.
+        poll_interval: Duration = "10ms" in [1, 50];
+        /// How long sessions stay good when the store cannot be read. Then they are refused until it
+        /// can.
+        lease: Duration = "5s" in [50, MINUTE];
         /// How long a write waits for another process's.
         busy_timeout: Duration = "2s" in [10, MINUTE];
         /// Ended sessions and their grants are removed from the store after this long. The journal
         /// keeps its records.
-        keep: Duration = "30d" in [HOUR, 3650 * DAY];
+        keep_ended: Duration = "30d" in [HOUR, 3650 * DAY];
+        /// How often what is too old is removed.
+        purge_interval: Duration = "1h" in [MINUTE, DAY];
+        /// How often sessions' last uses are written down.
+        touch_interval: Duration = "5s" in [100, HOUR];
+        /// How far the wall clock may step back before nothing is live any more.
+        max_clock_step: Duration = "60s" in [SECOND, HOUR];
+        /// Ended sessions that are remembered, to tell their operators who ended them.
+        max_tombstones: usize = 10_000 in [0, 10_000_000], "sessions";
+        /// Events of sessions that wait in memory to be recorded; more wait in the store.
+        max_events: usize = 4096 in [16, 1_000_000], "events";
+        /// Calls that wait for the store. Beyond: 503.
+        max_calls: usize = 1024 in [1, 1_000_000], "calls";
     }
 }
 

@@ -61,7 +61,7 @@ section! {
         /// Memory of one HTML rewriter. Beyond: a cut.
         html_rewriter_memory: Size = "1MiB" in [16 * KIB, 64 * MIB];
         /// Live sessions. Beyond: no session starts.
-        max_sessions: usize = 10_000 in [1, 10_000_000], "sessions";
+        max_sessions: usize = 100_000 in [1, 10_000_000], "sessions";
         /// Cookies of apps that are kept for one session; the oldest go first.
         max_jar_cookies: usize = 200 in [1, 10_000], "cookies";
         /// Bytes of apps' cookies that are kept for one session.

@@ -58,6 +58,20 @@ section! {
         /// How much of a request body is held to match form, JSON and GraphQL fields. A longer body
         /// is refused on the routes whose policy needs to see it, and streams on all others.
         body_buffer: Size = "64KiB" in [1024, 64 * MIB];
+        /// Rows in all files together.
+        max_rows: usize = 10_000 in [1, 1_000_000], "rows";
+        /// The size of one policy file.
+        max_file_bytes: Size = "1MiB" in [1024, 64 * MIB];
+        /// Query parameters or form fields that are read. Beyond: the request is denied as unreadable.
+        max_parameters: usize = 1000 in [1, 100_000], "parameters";
+        /// GraphQL tokens in one document. Beyond: denied.
+        graphql_tokens: usize = 10_000 in [16, 1_000_000], "tokens";
+        /// Nesting of GraphQL selection sets and values. Beyond: denied.
+        graphql_depth: usize = 64 in [2, 500], "levels";
+        /// Operations in one GraphQL batch. Beyond: denied.
+        graphql_batch: usize = 20 in [1, 10_000], "operations";
+        /// Root fields of all GraphQL operations of one request. Beyond: denied.
+        graphql_fields: usize = 200 in [1, 100_000], "fields";
         /// Read the policy again when one of its files changes, as SIGHUP does. A bad file is refused
         /// and the last good policy stays.
         watch: bool = false;
