@@ -1,16 +1,46 @@
 //! A grant that an external issuer signed, presented with each request: no cookie, no browser.
 
+use super::client::Client;
 use super::refusal::Refusal;
-use super::setup::App;
-use super::worker::Plane;
+use super::setup::{App, BindingRule, Setup};
+use crate::model::Binding;
+use crate::store::external::{BearerRefused, Fault};
 use crate::store::live::LiveSession;
+use http::StatusCode;
 use std::sync::Arc;
 
 /// The session of a bearer grant: a look-up for a known one, a verification for a new one.
-pub async fn session(plane: &Plane, app: &App, token: &str) -> Result<Arc<LiveSession>, Refusal> {
-    let Some(external) = &plane.external else {
-        return Err(Refusal::unauthenticated("no-issuer", "No issuer of grants is configured here."));
-    };
-    let _ = (external, app, token);
-    Err(Refusal::unauthenticated("no-issuer", "No issuer of grants is configured here."))
+pub async fn session(setup: &Setup, app: &App, client: &Client, token: &str) -> Result<Arc<LiveSession>, Refusal> {
+    if let Some(known) = setup.bearers.recall(token, &app.name) {
+        return known.map_err(|why| refused(&why));
+    }
+    setup.bearers.present(token, &app.name, binding(app.binding, client)).await.map_err(|why| refused(&why))
 }
+
+/// What a session that starts from this client is tied to.
+pub fn binding(rule: BindingRule, client: &Client) -> Binding {
+    let address = client.address.ip().to_canonical();
+    let prefix = if address.is_ipv4() { rule.prefix_v4 } else { rule.prefix_v6 };
+    Binding {
+        certificate: client.certificate.as_deref().filter(|_| rule.certificate).map(str::to_owned),
+        network: (prefix > 0).then_some((address, prefix)),
+    }
+}
+
+/// In the words of the token's own check, which never echo the token.
+pub fn refused(why: &BearerRefused) -> Refusal {
+    match (why.fault(), why) {
+        (_, BearerRefused::Ended(grave)) => super::authenticate::ended(grave),
+        (Fault::Client, _) => Refusal::unauthenticated(why.name(), format!("The grant was not taken: {why}.")),
+        (Fault::Ours, _) => {
+            tracing::error!(error = %why, "a grant could not be checked");
+            Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                why.name(),
+                "Support sessions are paused",
+                "Grants cannot be checked now. Try again in a moment.",
+            )
+        }
+    }
+}
+

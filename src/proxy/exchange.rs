@@ -78,6 +78,7 @@ async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &Inbound, mut payl
         return reserved::answer(plane, setup, inbound, payload, host, &canonical).await;
     }
     let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers).await.map_err(Refused::from)?;
+    authenticated.session.touch(plane.clock.now());
     let Some(app) = authenticated.app(setup) else {
         return Err(Box::new(Refusal::ambiguous(Reason::HostForeign).into()));
     };
