@@ -1,1 +1,45 @@
-//! (to be filled)
+//! The audit log: every exchange is on record before the app sees it. `docs/journal.md` states the format.
+//!
+//! ```text
+//! Opening ─ encode ─┐
+//! Event  ─ encode ──┴─ chain ─ writer ─ segment files ─┬─ verify
+//!                                  │                   ├─ tail
+//!                               commit (fdatasync)     └─ sinks
+//! ```
+
+pub mod settings;
+
+mod chain;
+mod commit;
+mod counters;
+mod encode;
+mod encode_event;
+mod error;
+mod escape;
+mod event;
+mod growing;
+mod journal;
+mod lines;
+mod medium;
+mod part;
+mod receipt;
+mod record;
+mod recover;
+mod redact;
+mod report;
+mod segment;
+pub mod sink;
+pub mod tail;
+pub mod verify;
+mod writer;
+
+pub use counters::{Counters, SinkCounters};
+pub use error::{Refused, StartError};
+pub use event::Event;
+pub use journal::Journal;
+pub use part::{PolicyPart, SessionPart};
+pub use receipt::Receipt;
+pub use record::{Banner, Closing, Opening, Outcome, Protocol, Refusal};
+pub use report::{Break, Fault, Report};
+pub use settings::{Durability, Settings};
+pub use verify::verify;

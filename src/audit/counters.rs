@@ -1,0 +1,57 @@
+//! What the journal counts: plain atomics, which telemetry maps to metrics.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+/// Counts since the process started, and two gauges.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Records written.
+    pub records: AtomicU64,
+    /// Bytes written, newlines included.
+    pub bytes: AtomicU64,
+    /// Exchanges that were refused because they could not be recorded.
+    pub refused: AtomicU64,
+    /// Writes and syncs that failed.
+    pub failures: AtomicU64,
+    /// Closings and notes that found the queue full during an outage.
+    pub lost: AtomicU64,
+    /// Exchanges dropped without a close, recorded as aborted.
+    pub aborted: AtomicU64,
+    /// Segments sealed.
+    pub sealed: AtomicU64,
+    /// `fdatasync` calls of group commits; `records / syncs` is the group's size.
+    pub syncs: AtomicU64,
+    /// Gauge: closings and notes now waiting for the disk.
+    pub queued: AtomicU64,
+    /// Gauge: the last sequence number that counts as kept.
+    pub sequence: AtomicU64,
+    /// Gauge: whether the journal refuses at present.
+    pub refusing: AtomicBool,
+}
+
+/// What one sink counts.
+#[derive(Debug, Default)]
+pub struct SinkCounters {
+    /// Gauge: the last sequence number that the sink has taken.
+    pub sequence: AtomicU64,
+    /// Gauge: records kept but not yet taken.
+    pub lag: AtomicU64,
+    /// Records taken since the process started; at least once, so repeats count.
+    pub delivered: AtomicU64,
+    /// Deliveries that failed and are tried again.
+    pub failures: AtomicU64,
+    /// Records that the sink will never take, set aside in `sinks/NAME.poison.jsonl`.
+    pub poisoned: AtomicU64,
+    /// Gauge: whether the last delivery failed.
+    pub down: AtomicBool,
+    /// Gauge: when a delivery last succeeded, milliseconds since 1970; 0 before the first.
+    pub last_success: AtomicI64,
+}
+
+pub(super) fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+pub(super) fn set(gauge: &AtomicU64, n: u64) {
+    gauge.store(n, Ordering::Relaxed);
+}

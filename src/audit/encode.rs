@@ -1,0 +1,355 @@
+//! Exchanges as OCSF API Activity (6003), written straight into a buffer. The chain is added later.
+//!
+//! Shape: <https://schema.ocsf.io/classes/api_activity>; ours beside it: the extension object `locum`.
+
+use super::escape::{self, number};
+use super::record::{Closing, Opening, Outcome, Refusal};
+use super::redact::Redactor;
+use crate::model::{Effect, ExchangeId, Timestamp};
+use std::net::IpAddr;
+
+/// The version of the OCSF schema that the records follow.
+pub(super) const OCSF: &str = "1.5.0";
+
+/// What encoding needs of the settings.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    pub(super) redactor: Redactor,
+    pub(super) max_field: usize,
+    /// `"product":{…}`, the same in each record.
+    pub(super) product: Vec<u8>,
+}
+
+/// What a close repeats of its opening, so that each record can be read alone.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) activity: u8,
+    /// `"api":{…},"src_endpoint":{…},"dst_endpoint":{…},`
+    pub(super) endpoints: Box<[u8]>,
+    /// `"http_method":"…"`
+    pub(super) method: Box<[u8]>,
+}
+
+/// OCSF `activity_id` of class 6003.
+fn activity(method: &str) -> u8 {
+    match method {
+        "POST" => 1,
+        "GET" | "HEAD" | "OPTIONS" | "QUERY" => 2,
+        "PUT" | "PATCH" => 3,
+        "DELETE" => 4,
+        _ => 99,
+    }
+}
+
+impl Encoder {
+    pub(super) fn new(redact: &[String], max_field: usize) -> Self {
+        let mut product =
+            b"\"product\":{\"name\":\"Locum\",\"vendor_name\":\"Locum\",\"version\":\"".to_vec();
+        product.extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes());
+        product.extend_from_slice(b"\"}");
+        Self {
+            redactor: Redactor::new(redact),
+            max_field,
+            product,
+        }
+    }
+
+    /// The opening; returns what its close will repeat.
+    pub(super) fn opening(
+        &self,
+        out: &mut Vec<u8>,
+        opening: &Opening<'_>,
+        at: Timestamp,
+    ) -> Context {
+        let activity = activity(opening.method);
+        // Status 0 is unknown: there is none yet. Action 1 is allowed.
+        class(
+            out,
+            at,
+            activity,
+            b"\"severity_id\":1,\"status_id\":0,\"action_id\":1,",
+        );
+        self.metadata(out, "exchange.opened", opening.exchange, "open");
+        let start = out.len();
+        self.endpoints(out, opening);
+        let endpoints = out.get(start..).unwrap_or_default().into();
+        actor(out, opening);
+        out.extend_from_slice(b"\"http_request\":{");
+        let start = out.len();
+        self.text(out, "http_method", opening.method.as_bytes());
+        let method = out.get(start..).unwrap_or_default().into();
+        self.request(out, opening);
+        out.extend_from_slice(b"},\"locum\":{");
+        self.locum(out, opening);
+        out.push(b'}');
+        Context {
+            activity,
+            endpoints,
+            method,
+        }
+    }
+
+    /// A refusal: opening and close in one.
+    pub(super) fn refusal(&self, out: &mut Vec<u8>, refusal: &Refusal<'_>, at: Timestamp) {
+        let opening = &refusal.opening;
+        class(
+            out,
+            at,
+            activity(opening.method),
+            b"\"severity_id\":2,\"status_id\":2,\"action_id\":2,",
+        );
+        status_code(out, refusal.status);
+        self.text(out, "status_detail", refusal.reason.as_bytes());
+        out.push(b',');
+        self.metadata(out, "exchange.refused", opening.exchange, "refused");
+        self.endpoints(out, opening);
+        actor(out, opening);
+        out.extend_from_slice(b"\"http_request\":{");
+        self.text(out, "http_method", opening.method.as_bytes());
+        self.request(out, opening);
+        out.extend_from_slice(b"},\"http_response\":{\"code\":");
+        number(out, u64::from(refusal.status));
+        out.extend_from_slice(b"},\"locum\":{\"outcome\":\"refused\",");
+        if !refusal.detail.is_empty() {
+            self.text(out, "detail", refusal.detail.as_bytes());
+            out.push(b',');
+        }
+        self.locum(out, opening);
+        out.push(b'}');
+    }
+
+    /// The close of an exchange. `total_us` is the whole duration in microseconds.
+    pub(super) fn closing(
+        &self,
+        out: &mut Vec<u8>,
+        exchange: ExchangeId,
+        context: &Context,
+        session: Option<&super::SessionPart>,
+        closing: &Closing<'_>,
+        total_us: u64,
+        at: Timestamp,
+    ) {
+        let failed = closing.outcome != Outcome::Done || closing.status.is_none_or(|s| s >= 400);
+        class(
+            out,
+            at,
+            context.activity,
+            if failed {
+                b"\"severity_id\":1,\"status_id\":2,\"action_id\":1,"
+            } else {
+                b"\"severity_id\":1,\"status_id\":1,\"action_id\":1,"
+            },
+        );
+        if let Some(status) = closing.status {
+            status_code(out, status);
+        }
+        if !closing.cause.is_empty() {
+            self.text(out, "status_detail", closing.cause.as_bytes());
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"duration\":");
+        number(out, total_us / 1000);
+        out.push(b',');
+        self.metadata(out, "exchange.closed", exchange, "close");
+        out.extend_from_slice(&context.endpoints);
+        out.extend_from_slice(session.map_or(NOBODY, super::SessionPart::actor));
+        out.extend_from_slice(b"\"http_request\":{");
+        out.extend_from_slice(&context.method);
+        out.extend_from_slice(b",\"body_length\":");
+        number(out, closing.request_bytes);
+        out.push(b'}');
+        if let Some(status) = closing.status {
+            out.extend_from_slice(b",\"http_response\":{\"code\":");
+            number(out, u64::from(status));
+            out.extend_from_slice(b",\"body_length\":");
+            number(out, closing.response_bytes);
+            out.push(b'}');
+        }
+        out.extend_from_slice(b",\"locum\":{\"outcome\":\"");
+        out.extend_from_slice(closing.outcome.as_str().as_bytes());
+        out.extend_from_slice(b"\",");
+        out.extend_from_slice(session.map_or(b"" as &[u8], super::SessionPart::brief));
+        results(out, closing, total_us);
+        out.push(b'}');
+    }
+
+    fn metadata(&self, out: &mut Vec<u8>, code: &str, exchange: ExchangeId, step: &str) {
+        out.extend_from_slice(b"\"metadata\":{\"version\":\"");
+        out.extend_from_slice(OCSF.as_bytes());
+        out.extend_from_slice(b"\",");
+        out.extend_from_slice(&self.product);
+        out.extend_from_slice(b",\"profiles\":[\"security_control\"],\"event_code\":\"");
+        out.extend_from_slice(code.as_bytes());
+        out.extend_from_slice(b"\",\"uid\":\"");
+        exchange.write(out);
+        out.push(b'/');
+        out.extend_from_slice(step.as_bytes());
+        out.extend_from_slice(b"\",\"correlation_uid\":\"");
+        exchange.write(out);
+        out.extend_from_slice(b"\"},");
+    }
+
+    fn endpoints(&self, out: &mut Vec<u8>, opening: &Opening<'_>) {
+        out.extend_from_slice(b"\"api\":{");
+        let action = opening.decision.map_or("unknown", |d| &d.action);
+        self.text(out, "operation", action.as_bytes());
+        out.extend_from_slice(b",\"service\":{");
+        self.text(out, "name", opening.app.as_bytes());
+        out.extend_from_slice(b"}},\"src_endpoint\":{\"ip\":\"");
+        ip(out, opening.client.ip());
+        out.extend_from_slice(b"\",\"port\":");
+        number(out, u64::from(opening.client.port()));
+        out.extend_from_slice(b"},");
+        if let Some(upstream) = opening.upstream {
+            out.extend_from_slice(b"\"dst_endpoint\":{");
+            self.text(out, "name", upstream.as_bytes());
+            out.extend_from_slice(b"},");
+        }
+    }
+
+    /// The rest of `http_request`, after its method.
+    fn request(&self, out: &mut Vec<u8>, opening: &Opening<'_>) {
+        out.extend_from_slice(b",\"url\":{");
+        self.text(out, "hostname", opening.host);
+        if let Some(canonical) = opening.canonical {
+            let (path, query) = canonical
+                .split_once('?')
+                .map_or((canonical, None), |(path, query)| (path, Some(query)));
+            out.extend_from_slice(b",\"path\":");
+            self.redactor.string(out, path.as_bytes(), self.max_field);
+            if let Some(query) = query {
+                out.extend_from_slice(b",\"query_string\":");
+                self.redactor
+                    .query_string(out, query.as_bytes(), self.max_field);
+            }
+        }
+        out.push(b'}');
+        if let Some(agent) = opening.user_agent {
+            out.push(b',');
+            self.text(out, "user_agent", agent);
+        }
+    }
+
+    /// The members of `locum` for openings and refusals; the last one has no comma.
+    fn locum(&self, out: &mut Vec<u8>, opening: &Opening<'_>) {
+        if let Some(session) = opening.session {
+            out.extend_from_slice(session.full());
+        }
+        if let Some(policy) = opening.policy {
+            out.extend_from_slice(policy.encoded());
+        }
+        if let Some(decision) = opening.decision {
+            out.extend_from_slice(match decision.effect {
+                Effect::Permit => b"\"decision\":\"permit\",",
+                Effect::Deny => b"\"decision\":\"deny\",",
+            });
+            self.text(out, "rule", decision.rule.as_bytes());
+            out.push(b',');
+            self.text(out, "action", decision.action.as_bytes());
+            out.push(b',');
+            self.redacted(out, "resource", decision.resource.as_bytes());
+            out.extend_from_slice(b",\"tier\":\"");
+            out.extend_from_slice(decision.tier.as_str().as_bytes());
+            out.extend_from_slice(b"\",");
+        }
+        if opening.canonical.map(str::as_bytes) != Some(opening.target) {
+            self.redacted(out, "raw_target", opening.target);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"protocol\":\"");
+        out.extend_from_slice(opening.protocol.as_str().as_bytes());
+        out.push(b'"');
+    }
+
+    fn text(&self, out: &mut Vec<u8>, key: &str, value: &[u8]) {
+        self::key(out, key);
+        escape::string(out, value, self.max_field);
+    }
+
+    fn redacted(&self, out: &mut Vec<u8>, key: &str, value: &[u8]) {
+        self::key(out, key);
+        self.redactor.string(out, value, self.max_field);
+    }
+}
+
+/// OCSF user type 0: unknown.
+const NOBODY: &[u8] = b"\"actor\":{\"user\":{\"type_id\":0}},";
+
+fn actor(out: &mut Vec<u8>, opening: &Opening<'_>) {
+    out.extend_from_slice(opening.session.map_or(NOBODY, super::SessionPart::actor));
+}
+
+fn class(out: &mut Vec<u8>, at: Timestamp, activity: u8, ids: &[u8]) {
+    out.extend_from_slice(b"{\"time\":");
+    number(out, u64::try_from(at.millis()).unwrap_or(0));
+    out.extend_from_slice(b",\"category_uid\":6,\"class_uid\":6003,\"activity_id\":");
+    number(out, u64::from(activity));
+    out.extend_from_slice(b",\"type_uid\":");
+    number(out, 600_300 + u64::from(activity));
+    out.push(b',');
+    out.extend_from_slice(ids);
+}
+
+fn status_code(out: &mut Vec<u8>, status: u16) {
+    out.extend_from_slice(b"\"status_code\":\"");
+    number(out, u64::from(status));
+    out.extend_from_slice(b"\",");
+}
+
+/// Sizes, digests and times of a close; the last member has no comma.
+fn results(out: &mut Vec<u8>, closing: &Closing<'_>, total_us: u64) {
+    for (key, digest) in [
+        ("request_sha256", &closing.request_sha256),
+        ("response_sha256", &closing.response_sha256),
+    ] {
+        if let Some(digest) = digest {
+            self::key(out, key);
+            out.push(b'"');
+            escape::lower_hex(out, digest);
+            out.extend_from_slice(b"\",");
+        }
+    }
+    if let Some(upstream) = closing.upstream {
+        out.extend_from_slice(b"\"upstream\":\"");
+        // An address and a port need no escaping.
+        let _ = std::io::Write::write_fmt(out, format_args!("{upstream}"));
+        out.extend_from_slice(b"\",");
+    }
+    if let Some(first_byte) = closing.first_byte {
+        out.extend_from_slice(b"\"first_byte_us\":");
+        number(out, micros(first_byte));
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"total_us\":");
+    number(out, total_us);
+    out.extend_from_slice(b",\"banner\":\"");
+    out.extend_from_slice(closing.banner.as_str().as_bytes());
+    out.push(b'"');
+}
+
+pub(super) fn micros(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn key(out: &mut Vec<u8>, key: &str) {
+    out.push(b'"');
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// `Display` of an IPv4 address costs more than the rest of a record's numbers together.
+pub(super) fn ip(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(v4) => {
+            for (at, octet) in v4.octets().into_iter().enumerate() {
+                if at > 0 {
+                    out.push(b'.');
+                }
+                number(out, u64::from(octet));
+            }
+        }
+        IpAddr::V6(v6) => {
+            let _ = std::io::Write::write_fmt(out, format_args!("{v6}"));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What can go wrong at the journal, whose fault it is, and what to do about it.
+
+use crate::model::Timestamp;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why the journal did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Another process writes here.
+    Locked { dir: PathBuf },
+    /// The chain is broken before its tail: someone changed or removed records.
+    Broken {
+        segment: PathBuf,
+        line: u64,
+        what: String,
+    },
+    /// A setting that cannot be.
+    Setting { what: String },
+    /// The directory or a file in it cannot be used.
+    Io {
+        path: PathBuf,
+        doing: &'static str,
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    pub(super) fn io(
+        path: impl Into<PathBuf>,
+        doing: &'static str,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            path,
+            doing,
+            source,
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked { dir } => write!(
+                f,
+                "the journal in {} is in use by another process: stop that one, or give this one its own audit.dir",
+                dir.display()
+            ),
+            Self::Broken {
+                segment,
+                line,
+                what,
+            } => write!(
+                f,
+                "the journal is broken at {} line {line}: {what}. Nothing was changed. Run `locum audit verify`, keep the directory as evidence, and start with a new audit.dir",
+                segment.display()
+            ),
+            Self::Setting { what } => f.write_str(what),
+            Self::Io {
+                path,
+                doing,
+                source,
+            } => write!(
+                f,
+                "cannot {doing} {}: {source}. Check that the disk has room and that this user may write there",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// The record could not be kept, so the request must not go on: answer 503. Ours, not the client's.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// When the outage began.
+    pub since: Timestamp,
+    pub(super) source: Arc<io::Error>,
+}
+
+impl Refused {
+    /// Where the journal was stopped while a record waited.
+    pub(super) fn stopped() -> Self {
+        Self {
+            since: Timestamp::now(),
+            source: Arc::new(io::Error::other("the journal was stopped")),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the journal cannot be written since {}: {}. Requests are refused until it can; free space on its disk or repair it, no restart is needed",
+            self.since, self.source
+        )
+    }
+}
+
+impl std::error::Error for Refused {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,82 @@
+//! What is recorded besides exchanges: ends, grants, loads, alerts, and the journal's own state.
+
+use super::part::SessionPart;
+use crate::model::{EndCause, ExchangeId};
+use std::net::IpAddr;
+
+/// One event. Texts are bounded and escaped by the journal.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    SessionStarted {
+        session: &'a SessionPart,
+        client: Option<IpAddr>,
+    },
+    SessionEnded {
+        session: &'a SessionPart,
+        cause: EndCause,
+        /// `operator:<id>`, `cli:<user>`, `locum`.
+        by: &'a str,
+    },
+    GrantIssued {
+        grant: &'a SessionPart,
+        /// `cli:<user>` or `issuer:<iss>`.
+        by: &'a str,
+    },
+    GrantRevoked {
+        grant: &'a SessionPart,
+        by: &'a str,
+    },
+    PolicyLoaded {
+        digest: &'a str,
+        rows: u64,
+    },
+    /// The last good policy stays.
+    PolicyRefused {
+        digest: &'a str,
+        problem: &'a str,
+    },
+    ConfigReloaded {
+        digest: &'a str,
+    },
+    ConfigRefused {
+        problem: &'a str,
+    },
+    /// Something that a person should look at.
+    Alert {
+        /// The machine's word, such as `binding-broken`.
+        kind: &'a str,
+        session: Option<&'a SessionPart>,
+        exchange: Option<ExchangeId>,
+        client: Option<IpAddr>,
+        detail: &'a str,
+    },
+    /// A candidate policy decided otherwise.
+    ShadowDiffers {
+        session: &'a SessionPart,
+        exchange: ExchangeId,
+        live_rule: &'a str,
+        shadow_rule: &'a str,
+        shadow_permits: bool,
+        shadow_digest: &'a str,
+    },
+    WebSocketEnded {
+        session: &'a SessionPart,
+        exchange: ExchangeId,
+        messages_in: u64,
+        messages_out: u64,
+        bytes_in: u64,
+        bytes_out: u64,
+        refused: u64,
+        cause: &'a str,
+    },
+    SinkState {
+        sink: &'a str,
+        up: bool,
+        /// The last sequence number that the sink took.
+        sequence: u64,
+        detail: &'a str,
+    },
+    ProcessStopped {
+        cause: &'a str,
+    },
+}

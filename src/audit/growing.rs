@@ -1,0 +1,101 @@
+//! The segment that grows: whole lines only, also when the disk fails half-way.
+
+use super::chain::{self, Head};
+use super::medium::Medium;
+use std::io;
+use std::sync::Arc;
+
+/// The segment that grows.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) medium: Arc<dyn Medium>,
+    pub(super) first: u64,
+    /// Bytes of whole records.
+    pub(super) len: u64,
+    /// Bytes that a sync has covered.
+    pub(super) synced: u64,
+    pub(super) records: u64,
+    /// A failed write may have left bytes beyond `len`.
+    pub(super) torn: bool,
+    /// A failed sync may have lost bytes before `len`, though reads still show them.
+    pub(super) poisoned: bool,
+    /// It has its footer.
+    pub(super) sealed: bool,
+}
+
+impl Segment {
+    /// A segment with `len` bytes in `records` records, none of them known to be synced.
+    pub(super) fn new(medium: Arc<dyn Medium>, first: u64, len: u64, records: u64) -> Self {
+        Self {
+            medium,
+            first,
+            len,
+            synced: 0,
+            records,
+            torn: false,
+            poisoned: false,
+            sealed: false,
+        }
+    }
+
+    pub(super) fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        let mut done = 0;
+        while let Some(rest) = line.get(done..).filter(|rest| !rest.is_empty()) {
+            match self.medium.write_at(rest, self.len + done as u64) {
+                Ok(0) => {
+                    self.cut();
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.cut();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a partial line away again; if that fails too, the next try begins with it.
+    fn cut(&mut self) {
+        self.torn = self.medium.set_len(self.len).is_err();
+    }
+
+    /// After a failed sync the kernel may hold pages as clean that never reached the disk, and a second sync would lie.
+    /// Writing the same bytes again makes them dirty; only then a sync says something.
+    pub(super) fn rewrite_unsynced(&mut self, last: chain::Hex) -> io::Result<()> {
+        let unsynced = usize::try_from(self.len - self.synced).map_err(io::Error::other)?;
+        let mut bytes = vec![0; unsynced];
+        self.medium.read_exact_at(&mut bytes, self.synced)?;
+        let mut lines = bytes
+            .strip_suffix(b"\n")
+            .unwrap_or_default()
+            .split(|b| *b == b'\n')
+            .map(chain::Line::parse);
+        let mut head: Option<Head> = None;
+        let whole = lines.all(|line| {
+            line.is_some_and(|line| {
+                let follows = head.is_none_or(|h| h.hash == *line.prev);
+                head = Some(line.head());
+                follows && line.is_intact()
+            })
+        });
+        if unsynced > 0 && !(whole && head.is_some_and(|h| h.hash == last)) {
+            return Err(io::Error::other(
+                "records written before a failed sync cannot be read back",
+            ));
+        }
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            match self.medium.write_at(rest, self.synced + done as u64)? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => done += n,
+            }
+        }
+        self.medium.sync()?;
+        self.synced = self.len;
+        self.poisoned = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,404 @@
+//! The journal as the rest of the product sees it.
+
+use super::SessionPart;
+use super::chain;
+use super::commit;
+use super::counters::{Counters, SinkCounters, add};
+use super::encode::{Context, Encoder};
+use super::encode_event::Own;
+use super::error::{Refused, StartError};
+use super::event::Event;
+use super::medium::{Disk, Files};
+use super::receipt::Receipt;
+use super::record::{Closing, Opening, Outcome, Refusal};
+use super::recover::{self, Found};
+use super::settings::{Durability, Settings};
+use super::sink::{self, Running};
+use super::writer::{Change, Resume, Writer};
+use crate::model::{Clock, ExchangeId};
+use parking_lot::{Condvar, Mutex};
+use std::cell::RefCell;
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// A buffer that grew beyond this is not kept. Bytes.
+const BUFFER: usize = 64 << 10;
+
+thread_local! {
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends the thread's line buffer, empty.
+fn with_line<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    LINE.with(|line| match line.try_borrow_mut() {
+        Ok(mut line) => {
+            line.clear();
+            let result = act(&mut line);
+            line.shrink_to(BUFFER);
+            result
+        }
+        Err(_) => act(&mut Vec::new()),
+    })
+}
+
+/// The journal. Cheap to clone; the last clone that is dropped without [`Journal::stop`] ends it as a crash would.
+#[derive(Clone)]
+pub struct Journal(Arc<Handle>);
+
+struct Handle {
+    core: Arc<Core>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+    sinks: Mutex<Running>,
+    sink_counters: Vec<(String, Arc<SinkCounters>)>,
+    drain: Duration,
+}
+
+/// What receipts, the committer and the sinks share.
+pub(super) struct Core {
+    pub(super) writer: Mutex<Writer>,
+    pub(super) wake: Condvar,
+    pub(super) stopping: AtomicBool,
+    pub(super) counters: Arc<Counters>,
+    encoder: Arc<Encoder>,
+    clock: Clock,
+    durability: Durability,
+    /// Held until the journal is stopped.
+    lock: Mutex<Option<File>>,
+}
+
+impl Journal {
+    /// Opens the journal in `settings.dir`, recovers what a crash left, and records the start.
+    ///
+    /// # Errors
+    /// Where another process writes here, the chain is broken before its tail, or the directory cannot be written.
+    pub fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        Self::start_on(settings, clock, Arc::new(Disk))
+    }
+
+    pub(super) fn start_on(
+        settings: Settings,
+        clock: Clock,
+        files: Arc<dyn Files>,
+    ) -> Result<Self, StartError> {
+        check(&settings)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&settings.dir)
+            .map_err(StartError::io(&settings.dir, "make"))?;
+        let lock = lock(&settings.dir, settings.lock_wait)?;
+        let found = recover::scan(&settings.dir)?;
+        recover::cut(&settings.dir, &found)?;
+        let encoder = Arc::new(Encoder::new(&settings.redact_query, settings.max_field));
+        let counters = Arc::new(Counters::default());
+        let resume = Resume {
+            segment: found.segment,
+            head: found.head,
+        };
+        let mut writer = Writer::new(
+            &settings,
+            files,
+            Arc::clone(&encoder),
+            Arc::clone(&counters),
+            clock.clone(),
+            &resume,
+        )
+        .and_then(|mut writer| {
+            first_records(&mut writer, &found, settings.durability)?;
+            Ok(writer)
+        })
+        .map_err(StartError::io(&settings.dir, "write to the journal in"))?;
+        writer
+            .sync_now()
+            .map_err(StartError::io(&settings.dir, "sync the journal in"))?;
+
+        let core = Arc::new(Core {
+            writer: Mutex::new(writer),
+            wake: Condvar::new(),
+            stopping: AtomicBool::new(false),
+            counters,
+            encoder,
+            clock,
+            durability: settings.durability,
+            lock: Mutex::new(Some(lock)),
+        });
+        Self::spawn(core, settings)
+    }
+
+    fn spawn(core: Arc<Core>, settings: Settings) -> Result<Self, StartError> {
+        let committer = match settings.durability {
+            Durability::Process => None,
+            Durability::Disk => {
+                let core = Arc::clone(&core);
+                let run = move || commit::run(&core);
+                let thread = thread::Builder::new()
+                    .name("locum-commit".into())
+                    .spawn(run);
+                Some(thread.map_err(StartError::io(&settings.dir, "start a thread for"))?)
+            }
+        };
+        // From here on a failure drops the handle, which ends the committer.
+        let handle = Handle {
+            core,
+            committer: Mutex::new(committer),
+            sinks: Mutex::default(),
+            sink_counters: Vec::new(),
+            drain: settings.sink_drain,
+        };
+        let (running, sink_counters) = sink::start(&handle.core, settings)?;
+        *handle.sinks.lock() = running;
+        let mut journal = Arc::new(handle);
+        if let Some(handle) = Arc::get_mut(&mut journal) {
+            handle.sink_counters = sink_counters;
+        }
+        Ok(Self(journal))
+    }
+
+    /// Records that a request is about to be forwarded. It is kept, as `durability` says, when this returns.
+    ///
+    /// With durability `process` this completes at once, without yielding; with `disk` it waits for a group commit.
+    ///
+    /// # Errors
+    /// The record could not be kept: answer 503 and forward nothing.
+    pub async fn open(&self, opening: &Opening<'_>) -> Result<Receipt, Refused> {
+        let core = &self.0.core;
+        let (context, wait) = with_line(|line| {
+            let context = core.encoder.opening(line, opening, core.clock.now());
+            core.write(line, Change::Opens(opening.exchange))
+                .map(|wait| (context, wait))
+        })?;
+        let session = opening.session.cloned();
+        let receipt = Receipt::new(Arc::clone(core), opening.exchange, session, context);
+        let Err(refused) = settled(wait).await else {
+            return Ok(receipt);
+        };
+        receipt.close(&Closing {
+            outcome: Outcome::Refused,
+            status: Some(503),
+            cause: "journal",
+            ..Closing::default()
+        });
+        Err(refused)
+    }
+
+    /// Records how an exchange ended. See [`Receipt::close`].
+    pub fn close(&self, receipt: Receipt, closing: &Closing<'_>) {
+        receipt.close(closing);
+    }
+
+    /// Records a request that Locum answered itself, opening and close in one.
+    ///
+    /// # Errors
+    /// The record could not be kept: answer 503 instead.
+    pub async fn refuse(&self, refusal: &Refusal<'_>) -> Result<(), Refused> {
+        let core = &self.0.core;
+        let wait = with_line(|line| {
+            core.encoder.refusal(line, refusal, core.clock.now());
+            core.write(line, Change::None)
+        })?;
+        settled(wait).await
+    }
+
+    /// Records an event that must be on record before its effect.
+    ///
+    /// # Errors
+    /// The record could not be kept: the effect must not happen.
+    pub async fn event(&self, event: &Event<'_>) -> Result<(), Refused> {
+        let core = &self.0.core;
+        let wait = with_line(|line| {
+            core.encoder.event(line, event, core.clock.now());
+            core.write(line, Change::None)
+        })?;
+        settled(wait).await
+    }
+
+    /// Records an event that has happened, from any thread. While the disk refuses it is queued like a close.
+    pub fn note(&self, event: &Event<'_>) {
+        self.0.core.note(event);
+    }
+
+    /// Whether the journal can record at present; during an outage this tries to end it, so a readiness check that
+    /// calls it lets traffic come back by itself.
+    pub fn check(&self) -> Result<(), Refused> {
+        self.0.core.check()
+    }
+
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.0.core.counters
+    }
+
+    /// Each sink's name and counts.
+    pub fn sinks(&self) -> &[(String, Arc<SinkCounters>)] {
+        &self.0.sink_counters
+    }
+
+    /// Records the stop, lets sinks catch up within `sink_drain`, and lets go of the directory. Blocks; what is
+    /// recorded afterwards is refused.
+    pub fn stop(&self, cause: &str) {
+        let core = &self.0.core;
+        core.note(&Event::ProcessStopped { cause });
+        self.0.end(self.0.drain);
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("counters", &self.0.core.counters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    fn end(&self, drain: Duration) {
+        self.core.stopping.store(true, Ordering::Release);
+        self.core.wake.notify_all();
+        if let Some(thread) = self.committer.lock().take() {
+            // A thread that panicked has said so itself.
+            let _ = thread.join();
+        }
+        self.core.writer.lock().close();
+        self.sinks.lock().stop(drain);
+        self.core.lock.lock().take();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
+    }
+}
+
+impl Core {
+    /// Writes now; what is returned settles when the record is kept.
+    fn write(&self, line: &mut Vec<u8>, change: Change) -> Result<Wait, Refused> {
+        let context = chain::hash_body(line);
+        let mut writer = self.writer.lock();
+        writer.record(line, context, change)?;
+        if self.durability == Durability::Process {
+            return Ok(None);
+        }
+        let wait = writer.wait();
+        drop(writer);
+        self.wake.notify_one();
+        Ok(Some(wait))
+    }
+
+    pub(super) fn close(
+        &self,
+        exchange: ExchangeId,
+        context: &Context,
+        session: Option<&SessionPart>,
+        closing: &Closing<'_>,
+        total_us: u64,
+    ) {
+        with_line(|line| {
+            let now = self.clock.now();
+            self.encoder
+                .closing(line, exchange, context, session, closing, total_us, now);
+            self.writer
+                .lock()
+                .record_later(line, Change::Closes(exchange));
+        });
+    }
+
+    pub(super) fn note(&self, event: &Event<'_>) {
+        with_line(|line| {
+            self.encoder.event(line, event, self.clock.now());
+            self.writer.lock().record_later(line, Change::None);
+        });
+    }
+
+    pub(super) fn note_own(&self, own: &Own<'_>) {
+        with_line(|line| {
+            self.encoder.own(line, own, self.clock.now());
+            self.writer.lock().record_later(line, Change::None);
+        });
+    }
+
+    pub(super) fn now(&self) -> crate::model::Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn count_aborted(&self) {
+        add(&self.counters.aborted, 1);
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        self.writer.lock().check()
+    }
+}
+
+type Wait = Option<oneshot::Receiver<Result<(), Refused>>>;
+
+async fn settled(wait: Wait) -> Result<(), Refused> {
+    let Some(wait) = wait else { return Ok(()) };
+    wait.await.unwrap_or_else(|_| Err(Refused::stopped()))
+}
+
+/// What a start records: itself, what was cut, and what a crash left open.
+fn first_records(writer: &mut Writer, found: &Found, durability: Durability) -> io::Result<()> {
+    writer.own(&Own::Started {
+        durability: durability.as_str(),
+        clean: found.is_clean,
+    })?;
+    if let Some(torn) = &found.torn {
+        writer.own(&Own::Recovered {
+            segment: &torn.segment,
+            bytes: torn.bytes,
+            sha256: &torn.sha256,
+        })?;
+    }
+    for exchange in &found.open {
+        writer.own(&Own::Aborted {
+            exchange: *exchange,
+        })?;
+    }
+    Ok(())
+}
+
+fn check(settings: &Settings) -> Result<(), StartError> {
+    let refuse = |what: &str| Err(StartError::Setting { what: what.into() });
+    if settings.segment_bytes < 4096 {
+        return refuse("audit.segment_bytes must be at least 4096");
+    }
+    if !(64..=16_384).contains(&settings.max_field) {
+        return refuse("audit.max_field must be 64 to 16384 bytes");
+    }
+    Ok(())
+}
+
+/// Takes the directory for this process. A verifier holds the lock for an instant, so a start waits a little.
+fn lock(dir: &Path, wait: Duration) -> Result<File, StartError> {
+    let path = dir.join("lock");
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(StartError::io(&path, "open"))?;
+    let deadline = Instant::now() + wait;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(StartError::Locked { dir: dir.into() });
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(StartError::io(&path, "lock")(error));
+            }
+        }
+    }
+}

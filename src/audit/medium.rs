@@ -1,0 +1,69 @@
+//! The seam to the file system: real files in the product, files that fail on demand in tests.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One segment file, open for writing at offsets. Never in append mode: Linux would ignore the offset.
+pub(super) trait Medium: Send + Sync + fmt::Debug {
+    /// As `pwrite(2)`: may write less than asked.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+    /// As `pread(2)`, all of `into` or an error.
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()>;
+    /// As `fdatasync(2)`.
+    fn sync(&self) -> io::Result<()>;
+    fn set_len(&self, len: u64) -> io::Result<()>;
+}
+
+/// Where segment files come from.
+pub(super) trait Files: Send + Sync + fmt::Debug {
+    /// Opens a segment for writing; makes it (0600) where it is not there.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn Medium>>;
+    /// Makes the entries of `dir` durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+}
+
+/// The real thing.
+#[derive(Debug)]
+pub(super) struct Disk;
+
+impl Files for Disk {
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn Medium>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+        Ok(Arc::new(OnDisk(file)))
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+}
+
+#[derive(Debug)]
+struct OnDisk(File);
+
+impl Medium for OnDisk {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.read_exact_at(into, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+}

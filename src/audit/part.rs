@@ -1,0 +1,188 @@
+//! What stays the same for a whole session or policy, encoded once and copied into each record.
+
+use super::escape;
+use crate::model::{Grant, GrantId, OperatorKind, Scope, Session, SessionId};
+use std::fmt;
+use std::sync::Arc;
+
+/// Who acts as whom, under which authority. Cheap to clone; make one when the session becomes live.
+#[derive(Clone)]
+pub struct SessionPart(Arc<Encoded>);
+
+struct Encoded {
+    session: Option<SessionId>,
+    grant: GrantId,
+    /// `"actor":{…},`
+    actor: Vec<u8>,
+    /// Members of `locum`, each with a comma after it: all that a reader needs to know of the authority.
+    full: Vec<u8>,
+    /// The same, only what identifies: for the records that follow an opening.
+    brief: Vec<u8>,
+}
+
+impl SessionPart {
+    /// Encodes the grant and the session. Texts longer than `max_field` bytes ([`super::Settings::max_field`]) are cut.
+    pub fn new(grant: &Grant, session: &Session, max_field: usize) -> Self {
+        Self::build(grant, Some(session), max_field)
+    }
+
+    /// For events of a grant that has no session yet.
+    pub fn of_grant(grant: &Grant, max_field: usize) -> Self {
+        Self::build(grant, None, max_field)
+    }
+
+    fn build(grant: &Grant, session: Option<&Session>, max: usize) -> Self {
+        let mut brief = Vec::with_capacity(256);
+        if let Some(session) = session {
+            brief.extend_from_slice(b"\"session\":\"");
+            session.id.write(&mut brief);
+            brief.extend_from_slice(b"\",");
+        }
+        brief.extend_from_slice(b"\"grant\":\"");
+        grant.id.write(&mut brief);
+        brief.extend_from_slice(b"\",");
+        person(
+            &mut brief,
+            "subject",
+            &grant.subject.id,
+            grant.subject.name.as_deref(),
+            max,
+        );
+        brief.push(b',');
+        person(
+            &mut brief,
+            "tenant",
+            &grant.tenant.id,
+            grant.tenant.name.as_deref(),
+            max,
+        );
+        brief.push(b',');
+
+        let mut full = brief.clone();
+        member(&mut full, "ticket", &grant.ticket, max);
+        member(&mut full, "reason", &grant.reason, max);
+        list(
+            &mut full,
+            "scopes",
+            grant.scopes.iter().map(Scope::as_str),
+            max,
+        );
+        if !grant.approvals.is_empty() {
+            list(
+                &mut full,
+                "approvals",
+                grant.approvals.iter().map(String::as_str),
+                max,
+            );
+        }
+        full.extend_from_slice(if grant.break_glass {
+            b"\"break_glass\":true,"
+        } else {
+            b"\"break_glass\":false,"
+        });
+
+        Self(Arc::new(Encoded {
+            session: session.map(|s| s.id),
+            grant: grant.id,
+            actor: actor(grant, max),
+            full,
+            brief,
+        }))
+    }
+
+    pub fn session(&self) -> Option<SessionId> {
+        self.0.session
+    }
+
+    pub fn grant(&self) -> GrantId {
+        self.0.grant
+    }
+
+    pub(super) fn actor(&self) -> &[u8] {
+        &self.0.actor
+    }
+
+    pub(super) fn full(&self) -> &[u8] {
+        &self.0.full
+    }
+
+    pub(super) fn brief(&self) -> &[u8] {
+        &self.0.brief
+    }
+}
+
+impl fmt::Debug for SessionPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionPart")
+            .field("session", &self.0.session)
+            .field("grant", &self.0.grant)
+            .finish_non_exhaustive()
+    }
+}
+
+/// OCSF `actor.user`: type 1 is a user, 4 a service. <https://schema.ocsf.io/objects/user>
+fn actor(grant: &Grant, max: usize) -> Vec<u8> {
+    let operator = &grant.operator;
+    let mut out = b"\"actor\":{\"user\":{\"uid\":".to_vec();
+    escape::string(&mut out, operator.id.as_bytes(), max);
+    if let Some(name) = &operator.name {
+        out.extend_from_slice(b",\"name\":");
+        escape::string(&mut out, name.as_bytes(), max);
+    }
+    out.extend_from_slice(match operator.kind {
+        OperatorKind::Human => b",\"type_id\":1}},",
+        OperatorKind::Workload => b",\"type_id\":4}},",
+    });
+    out
+}
+
+fn person(out: &mut Vec<u8>, word: &str, id: &str, name: Option<&str>, max: usize) {
+    out.push(b'"');
+    out.extend_from_slice(word.as_bytes());
+    out.extend_from_slice(b"\":{\"uid\":");
+    escape::string(out, id.as_bytes(), max);
+    if let Some(name) = name {
+        out.extend_from_slice(b",\"name\":");
+        escape::string(out, name.as_bytes(), max);
+    }
+    out.push(b'}');
+}
+
+fn member(out: &mut Vec<u8>, key: &str, value: &str, max: usize) {
+    out.push(b'"');
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
+    escape::string(out, value.as_bytes(), max);
+    out.push(b',');
+}
+
+/// The list as one bounded text per entry, and at most 64 entries.
+fn list<'a>(out: &mut Vec<u8>, key: &str, values: impl Iterator<Item = &'a str>, max: usize) {
+    out.push(b'"');
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":[");
+    for (at, value) in values.take(64).enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        escape::string(out, value.as_bytes(), max);
+    }
+    out.extend_from_slice(b"],");
+}
+
+/// The policy version that decides at present. Cheap to clone; make one at each load.
+#[derive(Clone, Debug)]
+pub struct PolicyPart(Arc<[u8]>);
+
+impl PolicyPart {
+    /// `digest`: hexadecimal SHA-256 of the policy's sources.
+    pub fn new(digest: &str) -> Self {
+        let mut out = Vec::new();
+        member(&mut out, "policy", digest, 128);
+        Self(out.into())
+    }
+
+    pub(super) fn encoded(&self) -> &[u8] {
+        &self.0
+    }
+}

@@ -1,0 +1,472 @@
+//! The one writer of a journal: appends, rotates, and survives a disk that refuses.
+//!
+//! After a failure nothing that was kept is touched. Each further record first tries to put things right: cut what a
+//! failed write left, write again what a failed sync may have lost, write what had to wait, and say how long it took.
+
+use super::chain::{self, Head, SEAL_BYTES};
+use super::counters::{Counters, add, set};
+use super::encode::Encoder;
+use super::encode_event::Own;
+use super::error::Refused;
+use super::growing::Segment;
+use super::medium::{Files, Medium};
+use super::segment;
+use super::settings::{Durability, Settings};
+use crate::model::{Clock, ExchangeId, Timestamp};
+use aws_lc_rs::digest::Context;
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::oneshot;
+
+/// How many open exchanges one `segment.carried` record names.
+const CARRIED: usize = 500;
+/// Why nothing is written any more.
+const STOPPED: &str = "the journal was stopped";
+const SYNC_FAILED: &str = "fdatasync failed, so what was written may be lost";
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    files: Arc<dyn Files>,
+    dir: PathBuf,
+    encoder: Arc<Encoder>,
+    counters: Arc<Counters>,
+    clock: Clock,
+    durability: Durability,
+    segment_bytes: u64,
+    queue_limit: usize,
+    segment: Option<Segment>,
+    head: Head,
+    open: HashSet<ExchangeId>,
+    outage: Option<Outage>,
+    queue: VecDeque<Later>,
+    /// Openings that wait for the next sync.
+    waiters: Vec<oneshot::Sender<Result<(), Refused>>>,
+    /// The committer is in `fdatasync`: no rotation now, so that its error is never lost on a sealed segment.
+    syncing: bool,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Outage {
+    since: Timestamp,
+    refused: u64,
+    queued: u64,
+    lost: u64,
+    cause: String,
+}
+
+/// A record that waits for the disk.
+#[derive(Debug)]
+struct Later {
+    body: Box<[u8]>,
+    change: Change,
+}
+
+/// What a record does to the set of open exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    Opens(ExchangeId),
+    Closes(ExchangeId),
+}
+
+/// A sync under way.
+#[derive(Debug)]
+pub(super) struct Commit {
+    pub(super) medium: Arc<dyn Medium>,
+    first: u64,
+    len: u64,
+    last: u64,
+    waiters: Vec<oneshot::Sender<Result<(), Refused>>>,
+}
+
+/// Where recovery found the journal.
+#[derive(Debug)]
+pub(super) struct Resume {
+    /// First sequence number, bytes and records of the unsealed segment, if there is one.
+    pub(super) segment: Option<(u64, u64, u64)>,
+    pub(super) head: Head,
+}
+
+impl Writer {
+    pub(super) fn new(
+        settings: &Settings,
+        files: Arc<dyn Files>,
+        encoder: Arc<Encoder>,
+        counters: Arc<Counters>,
+        clock: Clock,
+        resume: &Resume,
+    ) -> io::Result<Self> {
+        let segment = match resume.segment {
+            Some((first, len, records)) => Some(Segment::new(
+                files.open(&segment::path(&settings.dir, first))?,
+                first,
+                len,
+                records,
+            )),
+            None => None,
+        };
+        Ok(Self {
+            files,
+            dir: settings.dir.clone(),
+            encoder,
+            counters,
+            clock,
+            durability: settings.durability,
+            segment_bytes: settings.segment_bytes,
+            queue_limit: settings.close_queue,
+            segment,
+            head: resume.head,
+            open: HashSet::new(),
+            outage: None,
+            queue: VecDeque::new(),
+            waiters: Vec::new(),
+            syncing: false,
+            closed: false,
+        })
+    }
+
+    /// Writes a record now, or says why not. `context` is the hash begun over `body`.
+    pub(super) fn record(
+        &mut self,
+        body: &mut Vec<u8>,
+        context: Context,
+        change: Change,
+    ) -> Result<(), Refused> {
+        let written = self
+            .restore()
+            .and_then(|()| self.append(body, context, change));
+        written.map_err(|error| {
+            add(&self.counters.refused, 1);
+            self.fail(error, 1)
+        })
+    }
+
+    /// Writes a record now or as soon as the disk takes it again; beyond the queue's bound it is counted as lost.
+    pub(super) fn record_later(&mut self, body: &mut Vec<u8>, change: Change) {
+        if self.outage.is_none() {
+            match self.append(body, chain::hash_body(body), change) {
+                Ok(()) => return,
+                Err(error) => drop(self.fail(error, 0)),
+            }
+            self.enqueue(body, change);
+        } else {
+            self.enqueue(body, change);
+            if let Err(error) = self.restore() {
+                self.fail(error, 0);
+            }
+        }
+    }
+
+    fn enqueue(&mut self, body: &[u8], change: Change) {
+        let Some(outage) = &mut self.outage else {
+            return;
+        };
+        if self.queue.len() < self.queue_limit && !self.closed {
+            outage.queued += 1;
+            self.queue.push_back(Later {
+                body: body.into(),
+                change,
+            });
+        } else {
+            outage.lost += 1;
+            add(&self.counters.lost, 1);
+            // Its close is lost, but it is not open: the next record of the outage's end says how many.
+            self.apply(change);
+        }
+        set(&self.counters.queued, self.queue.len() as u64);
+    }
+
+    /// Ends an outage, if there is one and the disk lets it.
+    pub(super) fn restore(&mut self) -> io::Result<()> {
+        if self.closed {
+            return Err(io::Error::other(STOPPED));
+        }
+        if self.outage.is_none() {
+            return Ok(());
+        }
+        while let Some(later) = self.queue.front() {
+            let (mut body, change) = (later.body.to_vec(), later.change);
+            let context = chain::hash_body(&body);
+            self.append(&mut body, context, change)?;
+            self.queue.pop_front();
+            set(&self.counters.queued, self.queue.len() as u64);
+        }
+        let Some(outage) = &self.outage else {
+            return Ok(());
+        };
+        let own = Own::Restored {
+            since: outage.since,
+            refused: outage.refused,
+            queued: outage.queued,
+            lost: outage.lost,
+            cause: &outage.cause,
+        };
+        let mut body = Vec::with_capacity(1024);
+        self.encoder.own(&mut body, &own, self.clock.now());
+        self.append_plain(&mut body)?;
+        if self.durability == Durability::Disk {
+            self.sync_now()?;
+        }
+        self.outage = None;
+        self.counters.refusing.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether a record could be written, after trying to end an outage.
+    pub(super) fn check(&mut self) -> Result<(), Refused> {
+        self.restore().map_err(|error| self.fail(error, 0))
+    }
+
+    /// Notes a failure; the outage begins with the first.
+    fn fail(&mut self, error: io::Error, refused: u64) -> Refused {
+        add(&self.counters.failures, 1);
+        self.counters.refusing.store(true, Ordering::Relaxed);
+        let now = self.clock.now();
+        let outage = self.outage.get_or_insert_with(|| Outage {
+            since: now,
+            refused: 0,
+            queued: 0,
+            lost: 0,
+            cause: error.to_string(),
+        });
+        outage.refused += refused;
+        Refused {
+            since: outage.since,
+            source: Arc::new(error),
+        }
+    }
+
+    fn append_plain(&mut self, body: &mut Vec<u8>) -> io::Result<()> {
+        let context = chain::hash_body(body);
+        self.append(body, context, Change::None)
+    }
+
+    /// Writes a record of the journal's own, or fails.
+    pub(super) fn own(&mut self, own: &Own<'_>) -> io::Result<()> {
+        let mut body = Vec::with_capacity(1024);
+        self.encoder.own(&mut body, own, self.clock.now());
+        self.append_plain(&mut body)
+    }
+
+    fn append(&mut self, body: &mut Vec<u8>, context: Context, change: Change) -> io::Result<()> {
+        if self.closed {
+            return Err(io::Error::other(STOPPED));
+        }
+        self.make_room((body.len() + SEAL_BYTES) as u64)?;
+        self.write(body, context)?;
+        self.apply(change);
+        Ok(())
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::None => {}
+            Change::Opens(exchange) => drop(self.open.insert(exchange)),
+            Change::Closes(exchange) => drop(self.open.remove(&exchange)),
+        }
+    }
+
+    /// Chains `body` and writes it to the segment as it is. On failure `body` is as before, and the segment too.
+    fn write(&mut self, body: &mut Vec<u8>, context: Context) -> io::Result<()> {
+        let Some(segment) = &mut self.segment else {
+            return Err(io::Error::other("no segment is open"));
+        };
+        let start = body.len();
+        let next = chain::seal(body, context, &self.head);
+        if let Err(error) = segment.write_all(body) {
+            body.truncate(start);
+            return Err(error);
+        }
+        segment.len += body.len() as u64;
+        segment.records += 1;
+        self.head = next;
+        add(&self.counters.records, 1);
+        add(&self.counters.bytes, body.len() as u64);
+        if self.durability == Durability::Process {
+            set(&self.counters.sequence, next.next - 1);
+        }
+        Ok(())
+    }
+
+    /// Makes the segment fit to take `bytes` more, or fails.
+    fn make_room(&mut self, bytes: u64) -> io::Result<()> {
+        if let Some(segment) = &mut self.segment {
+            if segment.torn {
+                segment.medium.set_len(segment.len)?;
+                segment.torn = false;
+            }
+            if segment.poisoned {
+                segment.rewrite_unsynced(self.head.hash)?;
+                self.rotate()?;
+            }
+        }
+        let is_full = |s: &Segment| s.sealed || s.len + bytes > self.segment_bytes;
+        match &self.segment {
+            None => self.begin_segment(),
+            Some(s) if is_full(s) && s.records > 0 && !self.syncing => self.rotate(),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Seals the segment and begins the next. Each step is skipped if an earlier try got past it.
+    fn rotate(&mut self) -> io::Result<()> {
+        if self.segment.as_ref().is_some_and(|s| !s.sealed) {
+            self.write_footer()?;
+            add(&self.counters.sealed, 1);
+        }
+        if self.durability == Durability::Disk {
+            self.sync_now()?;
+        }
+        self.segment = None;
+        self.begin_segment()
+    }
+
+    fn write_footer(&mut self) -> io::Result<()> {
+        let now = self.clock.now();
+        let open: Vec<_> = self.open.iter().copied().collect();
+        for some in open.chunks(CARRIED) {
+            let mut body = Vec::with_capacity(32 * some.len() + 512);
+            self.encoder.carried(&mut body, some, now);
+            let context = chain::hash_body(&body);
+            self.write(&mut body, context)?;
+        }
+        let Some(segment) = &self.segment else {
+            return Ok(());
+        };
+        let own = Own::Sealed {
+            first: segment.first,
+            records: segment.records + 1,
+            bytes: segment.len,
+        };
+        let mut body = Vec::with_capacity(512);
+        self.encoder.own(&mut body, &own, now);
+        let context = chain::hash_body(&body);
+        self.write(&mut body, context)?;
+        if let Some(segment) = &mut self.segment {
+            segment.sealed = true;
+        }
+        Ok(())
+    }
+
+    fn begin_segment(&mut self) -> io::Result<()> {
+        let first = self.head.next;
+        let medium = self.files.open(&segment::path(&self.dir, first))?;
+        medium.set_len(0)?;
+        if self.durability == Durability::Disk {
+            self.files.sync_dir(&self.dir)?;
+        }
+        self.segment = Some(Segment::new(medium, first, 0, 0));
+        Ok(())
+    }
+
+    /// Syncs under the lock: for rotation, recovery and stop only.
+    pub(super) fn sync_now(&mut self) -> io::Result<()> {
+        let Some(segment) = &mut self.segment else {
+            return Ok(());
+        };
+        let synced = segment.medium.sync();
+        segment.poisoned = synced.is_err();
+        synced?;
+        segment.synced = segment.len;
+        set(&self.counters.sequence, self.head.next - 1);
+        Ok(())
+    }
+
+    /// Registers an opening that waits until the record just written is on disk.
+    pub(super) fn wait(&mut self) -> oneshot::Receiver<Result<(), Refused>> {
+        let (send, receive) = oneshot::channel();
+        self.waiters.push(send);
+        receive
+    }
+
+    /// Whether the committer has nothing to do.
+    pub(super) fn is_synced(&self) -> bool {
+        self.waiters.is_empty()
+            && self
+                .segment
+                .as_ref()
+                .is_none_or(|s| s.synced == s.len || s.poisoned)
+    }
+
+    pub(super) fn has_waiters(&self) -> bool {
+        !self.waiters.is_empty()
+    }
+
+    /// Begins a group commit of all that was written so far. `None` where there is nothing to sync or no use in trying.
+    pub(super) fn begin_commit(&mut self) -> Option<Commit> {
+        if self.outage.is_none()
+            && let Err(error) = self.make_room(0)
+        {
+            self.fail(error, 0);
+        }
+        let usable = self.segment.as_ref().filter(|s| !s.poisoned);
+        let Some(segment) = usable else {
+            self.refuse_waiters();
+            return None;
+        };
+        self.syncing = true;
+        Some(Commit {
+            medium: Arc::clone(&segment.medium),
+            first: segment.first,
+            len: segment.len,
+            last: self.head.next - 1,
+            waiters: std::mem::take(&mut self.waiters),
+        })
+    }
+
+    fn refuse_waiters(&mut self) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        let waiters = std::mem::take(&mut self.waiters);
+        let refused = self.fail(io::Error::other(SYNC_FAILED), waiters.len() as u64);
+        add(&self.counters.refused, waiters.len() as u64);
+        for waiter in waiters {
+            // Whoever waited may be gone: its receipt closes itself.
+            let _ = waiter.send(Err(refused.clone()));
+        }
+    }
+
+    /// Ends a group commit: those who waited go on, or are refused with all that came since.
+    pub(super) fn end_commit(&mut self, commit: Commit, synced: io::Result<()>) {
+        self.syncing = false;
+        add(&self.counters.syncs, 1);
+        let segment = self.segment.as_mut().filter(|s| s.first == commit.first);
+        // A sync elsewhere may have taken the kernel's one report of an error.
+        let lost = segment.as_ref().is_some_and(|s| s.poisoned);
+        let synced = synced.and(if lost {
+            Err(io::Error::other(SYNC_FAILED))
+        } else {
+            Ok(())
+        });
+        match synced {
+            Ok(()) => {
+                if let Some(segment) = segment {
+                    segment.synced = segment.synced.max(commit.len);
+                }
+                set(&self.counters.sequence, commit.last);
+                for waiter in commit.waiters {
+                    let _ = waiter.send(Ok(()));
+                }
+            }
+            Err(error) => {
+                if let Some(segment) = segment {
+                    segment.poisoned = true;
+                }
+                self.fail(error, 0);
+                self.waiters.extend(commit.waiters);
+                self.refuse_waiters();
+            }
+        }
+    }
+
+    /// Nothing is written after this.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.waiters.clear();
+    }
+}
