@@ -15,10 +15,13 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Where the bytes come from.
 pub type Source = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
+/// The most bytes that a transform takes at once.
+const PIECE: usize = 16 * 1024;
+
 /// A body changed while it streams: decode, banner, origins, encode.
 pub trait Transform: Send {
     /// Takes the next bytes, returns what may leave now (perhaps nothing).
-    fn push(&mut self, chunk: &[u8]) -> Result<Bytes, BoxError>;
+    fn push(&mut self, chunk: Bytes) -> Result<Bytes, BoxError>;
 
     /// The end of the body: whatever is left.
     fn finish(&mut self) -> Result<Bytes, BoxError>;
@@ -57,6 +60,8 @@ pub struct ResponseBody {
     /// Bytes that are whole already: Locum's own pages.
     whole: Option<Bytes>,
     transform: Option<Box<dyn Transform>>,
+    /// What of the app's last piece the transform has not seen yet.
+    rest: Bytes,
     close: Option<Closer>,
     cut: Option<Cut>,
     digest: Digest,
@@ -78,6 +83,7 @@ impl ResponseBody {
             source: None,
             whole: (!bytes.is_empty()).then_some(bytes),
             transform: None,
+            rest: Bytes::new(),
             close: None,
             cut: None,
             digest: Digest::new(false),
@@ -125,15 +131,23 @@ impl ResponseBody {
         Poll::Ready(Some(Err(Broken(end))))
     }
 
-    /// One piece of the upstream's body; `None` if nothing leaves for it yet.
-    fn passed_on(&mut self, data: Bytes) -> Result<Option<Bytes>, End> {
-        self.digest.update(&data);
-        let out = match &mut self.transform {
-            None => data,
-            Some(transform) => transform.push(&data).map_err(|error| rewrite_failed(&error))?,
-        };
-        self.sent += out.len() as u64;
-        Ok((!out.is_empty()).then_some(out))
+    /// The next piece for the client out of what the app sent; `None` when all of that is used up.
+    fn next_piece(&mut self) -> Result<Option<Bytes>, End> {
+        while !self.rest.is_empty() {
+            let out = match &mut self.transform {
+                None => std::mem::take(&mut self.rest),
+                // Small pieces: what is compressed may unfold to a thousand times as much.
+                Some(transform) => {
+                    let piece = self.rest.split_to(self.rest.len().min(PIECE));
+                    transform.push(piece).map_err(|error| rewrite_failed(&error))?
+                }
+            };
+            if !out.is_empty() {
+                self.sent += out.len() as u64;
+                return Ok(Some(out));
+            }
+        }
+        Ok(None)
     }
 
     fn last(&mut self) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
@@ -171,8 +185,19 @@ impl Body for ResponseBody {
             return Poll::Ready(Some(Ok(Frame::data(whole))));
         }
         loop {
-            if this.cut.as_ref().is_some_and(Cut::is_over) && this.source.is_some() {
+            if this.source.is_some() && this.cut.as_ref().is_some_and(Cut::is_over) {
                 return this.broke(End::Cut);
+            }
+            match this.next_piece() {
+                Err(end) => return this.broke(end),
+                Ok(Some(out)) => {
+                    // hyper stops asking once Content-Length is reached, so the end is looked for here too.
+                    if this.transform.is_none() && this.source.as_ref().is_some_and(|source| source.is_end_stream()) {
+                        this.ended(End::Done);
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(out))));
+                }
+                Ok(None) => {}
             }
             let Some(source) = this.source.as_mut() else { return Poll::Ready(None) };
             let frame = match source.as_mut().poll_frame(cx) {
@@ -183,23 +208,14 @@ impl Body for ResponseBody {
                 Poll::Ready(Some(Err(_))) => return this.broke(End::Upstream),
                 Poll::Ready(Some(Ok(frame))) => frame,
             };
-            let data = match frame.into_data() {
-                Ok(data) => data,
+            match frame.into_data() {
+                Ok(data) => {
+                    this.digest.update(&data);
+                    this.rest = data;
+                }
                 // Trailers: gRPC needs them; after a rewrite they would describe other bytes.
                 Err(trailers) if this.transform.is_none() => return Poll::Ready(Some(Ok(trailers))),
-                Err(_) => continue,
-            };
-            // hyper stops asking once Content-Length is reached, so the end is looked for here too.
-            let is_last = this.transform.is_none() && this.source.as_ref().is_some_and(|source| source.is_end_stream());
-            match this.passed_on(data) {
-                Err(end) => return this.broke(end),
-                Ok(Some(out)) => {
-                    if is_last {
-                        this.ended(End::Done);
-                    }
-                    return Poll::Ready(Some(Ok(Frame::data(out))));
-                }
-                Ok(None) => {}
+                Err(_) => {}
             }
         }
     }

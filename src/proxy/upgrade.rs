@@ -1,0 +1,244 @@
+//! WebSockets: the handshake goes to the app like any request, then frames are relayed under the route's rules.
+
+use super::authenticate::Authenticated;
+use super::body::ResponseBody;
+use super::canonical::{Upgrades, strip_hop_by_hop};
+use super::close::{Closer, cause_name};
+use super::decide::Permitted;
+use super::exchange::{Refused, Way};
+use super::inbound::{Inbound, Payload};
+use super::outbound::{self, closed_with};
+use super::refusal::Refusal;
+use super::respond;
+use super::setup::AppOrigin;
+use super::upstream::UpstreamBody;
+use super::websocket::{self, Cause, Direction, Observer, Opcode, Rules, Summary, relay};
+use super::worker::{Taken, Worker};
+use crate::audit::{Banner, Event, Outcome, Receipt};
+use crate::policy::{WsMode, WsRules};
+use crate::telemetry::Limit;
+use base64::Engine as _;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::Empty;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Opens the WebSocket to the app, then relays until either side or the session ends.
+pub async fn forward(
+    way: &Way<'_>,
+    inbound: &mut Inbound,
+    payload: Payload,
+    authenticated: Authenticated,
+    permitted: Permitted,
+    receipt: Receipt,
+) -> Result<Response<ResponseBody>, Box<Refused>> {
+    drop(payload);
+    let plane = way.worker.plane();
+    let closer = Closer {
+        receipt,
+        metrics: Arc::clone(&plane.metrics),
+        session: Arc::clone(&authenticated.session),
+        request: None,
+        started: inbound.started,
+        status: 0,
+        first_byte: None,
+        banner: Banner::NotNeeded,
+        upstream: None,
+    };
+    let Some(place) = plane.websockets.take(way.setup.limits.max_websockets) else {
+        plane.metrics.hit(Limit::WebSockets);
+        let busy = Refusal::unavailable("too-many-websockets", "As many WebSockets as allowed are open.");
+        return Err(closed_with(closer, authenticated, busy, Outcome::Refused));
+    };
+    let client = inbound.parts.extensions.remove::<OnUpgrade>();
+    let Some(client) = client else {
+        let refusal = Refusal::new(StatusCode::BAD_REQUEST, "upgrade", "This connection cannot become a WebSocket", "Connect again.");
+        return Err(closed_with(closer, authenticated, refusal, Outcome::Refused));
+    };
+    let request = match outbound::request(way, inbound, &authenticated, &permitted, Empty::<Bytes>::new(), Upgrades::KeepWebSocket) {
+        Ok(request) => request,
+        Err(refusal) => return Err(closed_with(closer, authenticated, refusal, Outcome::Refused)),
+    };
+    let request = handshake(request);
+    let ended = authenticated.session.ended().clone();
+    let sent = tokio::select! {
+        biased;
+        () = ended.cancelled() => Err(outbound::cut_short()),
+        sent = way.origin.upstream.send(way.worker.lane(), request) => sent.map_err(|error| outbound::upstream_failed(way, inbound, None, &error)),
+    };
+    let response = match sent {
+        Ok(response) => response,
+        Err((refusal, outcome)) => return Err(closed_with(closer, authenticated, refusal, outcome)),
+    };
+    let mut closer = closer;
+    closer.first_byte = Some(inbound.started.elapsed());
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return respond::respond(way, inbound, &authenticated, response, closer);
+    }
+    Ok(switch(way, inbound, authenticated, &permitted, response, client, closer, place))
+}
+
+/// RFC 8441 has no key; the HTTP/1.1 handshake towards the app needs one (RFC 6455 §4.1). Extensions are not
+/// offered: a compressed message could not be judged.
+fn handshake<B>(mut request: Request<B>) -> Request<B> {
+    let headers = request.headers_mut();
+    websocket::strip_extensions(headers);
+    if !headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+        let key = base64::engine::general_purpose::STANDARD.encode(crate::model::ExchangeId::fresh().to_bits().to_be_bytes());
+        if let Ok(key) = HeaderValue::try_from(key) {
+            headers.insert(header::SEC_WEBSOCKET_KEY, key);
+        }
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    request
+}
+
+#[allow(clippy::too_many_arguments)] // everything that a WebSocket takes with it when it leaves its request
+fn switch(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    authenticated: Authenticated,
+    permitted: &Permitted,
+    mut response: Response<UpstreamBody>,
+    client: OnUpgrade,
+    mut closer: Closer,
+    place: Taken,
+) -> Response<ResponseBody> {
+    let plane = Arc::clone(way.worker.plane());
+    let upstream = hyper::upgrade::on(&mut response);
+    respond::keep_cookies(way, inbound, &authenticated, response.headers_mut());
+    let answer = answer(inbound, response.headers());
+    closer.status = answer.status().as_u16();
+    release(inbound);
+    let rules = permitted.verdict().websocket.as_deref().map(rules).unwrap_or_default();
+    let exchange = inbound.exchange;
+    let ended = authenticated.session.ended().clone();
+    plane.metrics.websockets.inc();
+    tokio::spawn(async move {
+        let _place = place;
+        let mut counts = Counting { metrics: Arc::clone(&plane.metrics) };
+        let summary = both(client, upstream, &rules, ended, &mut counts).await;
+        plane.metrics.websockets.dec();
+        let Some(summary) = summary else {
+            return closer.close(Outcome::Aborted, "upgrade-failed", 0, None);
+        };
+        let (outcome, cause) = outcome(&summary, &authenticated);
+        plane.journal.note(&Event::WebSocketEnded {
+            session: &authenticated.state.part,
+            exchange,
+            messages_in: summary.from_client.messages,
+            messages_out: summary.from_upstream.messages,
+            bytes_in: summary.from_client.bytes,
+            bytes_out: summary.from_upstream.bytes,
+            refused: summary.refused,
+            cause: &cause,
+        });
+        closer.close(outcome, &cause, summary.from_upstream.bytes, None);
+    });
+    answer
+}
+
+async fn both(client: OnUpgrade, upstream: OnUpgrade, rules: &Rules, ended: CancellationToken, observer: &mut dyn Observer) -> Option<Summary> {
+    let open = |upgraded: Upgraded| TokioIo::new(upgraded);
+    let (client, upstream) = tokio::try_join!(client, upstream).ok()?;
+    Some(relay(open(client), open(upstream), rules, &websocket::Settings::default(), ended, observer).await)
+}
+
+/// 101 for HTTP/1.1, 200 for an extended CONNECT.
+fn answer(inbound: &Inbound, from: &HeaderMap) -> Response<ResponseBody> {
+    let mut answer = Response::new(ResponseBody::empty());
+    let headers = answer.headers_mut();
+    for name in [header::SEC_WEBSOCKET_PROTOCOL, header::SET_COOKIE] {
+        for value in from.get_all(&name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    if inbound.is_h2() {
+        return answer;
+    }
+    for name in [header::SEC_WEBSOCKET_ACCEPT, header::UPGRADE, header::CONNECTION] {
+        if let Some(value) = from.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    answer
+}
+
+/// What follows on the client's connection is no HTTP: the guard lets it through.
+fn release(inbound: &Inbound) {
+    if let Some(notes) = &inbound.arrival.notes {
+        notes.release();
+    }
+}
+
+fn rules(given: &WsRules) -> Rules {
+    Rules {
+        mode: if given.mode == WsMode::Allow { websocket::Mode::Allow } else { websocket::Mode::ReceiveOnly },
+        max_message: given.max_message,
+        max_rate: given.max_rate.unwrap_or(0),
+        deny: Vec::new(),
+    }
+}
+
+fn outcome(summary: &Summary, authenticated: &Authenticated) -> (Outcome, String) {
+    match &summary.cause {
+        Cause::ClientClosed => (Outcome::Done, "client-closed".into()),
+        Cause::UpstreamClosed => (Outcome::Done, "upstream-closed".into()),
+        Cause::SessionEnded => {
+            let cause = authenticated.session.ending().map_or("ended", |ended| cause_name(ended.cause));
+            (Outcome::Cut, cause.into())
+        }
+        Cause::Refused(refusal) => (Outcome::Cut, format!("refused: {refusal}")),
+        Cause::ClientFailed(_) => (Outcome::Aborted, "client-gone".into()),
+        Cause::UpstreamFailed(_) => (Outcome::Failed, "upstream-broke-off".into()),
+    }
+}
+
+struct Counting {
+    metrics: Arc<crate::telemetry::Metrics>,
+}
+
+impl Observer for Counting {
+    fn message(&mut self, _: Direction, _: Opcode, _: u64) {}
+
+    fn refused(&mut self, refusal: &websocket::Refusal) {
+        self.metrics.refused(refusal.name(), 0);
+    }
+}
+
+/// An ordinary customer's WebSocket (inline placement): bytes pass as they are.
+pub async fn pass<B>(worker: &Worker, inbound: &mut Inbound, origin: &AppOrigin, request: Request<B>) -> Result<Response<ResponseBody>, Box<Refused>>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let client = inbound.parts.extensions.remove::<OnUpgrade>();
+    let request = if inbound.is_h2() { handshake(request) } else { request };
+    let failed = |status, name| Refused { is_recorded: true, ..Refusal::upstream(status, name, "Try again in a moment.").into() };
+    let mut response = match origin.upstream.send(worker.lane(), request).await {
+        Ok(response) => response,
+        Err(error) => return Err(Box::new(failed(error.status(), error.name()))),
+    };
+    let (StatusCode::SWITCHING_PROTOCOLS, Some(client)) = (response.status(), client) else {
+        strip_hop_by_hop(response.headers_mut(), Upgrades::Drop);
+        return Ok(response.map(|body| ResponseBody::passed(respond::source(body))));
+    };
+    let upstream = hyper::upgrade::on(&mut response);
+    let mut answer = answer(inbound, response.headers());
+    for (name, value) in response.headers() {
+        if !answer.headers().contains_key(name) && !inbound.is_h2() {
+            answer.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    release(inbound);
+    tokio::spawn(async move {
+        if let Ok((client, upstream)) = tokio::try_join!(client, upstream) {
+            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(upstream)).await;
+        }
+    });
+    Ok(answer)
+}
