@@ -1,6 +1,198 @@
 //! Arguments: one file a command.
 
+mod audit;
+mod certs;
+mod check_config;
+mod completions;
+mod exit;
+mod grant;
+mod man;
+mod output;
+mod policy;
+mod run;
+mod time;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+pub use exit::{Exit, Failure};
+use output::Output;
+use std::path::PathBuf;
+
+use crate::config::{Config, Problems};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done, and the answer is yes
+  1  done, and the answer is no: a check, a test or a verification failed
+  2  the command line makes no sense
+  3  cannot: a file, the store or the network is out of reach, or the
+     configuration cannot be used
+
+Files:
+  config/locum.toml   the configuration; every key is in docs/configuration.md
+  config/policy/      route policy; see docs/policy.md
+
+Begin with:
+  locum certs dev          make certificates for this machine
+  locum check-config       see whether the configuration is right
+  locum run                serve";
+
+/// Let support stand in for a customer: only inside a grant, always with a banner, never unrecorded.
+///
+/// Locum is a reverse proxy in front of a web app. A support agent who has a grant browses the app as the
+/// customer, on the session's own URL; each request is checked against route policy, and recorded before
+/// it is forwarded.
+#[derive(Debug, Parser)]
+#[command(name = "locum", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The configuration file.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        env = "LOCUM_CONFIG",
+        default_value = "config/locum.toml",
+        hide_env_values = true
+    )]
+    config: PathBuf,
+    /// Answer in JSON, for a program to read.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    CheckConfig(check_config::CheckConfig),
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    #[command(subcommand)]
+    Grant(grant::Grant),
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    #[command(subcommand)]
+    Certs(certs::Certs),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// What a command works with.
+struct Context {
+    config: PathBuf,
+    out: Output,
+}
+
+impl Context {
+    /// The configuration, with the process's environment over it.
+    fn load(&self) -> Result<Config, Failure> {
+        Config::load(&self.config, crate::config::environment()).map_err(unusable)
+    }
+
+    /// As [`Context::load`], for commands that do not serve: certificates and secrets may be missing.
+    fn load_without_files(&self) -> Result<Config, Failure> {
+        Config::load_without_files(&self.config, crate::config::environment()).map_err(unusable)
+    }
+}
+
+/// The configuration cannot be used; each problem has its own remedy.
+fn unusable(problems: Problems) -> Failure {
+    if problems.is_unreadable() {
+        return Failure::cannot(problems.to_string(), "");
+    }
+    let count = problems.iter().len();
+    let s = if count == 1 { "" } else { "s" };
+    let message = format!("the configuration has {count} problem{s}:\n{problems}");
+    Failure::cannot(
+        message,
+        "mend what is listed, then run `locum check-config`",
+    )
+}
+
+/// Until the command's neighbour is there.
+fn unwired(command: &str) -> Failure {
+    Failure::cannot(
+        format!("`locum {command}` is not in this build"),
+        "use a later version",
+    )
+}
+
 /// Runs the command line and returns the process's exit code.
 pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    // Exits with 0 for help and version, with 2 for arguments that make no sense.
+    let arguments = Arguments::parse();
+    let mut context = Context {
+        config: arguments.global.config,
+        out: Output::stdout(arguments.global.json),
+    };
+    match dispatch(arguments.command, &mut context) {
+        Ok(exit) => exit.into(),
+        // `locum … | head` is no failure.
+        Err(failure) if is_broken_pipe(&failure) => Exit::Ok.into(),
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(it) => it.run(context),
+        Command::CheckConfig(it) => it.run(context),
+        Command::Policy(it) => it.run(context),
+        Command::Grant(it) => it.run(context),
+        Command::Audit(it) => it.run(context),
+        Command::Certs(it) => it.run(context),
+        Command::Completions(it) => it.run(context),
+        Command::Man(it) => it.run(context),
+    }
+}
+
+fn is_broken_pipe(failure: &Failure) -> bool {
+    let cause = std::error::Error::source(failure);
+    let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The whole command line, for completions, man pages and `docs/cli.md`.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_option_says_what_it_is() {
+        fn each(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some(), "{path}");
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{path} {}",
+                    argument.get_id()
+                );
+            }
+            for inner in command.get_subcommands() {
+                each(inner, &path);
+            }
+        }
+        each(&super::command(), "");
+    }
 }

@@ -1,0 +1,28 @@
+//! `locum policy check`.
+
+use super::{Context, Exit, Failure, Source};
+
+const AFTER_HELP: &str = "\
+Every error is listed at once as file:line with its remedy: unknown keys,
+patterns that conflict, rows that can never decide because an earlier one
+always does, scopes without actions, Cedar that does not compile.
+
+Examples:
+  locum policy check
+  locum policy check candidate/policy --json";
+
+/// Check policy files and list every error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(in crate::cli) struct Check {
+    #[command(flatten)]
+    source: Source,
+}
+
+impl Check {
+    pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
+        let _resolved = super::resolve(self.source.paths, context)?;
+        // WIRE: policy::check(&resolved.paths, &options) -> CheckReport (Ok) or Problems (Exit::No)
+        Err(crate::cli::unwired("policy check"))
+    }
+}
