@@ -152,3 +152,6 @@ pub fn status(findings: Findings) -> u16 {
         _ => 400,
     }
 }
+
+#[cfg(test)]
+mod tests;

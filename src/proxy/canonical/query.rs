@@ -57,6 +57,7 @@ fn is_override(parameter: &[u8]) -> bool {
     while let [byte, after @ ..] = rest {
         let (value, after) = match (byte, triplet(after)) {
             (b'%', Some((value, after))) => (value, after),
+            (b'+', _) => (b' ', after),
             _ => (*byte, after),
         };
         name.push(value);
@@ -66,10 +67,10 @@ fn is_override(parameter: &[u8]) -> bool {
 }
 
 /// Whether a decoded parameter or form field asks for another method: `_method`, in any case, as an array, and
-/// as PHP spells it (`.` and space are `_` there).
+/// as PHP reads it (`.` is `_` there, and leading spaces go).
 pub fn names_method_override(key: &str) -> bool {
     let key = key.trim_start();
     let key = key.split('[').next().unwrap_or(key);
-    let rest = key.strip_prefix(['_', '.', '+']).unwrap_or_default();
+    let rest = key.strip_prefix(['_', '.']).unwrap_or_default();
     rest.eq_ignore_ascii_case("method")
 }

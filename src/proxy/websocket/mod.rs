@@ -22,3 +22,6 @@ use http::header::SEC_WEBSOCKET_EXTENSIONS;
 pub fn strip_extensions(headers: &mut HeaderMap) {
     headers.remove(SEC_WEBSOCKET_EXTENSIONS);
 }
+
+#[cfg(test)]
+mod tests;

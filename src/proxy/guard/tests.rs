@@ -1,0 +1,493 @@
+//! The guard in front of a real hyper server, over a duplex stream.
+
+use super::{Fault, Guard, Limits, Note, Notes};
+use crate::model::{Findings, Reason};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use parking_lot::Mutex;
+use proptest::prelude::*;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+/// What the service saw of one request: method and target as hyper gave them, the note, and the body or its fault.
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
+    line: String,
+    note: Option<Note>,
+    body: Result<Vec<u8>, Option<Fault>>,
+}
+
+async fn serve_one(
+    request: Request<hyper::body::Incoming>,
+    notes: &Notes,
+    seen: &Mutex<Vec<Seen>>,
+) -> Response<Full<Bytes>> {
+    let numbered = notes.next();
+    let line = format!("{} {}", request.method(), request.uri());
+    let body = match request.into_body().collect().await {
+        Ok(body) => Ok(body.to_bytes().to_vec()),
+        Err(_) => Err(notes.body_fault(numbered.head)),
+    };
+    let fault = numbered.note.as_ref().and_then(|note| note.fault);
+    let status = match (fault, body.as_ref().err()) {
+        (Some(fault), _) => fault.status(),
+        (None, Some(fault)) => fault.map_or(599, Fault::status),
+        (None, None) => 200,
+    };
+    let note = numbered.note;
+    seen.lock().push(Seen { line, note, body });
+    let response = Response::builder().status(status);
+    response.body(Full::default()).unwrap()
+}
+
+async fn serve(io: DuplexStream, limits: Limits, seen: Arc<Mutex<Vec<Seen>>>) {
+    let guard = Guard::new(io, Arc::new(limits));
+    let notes = guard.notes();
+    let service = service_fn(move |request| {
+        let (notes, seen) = (Arc::clone(&notes), Arc::clone(&seen));
+        async move { Ok::<_, Infallible>(serve_one(request, &notes, &seen).await) }
+    });
+    let _ = http1::Builder::new()
+        .max_headers(120)
+        .serve_connection(guard, service)
+        .await;
+}
+
+/// Sends `parts` one after another; the response bytes, and what the service saw.
+async fn exchange(parts: &[&[u8]], limits: Limits) -> (String, Vec<Seen>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (mut client, server) = duplex(256 * 1024);
+    let server = tokio::spawn(serve(server, limits, Arc::clone(&seen)));
+    for part in parts {
+        // Refused early, it may be closed by now.
+        if client.write_all(part).await.is_err() {
+            break;
+        }
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // No clock and no socket: after so many turns nothing is left to do.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    server.abort();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    let seen = seen.lock().clone();
+    (String::from_utf8_lossy(&answer).into_owned(), seen)
+}
+
+fn statuses(answer: &str) -> Vec<u16> {
+    let lines = answer.split("HTTP/1.").skip(1);
+    lines
+        .filter_map(|line| line.get(2..5)?.parse().ok())
+        .collect()
+}
+
+#[tokio::test]
+async fn each_fatal_reason_is_refused_and_noted() {
+    use Reason::*;
+    let get = |line: &str| format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n");
+    let chunked = |body: &str| {
+        format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
+    };
+    let cases: Vec<(String, Reason)> = vec![
+        (get("Content-Length: 1, 1"), ContentLength),
+        (get("Content-Length: +1"), ContentLength),
+        (get("Content-Length: 01"), ContentLength),
+        (get("Content-Length: "), ContentLength),
+        (get("Content-Length:\t0"), ContentLength),
+        (get("Content-Length: 0 "), ContentLength),
+        (get("Content-Length: 99999999999999999999"), ContentLength),
+        (get("Content-Length: 0\r\nContent-Length: 0"), ContentLength),
+        (get("Content-Length: 1\r\n 0"), ContentLength),
+        (get("Transfer-Encoding: gzip"), TransferEncoding),
+        (get("Transfer-Encoding: Chunked"), TransferEncoding),
+        (get("Transfer-Encoding: chunked, chunked"), TransferEncoding),
+        (get("Transfer-Encoding: chunked "), TransferEncoding),
+        (get("Transfer-Encoding:\r\n chunked"), TransferEncoding),
+        (
+            get("Transfer-Encoding: chunked\r\n , gzip"),
+            TransferEncoding,
+        ),
+        (
+            "GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".into(),
+            TransferEncoding,
+        ),
+        (get("Host: b\r\n c"), HostInvalid),
+        (get("X: a\0b"), ControlByte),
+        (get("X: a\rb"), ControlByte),
+        (get("X: a\x7Fb"), ControlByte),
+        ("GET / HTTP/1.1\rHost: a\r\n\r\n".into(), ControlByte),
+        ("GET /\0 HTTP/1.1\r\n\r\n".into(), ControlByte),
+        (get("X : a"), Malformed),
+        (get(": a"), Malformed),
+        (get("nothing"), Malformed),
+        (get("B[d: a"), Malformed),
+        (get("Xë: a"), Malformed),
+        ("GET / HTTP/1.1\r\n X: a\r\n\r\n".into(), Malformed),
+        ("GET  / HTTP/1.1\r\n\r\n".into(), Malformed),
+        ("GET / HTTP/1.1 \r\n\r\n".into(), Malformed),
+        (" GET / HTTP/1.1\r\n\r\n".into(), Malformed),
+        ("GET\t/ HTTP/1.1\r\n\r\n".into(), Malformed),
+        ("GET /\r\n".into(), Malformed),
+        ("GET index HTTP/1.1\r\n\r\n".into(), Malformed),
+        ("G(T / HTTP/1.1\r\n\r\n".into(), Malformed),
+        ("GET / HTTP/1\r\n\r\n".into(), Malformed),
+        ("GET / http/1.1\r\n\r\n".into(), Malformed),
+        ("GET / HTTP/2.0\r\n\r\n".into(), Version),
+        ("GET / HTTP/1.2\r\n\r\n".into(), Version),
+        ("CONNECT a:443 HTTP/1.1\r\n\r\n".into(), TargetAuthority),
+        ("GET a:443 HTTP/1.1\r\n\r\n".into(), TargetAuthority),
+        ("GET http://a,b/ HTTP/1.1\r\n\r\n".into(), HostInvalid),
+        (chunked("0x5\r\nhello\r\n0\r\n\r\n"), Chunk),
+        (chunked("5 \r\nhello\r\n0\r\n\r\n"), Chunk),
+        (chunked("5;\r\nhello\r\n0\r\n\r\n"), Chunk),
+        (chunked("5;a=\"\r\nhello\r\n0\r\n\r\n"), Chunk),
+        (chunked("5\nhello\r\n0\r\n\r\n"), Chunk),
+        (chunked("5\r\nhello\n0\r\n\r\n"), Chunk),
+        (chunked("5\r\nhello!!\r\n0\r\n\r\n"), Chunk),
+        (chunked("-1\r\nhello\r\n0\r\n\r\n"), Chunk),
+        (chunked("FFFFFFFFFFFFFFFF0\r\n"), Chunk),
+        (chunked("FFFFFFFFFFFFFFFF\r\n"), Chunk),
+        (chunked("0\r\n\n"), Chunk),
+        (chunked("0\r\nContent-Length: 5\r\n\r\n"), Trailer),
+        (chunked("0\r\nX_Forwarded_For: a\r\n\r\n"), Trailer),
+        (chunked("0\r\nAuthorization: a\r\n\r\n"), Trailer),
+    ];
+    for (raw, reason) in cases {
+        let (answer, seen) = exchange(&[raw.as_bytes()], Limits::default()).await;
+        let wanted = if reason == Version { 505 } else { 400 };
+        assert_eq!(statuses(&answer), [wanted], "{raw:?}");
+        assert_eq!(seen.len(), 1, "{raw:?}");
+        let note = seen[0].note.as_ref().unwrap();
+        assert_eq!(note.fault, Some(Fault::Ambiguous(reason)), "{raw:?}");
+        assert!(note.findings.contains(reason), "{raw:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_rewritten_is_and_is_noted() {
+    let cases: [(&str, Reason, &str, &str); 9] = [
+        ("GET /a HTTP/1.1\nHost: a\n\n", Reason::BareLf, "GET /a", ""),
+        (
+            "GET /a HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
+            Reason::ObsFold,
+            "GET /a",
+            "",
+        ),
+        (
+            "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            Reason::LengthAndEncoding,
+            "POST /a",
+            "hi",
+        ),
+        (
+            "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+            Reason::Fragment,
+            "GET /a%23b",
+            "",
+        ),
+        (
+            "GET /a?b#c HTTP/1.1\r\nHost: a\r\n\r\n",
+            Reason::Fragment,
+            "GET /a?b%23c",
+            "",
+        ),
+        (
+            "GET /caf\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n",
+            Reason::RawNonAscii,
+            "GET /caf%C3%A9",
+            "",
+        ),
+        (
+            "GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n",
+            Reason::Backslash,
+            "GET /a%5Cb",
+            "",
+        ),
+        (
+            "GET /a<b`?`{|}^\\ HTTP/1.1\r\nHost: a\r\n\r\n",
+            Reason::TargetByte,
+            "GET /a%3Cb%60?`{|}^\\",
+            "",
+        ),
+        (
+            "GET http://a/b\"c HTTP/1.1\r\nHost: a\r\n\r\n",
+            Reason::TargetByte,
+            "GET http://a/b%22c",
+            "",
+        ),
+    ];
+    for (raw, reason, line, body) in cases {
+        let (answer, seen) = exchange(&[raw.as_bytes()], Limits::default()).await;
+        assert_eq!(statuses(&answer), [200], "{raw:?}");
+        let note = seen[0].note.as_ref().unwrap();
+        assert_eq!(
+            (note.fault, note.findings.first()),
+            (None, Some(reason)),
+            "{raw:?}"
+        );
+        assert_eq!(seen[0].line, line);
+        assert_eq!(seen[0].body, Ok(body.as_bytes().to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn every_byte_that_a_query_may_hold_comes_through_hyper() {
+    for byte in 0x21..0x7F_u8 {
+        let raw = [b"GET /?a=", &[byte][..], b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        let (answer, seen) = exchange(&[&raw], Limits::default()).await;
+        assert_eq!(statuses(&answer), [200], "{}", char::from(byte));
+        let is_noted = b"\"<>#".contains(&byte);
+        assert_eq!(seen[0].note.is_some(), is_noted, "{}", char::from(byte));
+    }
+}
+
+#[tokio::test]
+async fn limits_are_answered_by_their_own_status() {
+    let limits = Limits {
+        max_head_bytes: 1000,
+        max_headers: 5,
+        max_uri_bytes: 100,
+        max_chunk_extension_bytes: 20,
+        max_trailer_bytes: 50,
+        ..Limits::default()
+    };
+    let long = "a".repeat(2000);
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let cases = [
+        (
+            format!("GET /{long} HTTP/1.1\r\n\r\n"),
+            Fault::UriTooLong,
+            414,
+        ),
+        (format!("GET /{long}"), Fault::UriTooLong, 414),
+        (
+            format!("GET / HTTP/1.1\r\nX: {long}\r\n\r\n"),
+            Fault::HeadTooLarge,
+            431,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nX: {long}"),
+            Fault::HeadTooLarge,
+            431,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(6)),
+            Fault::TooManyHeaders,
+            431,
+        ),
+        (
+            format!("{head}1;a={long}\r\n"),
+            Fault::ChunkExtensionsTooLong,
+            400,
+        ),
+        (
+            format!("{head}1;a={long}"),
+            Fault::ChunkExtensionsTooLong,
+            400,
+        ),
+        (
+            format!("{head}{}", "1;abcdefgh\r\na\r\n".repeat(3)),
+            Fault::ChunkExtensionsTooLong,
+            400,
+        ),
+        (
+            format!("{head}0\r\nX: {long}"),
+            Fault::TrailersTooLarge,
+            400,
+        ),
+        (
+            format!("{}{long} / HTTP/1.1\r\n", "A".repeat(40)),
+            Fault::UriTooLong,
+            414,
+        ),
+        (
+            format!("{} / HTTP/1.1\r\n", "A".repeat(40)),
+            Fault::Ambiguous(Reason::Malformed),
+            400,
+        ),
+    ];
+    for (raw, fault, status) in cases {
+        let (answer, seen) = exchange(&[raw.as_bytes()], limits.clone()).await;
+        assert_eq!(statuses(&answer), [status], "{raw:.80}");
+        assert_eq!(
+            seen[0].note.as_ref().unwrap().fault,
+            Some(fault),
+            "{raw:.80}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_is_recorded_as_it_was_sent() {
+    let raw = b"POST /.locum/refused\x01 HTTP/1.1\r\nHost: a\r\n\r\n";
+    let (_, seen) = exchange(&[raw], Limits::default()).await;
+    let note = seen[0].note.as_ref().unwrap();
+    assert_eq!(
+        (&*note.method, &*note.target),
+        ("POST", "/.locum/refused\\x01")
+    );
+}
+
+#[tokio::test]
+async fn the_synthetic_path_means_nothing_by_itself() {
+    let raw = b"GET /.locum/refused HTTP/1.1\r\nHost: locum.invalid\r\n\r\n";
+    let (answer, seen) = exchange(&[raw], Limits::default()).await;
+    assert_eq!(statuses(&answer), [200]);
+    assert_eq!(seen[0].note, None);
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_judged_each() {
+    let raw = b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi\
+        GET /2 HTTP/1.1\nHost: a\r\n\r\n\
+        \r\nPOST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x=\"\\\"\"\r\na\r\n0\r\nX-Sum: 1\r\n\r\n\
+        GET /4 HTTP/1.1\r\nHost : a\r\n\r\nGET /5 HTTP/1.1\r\nHost: a\r\n\r\n";
+    let (answer, seen) = exchange(&[raw], Limits::default()).await;
+    assert_eq!(statuses(&answer), [200, 200, 200, 400]);
+    let notes: Vec<bool> = seen.iter().map(|seen| seen.note.is_some()).collect();
+    assert_eq!(notes, [false, true, false, true]);
+    assert_eq!(seen[2].body, Ok(b"a".to_vec()));
+    assert_eq!(&*seen[3].note.as_ref().unwrap().target, "/4");
+}
+
+#[tokio::test]
+async fn a_body_that_turns_bad_later_fails_and_can_still_be_answered() {
+    let parts: [&[u8]; 2] = [
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        b"x\r\nrest",
+    ];
+    let (answer, seen) = exchange(&parts, Limits::default()).await;
+    assert_eq!(statuses(&answer), [400]);
+    assert_eq!(seen[0].body, Err(Some(Fault::Ambiguous(Reason::Chunk))));
+}
+
+#[tokio::test]
+async fn a_released_guard_passes_everything() {
+    let (mut client, server) = duplex(64 * 1024);
+    let guard = Guard::new(server, Arc::new(Limits::default()));
+    let notes = guard.notes();
+    let task = tokio::spawn(async move {
+        let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
+            notes.next();
+            notes.release();
+            let upgrade = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move {
+                let mut io = hyper_util::rt::TokioIo::new(upgrade.await.unwrap());
+                let mut bytes = vec![0; 6];
+                io.read_exact(&mut bytes).await.unwrap();
+                io.write_all(&bytes).await.unwrap();
+            });
+            let response = Response::builder()
+                .status(101)
+                .header("upgrade", "websocket");
+            let response = response.header("connection", "upgrade");
+            async move { Ok::<_, Infallible>(response.body(Full::<Bytes>::default()).unwrap()) }
+        });
+        http1::Builder::new()
+            .serve_connection(guard, service)
+            .with_upgrades()
+            .await
+    });
+    let head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    client.write_all(head).await.unwrap();
+    let mut answer = vec![0; 12];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 101");
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(client.read_u8().await.unwrap());
+    }
+    client.write_all(b"\x00\r\n\xFF\n\x81").await.unwrap();
+    let mut echo = vec![0; 6];
+    client.read_exact(&mut echo).await.unwrap();
+    assert_eq!(echo, b"\x00\r\n\xFF\n\x81");
+    task.await.unwrap().unwrap();
+}
+
+/// Everything that a verdict consists of, however it was delivered.
+fn verdict(seen: &[Seen]) -> Vec<(String, Findings, Option<Fault>, Vec<u8>)> {
+    let one = |seen: &Seen| {
+        let note = seen.note.clone().unwrap_or_default();
+        let late = seen.body.as_ref().err().copied().flatten();
+        let fault = note.fault.or(late);
+        if let Some(fault) = fault {
+            return (String::new(), Findings::NONE, Some(fault), Vec::new());
+        }
+        let body = seen.body.clone().unwrap_or_default();
+        (seen.line.clone(), note.findings, None, body)
+    };
+    seen.iter().map(one).collect()
+}
+
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop_oneof![
+        6 => Just("GET /a HTTP/1.1\r\nHost: a\r\n"),
+        2 => Just("POST /b?c#d HTTP/1.1\r\nHost: a\r\n"),
+        1 => Just("GET /a HTTP/1.1\nHost: a\n"),
+        1 => Just("GET /a HTTP/1.3\r\nHost: a\r\n"),
+    ];
+    let field = prop_oneof![
+        6 => Just("Accept: text/html\r\n"),
+        1 => Just(" folded\r\n"),
+        1 => Just("Bad : a\r\n"),
+        1 => Just("X: \u{1}\r\n"),
+    ];
+    let body = prop_oneof![
+        4 => Just("\r\n"),
+        3 => Just("Content-Length: 5\r\n\r\nhello"),
+        3 => Just("Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-T: 1\r\n\r\n"),
+        1 => Just("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+        1 => Just("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\n0\r\n\r\n"),
+        1 => Just("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nHost: b\r\n\r\n"),
+        1 => Just("Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    ];
+    (line, proptest::collection::vec(field, 0..3), body)
+        .prop_map(|(line, fields, body)| [line, &fields.concat(), body].concat().into_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn the_verdict_does_not_depend_on_the_split(
+        messages in proptest::collection::vec(message(), 1..4),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let raw = messages.concat();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(raw.len())).collect();
+        cuts.extend([0, raw.len()]);
+        cuts.sort_unstable();
+        let parts: Vec<&[u8]> = cuts.windows(2).map(|pair| &raw[pair[0]..pair[1]]).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (_, whole) = exchange(&[&raw], Limits::default()).await;
+            let (_, split) = exchange(&parts, Limits::default()).await;
+            prop_assert_eq!(verdict(&whole), verdict(&split));
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn no_bytes_panic(raw in proptest::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
+        let mut framing = super::framing::Framing::new();
+        let (notes, limits) = (Notes::default(), Limits::default());
+        let (first, second) = raw.split_at(cut.min(raw.len()));
+        let mut release = super::framing::Release::default();
+        let outcome = framing.digest(first, &mut release, &notes, &limits);
+        if let super::framing::Outcome::Hold(from) = outcome {
+            let rest = [&first[from..], second].concat();
+            let mut release = super::framing::Release::default();
+            framing.digest(&rest, &mut release, &notes, &limits);
+        }
+    }
+}
