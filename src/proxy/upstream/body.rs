@@ -22,7 +22,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// A response body from the app: data and trailers, no more in memory than one read.
 /// Dropping it before its end closes the connection (HTTP/1) or resets the stream (HTTP/2).
 pub struct UpstreamBody {
-    inner: Incoming,
+    /// Gone once it failed: whoever still holds the body holds no connection by it.
+    inner: Option<Incoming>,
     /// Gone once the connection was given back.
     held: Option<Held>,
     idle: Duration,
@@ -128,13 +129,13 @@ fn settle(shared: Arc<Shared>, lane: usize, mut spare: Spare) {
 impl UpstreamBody {
     pub(super) fn new(inner: Incoming, held: Held, idle: Duration) -> Self {
         let mut body = Self {
-            inner,
+            inner: Some(inner),
             held: Some(held),
             idle,
             timer: None,
             armed: false,
         };
-        if body.inner.is_end_stream() {
+        if body.is_end_stream() {
             body.finish();
         }
         body
@@ -147,6 +148,7 @@ impl UpstreamBody {
     }
 
     fn fail(&mut self) {
+        self.inner = None;
         if let Some(held) = self.held.take() {
             let Flight { shared, lane, .. } = &held.flight;
             count(&shared.lane(*lane).counts.failed_body);
@@ -181,10 +183,13 @@ impl Body for UpstreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        match Pin::new(&mut this.inner).poll_frame(cx) {
+        let Some(inner) = &mut this.inner else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.armed = false;
-                if this.inner.is_end_stream() {
+                if this.is_end_stream() {
                     this.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -206,18 +211,20 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner
+            .as_ref()
+            .map_or_else(SizeHint::new, Incoming::size_hint)
     }
 }
 
 impl fmt::Debug for UpstreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpstreamBody")
-            .field("size", &self.inner.size_hint())
+            .field("size", &self.size_hint())
             .finish_non_exhaustive()
     }
 }
