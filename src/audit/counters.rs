@@ -48,6 +48,43 @@ pub struct SinkCounters {
     pub last_success: AtomicI64,
 }
 
+impl Counters {
+    /// Every count with its name, as metrics show them.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("records", read(&self.records)),
+            ("bytes", read(&self.bytes)),
+            ("refused", read(&self.refused)),
+            ("failures", read(&self.failures)),
+            ("lost", read(&self.lost)),
+            ("aborted", read(&self.aborted)),
+            ("sealed", read(&self.sealed)),
+            ("syncs", read(&self.syncs)),
+            ("queued", read(&self.queued)),
+            ("sequence", read(&self.sequence)),
+            ("refusing", u64::from(self.refusing.load(Ordering::Relaxed))),
+        ]
+        .into_iter()
+    }
+}
+
+impl SinkCounters {
+    /// Every count with its name, as metrics show them.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("sequence", read(&self.sequence)),
+            ("lag", read(&self.lag)),
+            ("delivered", read(&self.delivered)),
+            ("failures", read(&self.failures)),
+            ("poisoned", read(&self.poisoned)),
+            ("down", u64::from(self.down.load(Ordering::Relaxed))),
+        ]
+        .into_iter()
+    }
+}
+
 pub(super) fn add(counter: &AtomicU64, n: u64) {
     counter.fetch_add(n, Ordering::Relaxed);
 }

@@ -231,6 +231,11 @@ impl Journal {
         self.0.core.check()
     }
 
+    /// When a record counts as kept here.
+    pub fn durability(&self) -> Durability {
+        self.0.core.durability
+    }
+
     pub fn counters(&self) -> &Arc<Counters> {
         &self.0.core.counters
     }

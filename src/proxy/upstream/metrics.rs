@@ -22,6 +22,20 @@ macro_rules! counts {
             pub resting: u64,
         }
 
+        impl Snapshot {
+            /// Every count with its name, as metrics show them.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [
+                    $((stringify!($name), self.$name),)*
+                    ("in_flight", self.in_flight),
+                    ("open", self.open),
+                    ("waiting", self.waiting),
+                    ("resting", self.resting),
+                ]
+                .into_iter()
+            }
+        }
+
         impl Counts {
             pub(super) fn add_to(&self, sum: &mut Snapshot) {
                 $(sum.$name += self.$name.load(Ordering::Relaxed);)*

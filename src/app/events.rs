@@ -1,0 +1,45 @@
+//! Session events into the journal: each once, also those that happened in another process.
+
+use crate::audit::{Event, SessionPart};
+use crate::model::Session;
+use crate::proxy::worker::Plane;
+use crate::store::live::{self, SessionEvent};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::Receiver;
+
+/// How long to wait before trying again to record an event that the journal refused.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Records events until the store stops sending them.
+pub(super) async fn record(plane: Arc<Plane>, mut events: Receiver<SessionEvent>) {
+    while let Some(event) = events.recv().await {
+        while let Err(error) = record_one(&plane, &event).await {
+            tracing::error!(%error, "a session event waits for the journal");
+            tokio::time::sleep(RETRY).await;
+        }
+        plane.live.recorded(&event);
+        let open = i64::try_from(plane.live.stats().open).unwrap_or(i64::MAX);
+        plane.metrics.live_sessions.set(open);
+    }
+}
+
+async fn record_one(plane: &Plane, event: &SessionEvent) -> Result<(), crate::audit::Refused> {
+    let grant = &event.grant;
+    let session = Session {
+        id: event.session,
+        grant: grant.id,
+        cookie: None,
+        binding: crate::model::Binding::default(),
+        started_at: None,
+        ended: None,
+    };
+    let part = SessionPart::new(grant, &session, plane.setup().max_field);
+    match &event.event {
+        live::Event::Issued => plane.journal.event(&Event::GrantIssued { grant: &part, by: &grant.issued_by }).await,
+        live::Event::Started { .. } => plane.journal.event(&Event::SessionStarted { session: &part, client: None }).await,
+        live::Event::Ended { ended, .. } => {
+            plane.journal.event(&Event::SessionEnded { session: &part, cause: ended.cause, by: &ended.by }).await
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The composition root: build, run, reload, drain. Only here do the data plane and the control plane meet.
+
+mod build;
+mod events;
+mod ops;
+mod serve;
+mod signals;
+mod translate;
+
+use crate::audit::{Event, Journal, StartError};
+use crate::config::{Config, Problems};
+use crate::control::portal;
+use crate::model::Clock;
+use crate::policy;
+use crate::proxy::listener::Shutdown;
+use crate::proxy::upstream::identity::KeyRing;
+use crate::proxy::worker::{Places, Plane};
+use crate::store::live::Live;
+use crate::store::sqlite::Sqlite;
+use crate::store::{GrantStore, StoreError};
+use crate::telemetry::{Metrics, log};
+use arc_swap::ArcSwap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why Locum does not serve. Always said with a remedy; never served in part.
+#[derive(Debug)]
+pub enum RunError {
+    Config(Problems),
+    Policy(policy::Problems),
+    Store(StoreError),
+    Journal(StartError),
+    /// One part of the configuration cannot be made to work: which, and why.
+    Build { what: String, why: String },
+    Io { doing: String, source: std::io::Error },
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(problems) => write!(f, "the configuration cannot be used:\n{problems}"),
+            Self::Policy(problems) => write!(f, "the policy cannot be used:\n{problems}"),
+            Self::Store(why) => write!(f, "the grant store cannot be used: {why}"),
+            Self::Journal(why) => write!(f, "the journal cannot be used: {why}"),
+            Self::Build { what, why } => write!(f, "{what}: {why}"),
+            Self::Io { doing, source } => write!(f, "{doing}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(why) => Some(why),
+            Self::Journal(why) => Some(why),
+            Self::Io { source, .. } => Some(source),
+            Self::Config(_) | Self::Policy(_) | Self::Build { .. } => None,
+        }
+    }
+}
+
+impl RunError {
+    fn build(what: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::Build { what: what.into(), why: why.to_string() }
+    }
+
+    fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        |source| Self::Io { doing, source }
+    }
+}
+
+/// What lives as long as the process, and what a reload needs to make a new setup.
+pub(crate) struct Parts {
+    pub path: PathBuf,
+    pub plane: Arc<Plane>,
+    pub keys: Arc<KeyRing>,
+    pub store: Arc<dyn GrantStore>,
+    pub tls: serve::TlsConfigs,
+}
+
+/// Serves until told to stop. `path` is the configuration's file, read again on SIGHUP.
+///
+/// # Errors
+/// Whatever keeps Locum from serving whole.
+pub fn run(config: Config, path: &Path) -> Result<(), RunError> {
+    log::start(&config.log.level, translate::log_format(&config));
+    let clock = Clock::System;
+    std::fs::create_dir_all(&config.state_dir).map_err(RunError::io(format!("cannot make {}", config.state_dir.display())))?;
+    let journal = Arc::new(Journal::start(translate::journal(&config)?, clock.clone()).map_err(RunError::Journal)?);
+    let served = serve_with(&config, path, clock, &journal);
+    let cause = match &served {
+        Ok(()) => "signal".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    journal.stop(&cause);
+    served
+}
+
+fn serve_with(config: &Config, path: &Path, clock: Clock, journal: &Arc<Journal>) -> Result<(), RunError> {
+    let store: Arc<dyn GrantStore> = Arc::new(Sqlite::open(&translate::sqlite(config)).map_err(RunError::Store)?);
+    let (live, events) = Live::open(Arc::clone(&store), clock.clone(), translate::live(config)).map_err(RunError::Store)?;
+    let keys = KeyRing::load_or_generate(&config.keys_dir(), translate::key_algorithm(config.keys.algorithm));
+    let keys = Arc::new(keys.map_err(|why| RunError::build("signing keys", why))?);
+    let metrics = Arc::new(Metrics::default());
+    let setup = build::setup(config, &keys, &live)?;
+    metrics.policy_rows.set(i64::try_from(setup.policy.rows()).unwrap_or(i64::MAX));
+    journal.note(&Event::PolicyLoaded { digest: setup.policy.digest(), rows: setup.policy.rows() as u64 });
+    let plane = Arc::new(Plane {
+        live: Arc::clone(&live),
+        journal: Arc::clone(journal),
+        metrics,
+        clock,
+        connections: Places::default(),
+        websockets: Places::default(),
+        current: ArcSwap::from_pointee(setup),
+    });
+    let parts = Parts { path: path.to_owned(), plane, keys, store, tls: serve::TlsConfigs::new(config)? };
+    let served = serve_until_stopped(config, parts, events);
+    live.stop();
+    served
+}
+
+fn serve_until_stopped(
+    config: &Config,
+    parts: Parts,
+    events: tokio::sync::mpsc::Receiver<crate::store::live::SessionEvent>,
+) -> Result<(), RunError> {
+    let shutdown = Shutdown::default();
+    let workers = serve::start(config, &parts, &shutdown)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(RunError::io("cannot start the control plane"))?;
+    let parts = Arc::new(parts);
+    let served = runtime.block_on(async {
+        tokio::spawn(events::record(Arc::clone(&parts.plane), events));
+        tokio::spawn(build::refresh_issuers(Arc::clone(&parts.plane)));
+        let ops = ops::listen(config.listeners.ops.address, Arc::clone(&parts), shutdown.drain.clone()).await?;
+        let portal = if config.listeners.portal.enabled {
+            Some(portal::listen(translate::portal(config, &parts)?, shutdown.drain.clone()).await.map_err(RunError::io("portal listener"))?)
+        } else {
+            None
+        };
+        announce(config, &parts);
+        ready();
+        signals::wait(&parts, &shutdown).await?;
+        drop((ops, portal));
+        signals::drain(config, &shutdown, &parts.plane, &workers).await;
+        Ok(())
+    });
+    shutdown.kill.cancel();
+    workers.join();
+    served
+}
+
+/// Tells systemd, where it listens (`Type=notify`), that all listeners are open.
+fn ready() {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Where to go and what is enforced, in five lines.
+fn announce(config: &Config, parts: &Parts) {
+    let setup = parts.plane.setup();
+    let apps: Vec<String> = setup.apps.iter().map(|app| format!("{} ({:?}, {:?} origin)", app.name, app.placement, app.origin).to_lowercase()).collect();
+    let lines = [
+        format!("apps      {} on {}", config.session_origin("<session>", "<app>"), config.listeners.apps.address),
+        format!("serving   {}", apps.join(", ")),
+        format!("policy    {} rows, deny by default, digest {}", setup.policy.rows(), setup.policy.digest().get(..12).unwrap_or_default()),
+        format!("record    {} ({} durability), before anything is forwarded", config.journal_dir().display(), parts.plane.journal.durability().as_str()),
+        format!("watch     http://{}/metrics, /healthz, /readyz", config.listeners.ops.address),
+    ];
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        // Nobody may be reading, which is no reason not to serve.
+        let _ = std::io::Write::write_all(&mut out, format!("{line}\n").as_bytes());
+    }
+    let _ = std::io::Write::flush(&mut out);
+}
