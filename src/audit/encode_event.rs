@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 /// An OCSF class and activity: `type_uid` is `class * 100 + activity`.
 #[derive(Clone, Copy)]
-struct Class {
+pub(super) struct Class {
     category: u8,
     class: u16,
     activity: u8,
@@ -53,7 +53,7 @@ const API: Class = Class {
     activity: 99,
     severity: 1,
 };
-const START: Class = Class {
+pub(super) const START: Class = Class {
     category: 6,
     class: 6002,
     activity: 3,
@@ -77,13 +77,13 @@ const UPDATE_FAILED: Class = Class {
     activity: 8,
     severity: 3,
 };
-const STATE: Class = Class {
+pub(super) const STATE: Class = Class {
     category: 6,
     class: 6002,
     activity: 99,
     severity: 1,
 };
-const TROUBLE: Class = Class {
+pub(super) const TROUBLE: Class = Class {
     category: 6,
     class: 6002,
     activity: 99,
@@ -92,7 +92,7 @@ const TROUBLE: Class = Class {
 
 /// A member of `locum`.
 #[derive(Clone, Copy)]
-enum Value<'a> {
+pub(super) enum Value<'a> {
     Text(&'a str),
     Number(u64),
     Flag(bool),
@@ -101,7 +101,7 @@ enum Value<'a> {
 use Value::{Flag, Number, Text};
 
 /// What one event becomes.
-struct Draft<'a> {
+pub(super) struct Draft<'a> {
     class: Class,
     code: &'static str,
     session: Option<&'a SessionPart>,
@@ -111,7 +111,11 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(class: Class, code: &'static str, fields: &'a [(&'static str, Value<'a>)]) -> Self {
+    pub(super) fn new(
+        class: Class,
+        code: &'static str,
+        fields: &'a [(&'static str, Value<'a>)],
+    ) -> Self {
         Self {
             class,
             code,
@@ -129,7 +133,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn exchange(self, exchange: impl Into<Option<ExchangeId>>) -> Self {
+    pub(super) fn exchange(self, exchange: impl Into<Option<ExchangeId>>) -> Self {
         Self {
             exchange: exchange.into(),
             ..self
@@ -139,44 +143,6 @@ impl<'a> Draft<'a> {
     fn client(self, client: Option<IpAddr>) -> Self {
         Self { client, ..self }
     }
-}
-
-/// What the journal says of itself.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Own<'a> {
-    /// The process started; `clean` is whether the one before stopped in order.
-    Started {
-        durability: &'static str,
-        clean: bool,
-    },
-    /// A torn tail was cut.
-    Recovered {
-        segment: &'a str,
-        bytes: u64,
-        sha256: &'a str,
-    },
-    /// An exchange was open when the process died.
-    Aborted { exchange: ExchangeId },
-    /// An outage is over.
-    Restored {
-        since: Timestamp,
-        refused: u64,
-        queued: u64,
-        lost: u64,
-        cause: &'a str,
-    },
-    /// A record that a sink will never take.
-    Poisoned {
-        sink: &'a str,
-        sequence: u64,
-        detail: &'a str,
-    },
-    /// The last record of a segment: what it holds, itself included.
-    Sealed {
-        first: u64,
-        records: u64,
-        bytes: u64,
-    },
 }
 
 impl Encoder {
@@ -317,92 +283,7 @@ impl Encoder {
         }
     }
 
-    pub(super) fn own(&self, out: &mut Vec<u8>, own: &Own<'_>, at: Timestamp) {
-        let mut write = |draft: Draft<'_>| self.draft(out, &draft, at);
-        match *own {
-            Own::Started { durability, clean } => write(Draft::new(
-                START,
-                "process.started",
-                &[("durability", Text(durability)), ("clean", Flag(clean))],
-            )),
-            Own::Recovered {
-                segment,
-                bytes,
-                sha256,
-            } => write(Draft::new(
-                TROUBLE,
-                "journal.recovered",
-                &[
-                    ("segment", Text(segment)),
-                    ("cut_bytes", Number(bytes)),
-                    ("cut_sha256", Text(sha256)),
-                ],
-            )),
-            Own::Aborted { exchange } => write(
-                Draft::new(TROUBLE, "exchange.aborted", &[("cause", Text("crash"))])
-                    .exchange(exchange),
-            ),
-            Own::Restored {
-                since,
-                refused,
-                queued,
-                lost,
-                cause,
-            } => write(Draft::new(
-                TROUBLE,
-                "journal.restored",
-                &[
-                    ("since", Number(u64::try_from(since.millis()).unwrap_or(0))),
-                    ("refused", Number(refused)),
-                    ("queued", Number(queued)),
-                    ("lost", Number(lost)),
-                    ("cause", Text(cause)),
-                ],
-            )),
-            Own::Poisoned {
-                sink,
-                sequence,
-                detail,
-            } => write(Draft::new(
-                TROUBLE,
-                "sink.poisoned",
-                &[
-                    ("sink", Text(sink)),
-                    ("record", Number(sequence)),
-                    ("detail", Text(detail)),
-                ],
-            )),
-            Own::Sealed {
-                first,
-                records,
-                bytes,
-            } => write(Draft::new(
-                STATE,
-                "segment.sealed",
-                &[
-                    ("first", Number(first)),
-                    ("records", Number(records)),
-                    ("bytes", Number(bytes)),
-                ],
-            )),
-        }
-    }
-
-    /// Exchanges that are still open as a segment ends, so that recovery need not read older ones.
-    pub(super) fn carried(&self, out: &mut Vec<u8>, open: &[ExchangeId], at: Timestamp) {
-        self.draft(out, &Draft::new(STATE, "segment.carried", &[]), at);
-        // The draft ends with an empty `locum`: fill it.
-        out.truncate(out.len() - 1);
-        out.extend_from_slice(b"\"open\":[");
-        for (at, exchange) in open.iter().enumerate() {
-            out.extend_from_slice(if at > 0 { b",\"" } else { b"\"" });
-            exchange.write(out);
-            out.push(b'"');
-        }
-        out.extend_from_slice(b"]}");
-    }
-
-    fn draft(&self, out: &mut Vec<u8>, draft: &Draft<'_>, at: Timestamp) {
+    pub(super) fn draft(&self, out: &mut Vec<u8>, draft: &Draft<'_>, at: Timestamp) {
         let class = draft.class;
         out.extend_from_slice(b"{\"time\":");
         number(out, u64::try_from(at.millis()).unwrap_or(0));

@@ -5,7 +5,7 @@ use super::chain;
 use super::commit;
 use super::counters::{Counters, SinkCounters, add};
 use super::encode::{Context, Encoder};
-use super::encode_event::Own;
+use super::encode_own::Own;
 use super::error::{Refused, StartError};
 use super::event::Event;
 use super::medium::{Disk, Files};
@@ -251,6 +251,13 @@ impl Journal {
         let core = &self.0.core;
         core.note(&Event::ProcessStopped { cause });
         self.0.end(self.0.drain);
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.0.core
     }
 }
 

@@ -14,6 +14,7 @@ mod commit;
 mod counters;
 mod encode;
 mod encode_event;
+mod encode_own;
 mod error;
 mod escape;
 mod event;
@@ -43,3 +44,6 @@ pub use record::{Banner, Closing, Opening, Outcome, Protocol, Refusal};
 pub use report::{Break, Fault, Report};
 pub use settings::{Durability, Settings};
 pub use verify::verify;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use super::chain::{self, Head, SEAL_BYTES};
 use super::counters::{Counters, add, set};
 use super::encode::Encoder;
-use super::encode_event::Own;
+use super::encode_own::Own;
 use super::error::Refused;
 use super::growing::Segment;
 use super::medium::{Files, Medium};

@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::{DeliveryError, Reader, Record, Sink, Stop};
 use crate::audit::counters::{SinkCounters, add, set};
-use crate::audit::encode_event::Own;
+use crate::audit::encode_own::Own;
 use crate::audit::error::StartError;
 use crate::audit::event::Event;
 use crate::audit::journal::Core;

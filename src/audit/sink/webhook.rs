@@ -271,3 +271,7 @@ impl fmt::Debug for WebhookSink {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "webhook_tests.rs"]
+pub(super) mod tests;

@@ -1,0 +1,139 @@
+//! Rotation, and readers that follow it.
+
+use super::fixture::{Support, lines, settings, start, verified};
+use crate::audit::tail::{Filter, From, Tail};
+use crate::audit::{Journal, Settings, segment};
+use crate::model::Clock;
+
+#[test]
+fn segments_stay_within_their_size_and_chain_without_a_gap() {
+    let dir = tempfile::tempdir().expect("dir");
+    let small = Settings {
+        segment_bytes: 8192,
+        ..settings(dir.path())
+    };
+    let journal = Journal::start(small, Clock::System).expect("start");
+    let support = Support::new();
+    (0..40).for_each(|_| support.exchange(&journal));
+    journal.stop("test");
+    let segments = segment::list(dir.path()).expect("list");
+    for first in &segments {
+        let len = std::fs::metadata(segment::path(dir.path(), *first))
+            .expect("metadata")
+            .len();
+        // The footer and the carried exchanges come on top.
+        assert!(len < 8192 + 1024, "{len}");
+    }
+    let sequence: Vec<_> = lines(dir.path())
+        .iter()
+        .map(|(_, r)| r["seq"].as_u64().expect("seq"))
+        .collect();
+    assert_eq!(sequence, (1..=sequence.len() as u64).collect::<Vec<_>>());
+    let report = verified(dir.path());
+    assert!(report.is_intact(), "{report}");
+    assert_eq!(report.segments, segments.len() as u64);
+}
+
+#[test]
+fn tail_shows_what_was_asked_for_in_one_safe_line_each() {
+    let dir = tempfile::tempdir().expect("dir");
+    let small = Settings {
+        segment_bytes: 8192,
+        ..settings(dir.path())
+    };
+    let journal = Journal::start(small, Clock::System).expect("start");
+    let support = Support::new();
+    (0..10).for_each(|_| support.exchange(&journal));
+    journal.stop("\u{1b}[31mred");
+    let tail = |from, filter| {
+        let entries: Result<Vec<_>, _> = Tail::new(dir.path(), from, false, filter).collect();
+        entries.expect("readable")
+    };
+    let all = tail(From::Start, Filter::default());
+    assert_eq!(all.len(), lines(dir.path()).len());
+    let three = tail(From::Last(3), Filter::default());
+    assert_eq!(
+        three.iter().map(|e| e.sequence).collect::<Vec<_>>(),
+        all[all.len() - 3..]
+            .iter()
+            .map(|e| e.sequence)
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(tail(From::Last(9999), Filter::default()).len(), all.len());
+    let opened = Filter {
+        event: Some("exchange".into()),
+        tenant: Some("acme".into()),
+        ..Filter::default()
+    };
+    assert_eq!(tail(From::Start, opened).len(), 20);
+    let other = Filter {
+        operator: Some("eve".into()),
+        ..Filter::default()
+    };
+    assert!(tail(From::Start, other).is_empty());
+
+    let line = all[1].pretty();
+    for part in [
+        "exchange.opened",
+        "ada@support.example→kim@acme.example",
+        "GET /orders/17?tab=items&token=[redacted]",
+        "permit orders-read",
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert!(all[2].pretty().contains("done 200"), "{}", all[2].pretty());
+    let stopped = all.last().expect("records").pretty();
+    assert!(
+        !stopped.contains('\u{1b}') && stopped.contains("[31mred"),
+        "{stopped}"
+    );
+}
+
+#[test]
+fn tail_follows_a_journal_as_it_grows_and_rotates() {
+    let dir = tempfile::tempdir().expect("dir");
+    let small = Settings {
+        segment_bytes: 8192,
+        ..settings(dir.path())
+    };
+    let journal = Journal::start(small, Clock::System).expect("start");
+    let mut tail = Tail::new(dir.path(), From::Start, true, Filter::default());
+    assert_eq!(
+        tail.next().expect("one").expect("readable").event(),
+        "process.started"
+    );
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let support = Support::new();
+            (0..50).for_each(|_| support.exchange(&journal));
+        });
+        let closed = tail.by_ref().map(|e| e.expect("readable"));
+        assert_eq!(
+            closed
+                .filter(|e| e.event() == "exchange.closed")
+                .take(50)
+                .count(),
+            50
+        );
+    });
+}
+
+#[test]
+fn tail_never_goes_past_a_broken_record() {
+    let dir = tempfile::tempdir().expect("dir");
+    let journal = start(dir.path());
+    Support::new().exchange(&journal);
+    journal.stop("test");
+    let path = segment::path(dir.path(), 1);
+    let mut bytes = std::fs::read(&path).expect("read");
+    let second = bytes.iter().position(|b| *b == b'\n').expect("newline") + 20;
+    bytes[second] ^= 1;
+    std::fs::write(&path, bytes).expect("write");
+    let all: Vec<_> = Tail::new(dir.path(), From::Start, false, Filter::default()).collect();
+    assert_eq!(all.len(), 2);
+    assert!(
+        all[1]
+            .as_ref()
+            .is_err_and(|e| e.to_string().contains("record 2"))
+    );
+}
