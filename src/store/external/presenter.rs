@@ -144,6 +144,12 @@ impl Bearers {
         }
     }
 
+    /// Drops what was remembered, so that a test sees each token checked anew.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.checked.clear();
+    }
+
     async fn verify(&self, token: &str, app: &str) -> Result<(Verified, Checked), BearerRefused> {
         let parsed = Token::parse(token, self.settings.max_token_bytes)?;
         let claimed = parsed.claimed_issuer();

@@ -4,6 +4,7 @@
 //! readers never wait for writers. The file holds customer identifiers and hashes of secrets, so only
 //! its owner may read it (mode 0600; SQLite gives its `-wal` and `-shm` files the same mode).
 
+mod calls;
 mod rows;
 mod schema;
 mod write;
@@ -147,4 +148,5 @@ fn prepare(conn: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
     Ok(())
 }
 
-mod calls;
+#[cfg(test)]
+mod tests;
