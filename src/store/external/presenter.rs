@@ -166,7 +166,7 @@ impl Bearers {
         let holds = jsonwebtoken::crypto::verify(
             parsed.signature,
             parsed.message.as_bytes(),
-            &key.key,
+            &key.public,
             key.algorithm.wire(),
         );
         if !holds.unwrap_or(false) {

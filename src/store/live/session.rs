@@ -73,7 +73,7 @@ impl LiveSession {
     }
 
     /// Cancelled the moment the session is over, whatever ended it: bodies, event streams and
-    /// WebSockets select on it. [`LiveSession::ending`] then says why.
+    /// web sockets select on it. [`LiveSession::ending`] then says why.
     pub fn ended(&self) -> &CancellationToken {
         &self.token
     }

@@ -108,7 +108,9 @@ impl Keeper {
                     Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
                         self.tick();
                         self.flush();
-                        replies.into_iter().for_each(|reply| reply());
+                        for reply in replies {
+                            reply();
+                        }
                         return;
                     }
                 }
@@ -121,7 +123,9 @@ impl Keeper {
                 }
             }
             self.tick();
-            replies.into_iter().for_each(|reply| reply());
+            for reply in replies {
+                reply();
+            }
         }
     }
 
@@ -348,7 +352,9 @@ impl Keeper {
         match self.store.unrecorded(limit) {
             Ok(rows) => {
                 self.backlog = rows.len() >= limit;
-                rows.iter().for_each(|stored| self.announce(stored));
+                for stored in &rows {
+                    self.announce(stored);
+                }
             }
             Err(error) => self.failed(&error),
         }

@@ -1,4 +1,4 @@
-//! The conformance suite on SQLite, what only a file can get wrong, and a model of sessions' lives.
+//! The conformance suite on `SQLite`, what only a file can get wrong, and a model of sessions' lives.
 
 use super::*;
 use crate::model::EndCause;
