@@ -249,57 +249,20 @@ pub(crate) fn lists_filter(pair: &Pair) -> Outcome {
         let state = Some(state);
         assert_eq!(count(Filter { state, ..none() })?, n);
     }
-    for (filter, n) in [
-        (
-            Filter {
-                app: Some("shop".into()),
-                ..none()
-            },
-            2,
-        ),
-        (
-            Filter {
-                operator: Some(a.grant.operator.id.clone()),
-                ..none()
-            },
-            1,
-        ),
-        (
-            Filter {
-                subject: Some("kim@acme.example".into()),
-                ..none()
-            },
-            2,
-        ),
-        (
-            Filter {
-                tenant: Some("globex".into()),
-                ..none()
-            },
-            1,
-        ),
-        (
-            Filter {
-                ticket: Some(a.grant.ticket.clone()),
-                ..none()
-            },
-            1,
-        ),
-        (
-            Filter {
-                ticket: Some("SUP-7".into()),
-                ..none()
-            },
-            0,
-        ),
-        (
-            Filter {
-                external_id: Some("x".into()),
-                ..none()
-            },
-            0,
-        ),
-    ] {
+    let operator = Some(a.grant.operator.id.clone());
+    let ticket = Some(a.grant.ticket.clone());
+    let is = |text: &str| Some(text.to_owned());
+    #[rustfmt::skip]
+    let table = [
+        (Filter { app: is("shop"), ..none() }, 2),
+        (Filter { operator, ..none() }, 1),
+        (Filter { subject: is("kim@acme.example"), ..none() }, 2),
+        (Filter { tenant: is("globex"), ..none() }, 1),
+        (Filter { ticket, ..none() }, 1),
+        (Filter { ticket: is("SUP-7"), ..none() }, 0),
+        (Filter { external_id: is("x"), ..none() }, 0),
+    ];
+    for (filter, n) in table {
         assert_eq!(count(filter.clone())?, n, "{filter:?}");
     }
     Ok(())

@@ -5,7 +5,7 @@ use super::*;
 use crate::model::{Binding, Clock, EndCause, Secret, SessionId};
 use crate::store::conformance::{NOW, Outcome, grant};
 use crate::store::sqlite::{self, Sqlite};
-use crate::store::{GrantStore, Issue, RedeemRefused, Target};
+use crate::store::{GrantStore, Issue, RedeemRefused, StoreError, Target};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -410,6 +410,21 @@ async fn limits_hold() -> Outcome {
     bench.until(|live| live.stats().open == 0).await?;
     assert_eq!(bench.live.stats().tombstones, 3);
     assert!(matches!(bench.live.find(first.session), Found::Unknown));
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_are_answered_in_numbers_and_survive_one_that_panics() -> Outcome {
+    let bench = Bench::new(Settings::default())?;
+    let broken = bench.live.with_store(|_| -> () { panic!("a mistake") });
+    assert!(matches!(broken.await, Err(StoreError::Stopped)));
+    let calls = (0..300u32).map(|n| bench.live.with_store(move |_| n));
+    let answers = futures_util::future::join_all(calls).await;
+    let answers: Result<Vec<u32>, StoreError> = answers.into_iter().collect();
+    assert_eq!(answers?, (0..300).collect::<Vec<_>>());
+    bench.live.stop();
+    let late = bench.live.with_store(|_| ()).await;
+    assert!(matches!(late, Err(StoreError::Stopped)));
     Ok(())
 }
 
