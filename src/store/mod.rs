@@ -12,7 +12,7 @@ pub mod sqlite;
 pub mod text;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 pub use error::StoreError;
 pub use grants::{

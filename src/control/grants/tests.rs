@@ -65,6 +65,9 @@ fn a_good_request_becomes_a_grant_that_can_be_shown_and_revoked() -> Outcome {
     Ok(())
 }
 
+/// Breaks one thing.
+type Change = fn(&mut IssueRequest);
+
 #[test]
 fn each_mistake_is_named() {
     let limits = Limits {
@@ -76,7 +79,6 @@ fn each_mistake_is_named() {
             .collect(),
         ..Limits::default()
     };
-    type Change = fn(&mut IssueRequest);
     let table: &[(&'static str, Change)] = &[
         ("ticket", |r| r.ticket = "  ".into()),
         ("ticket", |r| r.ticket = "x".repeat(129)),
@@ -84,29 +86,29 @@ fn each_mistake_is_named() {
         ("reason", |r| r.reason = "a\u{202e}b".into()),
         ("operator", |r| r.operator = "KIM@acme.example".into()),
         ("operator name", |r| {
-            r.operator_name = Some("\u{1b}[2J".into())
+            r.operator_name = Some("\u{1b}[2J".into());
         }),
         ("app", |r| r.app = "other".into()),
         ("scope", |r| r.scopes = vec!["payouts".into()]),
         ("scope", |r| {
-            r.scopes = vec!["No Scope".into(), "view".into()]
+            r.scopes = vec!["No Scope".into(), "view".into()];
         }),
         ("scope", |r| r.scopes.clear()),
         ("ttl", |r| r.ttl = Duration::from_secs(3601)),
         ("ttl", |r| r.ttl = Duration::ZERO),
         ("ttl", |r| {
             r.break_glass = true;
-            r.ttl = Duration::from_secs(901)
+            r.ttl = Duration::from_secs(901);
         }),
         ("not before", |r| {
-            r.not_before = Some(Timestamp::from_millis(0))
+            r.not_before = Some(Timestamp::from_millis(0));
         }),
         ("not before", |r| {
-            r.not_before = Some(NOW.plus(Duration::from_secs(8 * 86_400)))
+            r.not_before = Some(NOW.plus(Duration::from_secs(8 * 86_400)));
         }),
         ("certificate", |r| r.binding.certificate = Some("ab".into())),
         ("network", |r| {
-            r.binding.network = Some(([10, 0, 0, 0].into(), 33))
+            r.binding.network = Some(([10, 0, 0, 0].into(), 33));
         }),
     ];
     assert_eq!(problems(|_| {}, &limits), [""; 0]);

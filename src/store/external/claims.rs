@@ -148,7 +148,7 @@ impl<'c> Claims<'c> {
         let mut scopes = listed
             .split(' ')
             .filter(|name| !name.is_empty())
-            .map(|name| name.parse::<Scope>())
+            .map(str::parse::<Scope>)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| wrong("scope", "has a name that is no scope"))?;
         scopes.sort();

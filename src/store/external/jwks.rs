@@ -10,7 +10,7 @@ use std::fmt;
 pub(super) struct Key {
     pub(super) id: Option<String>,
     pub(super) algorithm: Algorithm,
-    pub(super) key: DecodingKey,
+    pub(super) public: DecodingKey,
 }
 
 /// The usable keys of an issuer.
@@ -106,6 +106,6 @@ fn usable(jwk: &Value) -> Option<Key> {
     Some(Key {
         id: text("kid").map(str::to_owned),
         algorithm,
-        key: key.ok()?,
+        public: key.ok()?,
     })
 }

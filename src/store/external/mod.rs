@@ -18,6 +18,8 @@ pub use refused::{BearerRefused, Fault};
 pub use settings::{Algorithm, Issuer, Jwks, Settings, SettingsError};
 
 #[cfg(test)]
+mod fetch_tests;
+#[cfg(test)]
 mod forge;
 #[cfg(test)]
 mod tests;

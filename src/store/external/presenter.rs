@@ -144,6 +144,12 @@ impl Bearers {
         }
     }
 
+    /// Drops what was remembered, so that a test sees each token checked anew.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.checked.clear();
+    }
+
     async fn verify(&self, token: &str, app: &str) -> Result<(Verified, Checked), BearerRefused> {
         let parsed = Token::parse(token, self.settings.max_token_bytes)?;
         let claimed = parsed.claimed_issuer();
@@ -160,7 +166,7 @@ impl Bearers {
         let holds = jsonwebtoken::crypto::verify(
             parsed.signature,
             parsed.message.as_bytes(),
-            &key.key,
+            &key.public,
             key.algorithm.wire(),
         );
         if !holds.unwrap_or(false) {

@@ -21,4 +21,6 @@ pub use session::{LiveSession, Slot};
 pub use settings::Settings;
 
 #[cfg(test)]
+mod size_tests;
+#[cfg(test)]
 mod tests;

@@ -36,11 +36,12 @@ pub struct LiveSession {
     pub started_at: Option<Timestamp>,
     cookie: Option<SecretHash>,
     token: CancellationToken,
-    ending: OnceLock<Ended>,
+    ending: OnceLock<Box<Ended>>,
     last_used: AtomicI64,
     /// The last use that the store knows of.
     flushed: AtomicI64,
-    slots: [Kept; SLOTS],
+    /// Most sessions of a large store are not in use: these come with the first use.
+    slots: OnceLock<Box<[Kept; SLOTS]>>,
 }
 
 impl LiveSession {
@@ -57,7 +58,7 @@ impl LiveSession {
             ending: OnceLock::new(),
             last_used: AtomicI64::new(used),
             flushed: AtomicI64::new(used),
-            slots: [const { OnceLock::new() }; SLOTS],
+            slots: OnceLock::new(),
         }
     }
 
@@ -72,19 +73,19 @@ impl LiveSession {
     }
 
     /// Cancelled the moment the session is over, whatever ended it: bodies, event streams and
-    /// WebSockets select on it. [`LiveSession::ending`] then says why.
+    /// web sockets select on it. [`LiveSession::ending`] then says why.
     pub fn ended(&self) -> &CancellationToken {
         &self.token
     }
 
     /// Who or what ended it; `None` while it lives.
     pub fn ending(&self) -> Option<&Ended> {
-        self.ending.get()
+        self.ending.get().map(AsRef::as_ref)
     }
 
     /// The first ending stands and cancels.
     pub(super) fn finish(&self, ended: Ended) {
-        let _ = self.ending.set(ended);
+        let _ = self.ending.set(Box::new(ended));
         self.token.cancel();
     }
 
@@ -114,14 +115,15 @@ impl LiveSession {
         slot: Slot,
         make: impl FnOnce() -> T,
     ) -> Option<Arc<T>> {
-        let kept = self.slots.get(slot as usize)?;
+        let slots = self.slots.get_or_init(Default::default);
+        let kept = slots.get(slot as usize)?;
         let any = kept.get_or_init(|| Arc::new(make()));
         Arc::clone(any).downcast().ok()
     }
 
     /// What is in `slot`, if anything is.
     pub fn kept<T: Any + Send + Sync>(&self, slot: Slot) -> Option<Arc<T>> {
-        let kept = self.slots.get(slot as usize)?.get()?;
+        let kept = self.slots.get()?.get(slot as usize)?.get()?;
         Arc::clone(kept).downcast().ok()
     }
 }

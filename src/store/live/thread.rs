@@ -23,8 +23,8 @@ pub(super) enum Message {
     Stop,
 }
 
-/// How many calls are run before the timers are looked at again.
-const CALLS_A_TICK: usize = 64;
+/// How many messages are taken before the timers are looked at again.
+const MESSAGES_A_TICK: usize = 64;
 
 /// How often journal marks and waiting events are written and tried again.
 const EVENTS_INTERVAL: Duration = Duration::from_millis(200);
@@ -99,30 +99,38 @@ impl Keeper {
     pub(super) fn run(mut self, inbox: &Receiver<Message>) {
         let tick = self.shared.settings.tick();
         loop {
-            let mut next = inbox.recv_timeout(tick);
+            let first = inbox.recv_timeout(tick);
+            let more = std::iter::repeat_with(|| inbox.try_recv()).map_while(Result::ok);
             let mut replies = Vec::new();
-            loop {
-                match next {
-                    Ok(Message::Call(call)) => replies.push(call(self.store.as_ref())),
+            let mut stop = false;
+            for message in std::iter::once(first)
+                .chain(more.map(Ok))
+                .take(MESSAGES_A_TICK)
+            {
+                match message {
+                    Ok(Message::Call(call)) => replies.extend(self.call(call)),
                     Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
                     Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                        self.tick();
-                        self.flush();
-                        replies.into_iter().for_each(|reply| reply());
-                        return;
+                        stop = true;
+                        break;
                     }
-                }
-                if replies.len() >= CALLS_A_TICK {
-                    break;
-                }
-                match inbox.try_recv() {
-                    Ok(message) => next = Ok(message),
-                    Err(_) => break,
                 }
             }
             self.tick();
-            replies.into_iter().for_each(|reply| reply());
+            for reply in replies {
+                reply();
+            }
+            if stop {
+                return self.flush();
+            }
         }
+    }
+
+    /// A call that panics is a mistake of its author; it must not take the registry with it.
+    fn call(&self, call: Call) -> Option<Box<dyn FnOnce() + Send>> {
+        let store = self.store.as_ref();
+        let run = std::panic::AssertUnwindSafe(|| call(store));
+        std::panic::catch_unwind(run).ok()
     }
 
     fn tick(&mut self) {
@@ -348,7 +356,9 @@ impl Keeper {
         match self.store.unrecorded(limit) {
             Ok(rows) => {
                 self.backlog = rows.len() >= limit;
-                rows.iter().for_each(|stored| self.announce(stored));
+                for stored in &rows {
+                    self.announce(stored);
+                }
             }
             Err(error) => self.failed(&error),
         }

@@ -1,9 +1,10 @@
-//! The embedded store: one SQLite file that the server and the command line share.
+//! The embedded store: one `SQLite` file that the server and the command line share.
 //!
 //! Write-ahead log with `synchronous=FULL`: what a call reported as done survives a power cut, and
 //! readers never wait for writers. The file holds customer identifiers and hashes of secrets, so only
-//! its owner may read it (mode 0600; SQLite gives its `-wal` and `-shm` files the same mode).
+//! its owner may read it (mode 0600; `SQLite` gives its `-wal` and `-shm` files the same mode).
 
+mod calls;
 mod rows;
 mod schema;
 mod write;
@@ -38,11 +39,11 @@ impl Default for Settings {
     }
 }
 
-/// A [`GrantStore`] in one SQLite file.
+/// A [`GrantStore`] in one `SQLite` file.
 #[derive(Debug)]
 pub struct Sqlite {
     conn: Mutex<Connection>,
-    /// SQLite's `data_version` does not move for a connection's own writes; this does.
+    /// `SQLite`'s `data_version` does not move for a connection's own writes; this does.
     own_writes: AtomicU64,
 }
 
@@ -57,7 +58,7 @@ impl Sqlite {
         restrict(path).map_err(|e| open(Box::new(e)))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut conn = Connection::open_with_flags(path, flags).map_err(|e| open(Box::new(e)))?;
-        prepare(&mut conn, settings).map_err(|source| StoreError::NotAStore {
+        prepare(&conn, settings).map_err(|source| StoreError::NotAStore {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
@@ -124,20 +125,22 @@ fn select(rest: &str) -> String {
 /// Makes the file if there is none, for its owner only, and takes rights from others if it has any.
 fn restrict(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-    let made = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
-    let mode = made.metadata()?.permissions().mode();
+    let mut new = std::fs::OpenOptions::new();
+    match new.write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    // By path, not by a descriptor: closing one would drop this process's locks on the file
+    // (sqlite.org/howtocorrupt.html §2.2).
+    let mode = std::fs::metadata(path)?.permissions().mode();
     if mode & 0o077 != 0 {
-        made.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     }
     Ok(())
 }
 
-fn prepare(conn: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
+fn prepare(conn: &Connection, settings: &Settings) -> rusqlite::Result<()> {
     conn.busy_timeout(settings.busy_timeout)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
@@ -147,4 +150,5 @@ fn prepare(conn: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
     Ok(())
 }
 
-mod calls;
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) const COLUMNS: &str = "g.body, s.id, s.cookie, s.binding, s.started_at, s.last_used, \
      s.ended_cause, s.ended_at, s.ended_by, s.recorded, s.revision";
 
-/// A row or value that cannot be read: SQLite's trouble or ours.
+/// A row or value that cannot be read: `SQLite`'s trouble or ours.
 pub(super) enum RowError {
     Sql(rusqlite::Error),
     Corrupt { what: &'static str, detail: String },
