@@ -1,1 +1,3 @@
-fn main() {}
+//! End to end, on real sockets.
+
+mod http11probe;

@@ -33,7 +33,7 @@ pub struct Seen<'a> {
     /// The guard's note on this request, if any. None over HTTP/2.
     pub note: Option<&'a Note>,
     /// Whether this host is served at all. None: the caller judges [`Canonical::host`] later.
-    pub serves: Option<&'a (dyn Fn(&Authority<'_>) -> bool + 'a)>,
+    pub serves: Option<&'a (dyn Fn(&Authority<'_>) -> bool + Sync + 'a)>,
 }
 
 /// A request in its one reading. Only to be acted on if `findings` is empty, or tolerated by the route.

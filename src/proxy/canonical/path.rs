@@ -6,32 +6,17 @@ use std::borrow::Cow;
 /// What a path may hold that needs no second look: pchar without `%` and `;`, and the brackets that browsers
 /// leave as they are.
 const PLAIN: [bool; 256] = {
+    const MARKS: &[u8] = b"-._~!$&'()*+,=:@/[]";
     let mut table = [false; 256];
-    let mut byte = 0;
+    let mut byte = 0_u8;
     while byte < 128 {
-        table[byte as usize] = (byte as u8).is_ascii_alphanumeric()
-            || matches!(
-                byte as u8,
-                b'-' | b'.'
-                    | b'_'
-                    | b'~'
-                    | b'!'
-                    | b'$'
-                    | b'&'
-                    | b'\''
-                    | b'('
-                    | b')'
-                    | b'*'
-                    | b'+'
-                    | b','
-                    | b'='
-                    | b':'
-                    | b'@'
-                    | b'/'
-                    | b'['
-                    | b']'
-            );
+        table[byte as usize] = byte.is_ascii_alphanumeric();
         byte += 1;
+    }
+    let mut at = 0;
+    while at < MARKS.len() {
+        table[MARKS[at] as usize] = true;
+        at += 1;
     }
     table
 };
@@ -69,13 +54,13 @@ pub(super) fn canonical<'a>(raw: &'a str, findings: &mut Findings) -> Cow<'a, st
 #[inline]
 fn is_plain(path: &[u8]) -> bool {
     let mut before = 0;
-    let mut all = path.first() == Some(&b'/');
-    for &byte in path {
-        all &= PLAIN[usize::from(byte)];
-        all &= !((before == b'/') & ((byte == b'/') | (byte == b'.')));
-        before = byte;
-    }
-    all
+    let is_rooted = path.first() == Some(&b'/');
+    is_rooted
+        && path.iter().all(|&byte| {
+            let is_tricky = before == b'/' && matches!(byte, b'/' | b'.');
+            before = byte;
+            PLAIN[usize::from(byte)] && !is_tricky
+        })
 }
 
 fn decode(raw: &[u8], findings: &mut Findings) -> Vec<u8> {
@@ -84,16 +69,15 @@ fn decode(raw: &[u8], findings: &mut Findings) -> Vec<u8> {
     while let [byte, after @ ..] = rest {
         rest = after;
         match *byte {
-            b'%' => match triplet(after) {
-                Some((value, after)) => {
+            b'%' => {
+                if let Some((value, after)) = triplet(after) {
                     rest = after;
                     encoded(value, after, &mut out, findings);
-                }
-                None => {
+                } else {
                     findings.insert(Reason::MalformedTriplet);
                     push_encoded(b'%', &mut out);
                 }
-            },
+            }
             b';' => {
                 findings.insert(Reason::PathParameter);
                 out.push(b';');

@@ -37,9 +37,11 @@ pub(super) fn is_in(table: &[bool; 256], byte: u8) -> bool {
 /// it is vectorised.
 #[inline]
 pub(super) fn has_control(line: &[u8]) -> bool {
-    line.iter().fold(false, |found, &byte| {
-        found | ((byte < 0x20) & (byte != b'\t')) | (byte == 0x7F)
-    })
+    let found = line.iter().fold(0, |found, &byte| {
+        let is_low = u8::from(byte < 0x20) & u8::from(byte != b'\t');
+        found | is_low | u8::from(byte == 0x7F)
+    });
+    found != 0
 }
 
 /// `bytes` as readable text of at most `limit` bytes, with everything but printable ASCII escaped.

@@ -63,14 +63,14 @@ impl Scan {
             let unsearched = bytes.get(self.searched..).unwrap_or_default();
             let Some(at) = memchr::memchr(b'\n', unsearched) else {
                 self.searched = bytes.len();
-                if bytes.len() > limits.max_head_bytes {
-                    return Step::Refuse(self.too_large());
-                }
-                return Step::More;
+                return match self.too_large(bytes, bytes.len(), limits) {
+                    Some(fault) => Step::Refuse(fault),
+                    None => Step::More,
+                };
             };
             let end = self.searched + at;
-            if end >= limits.max_head_bytes {
-                return Step::Refuse(self.too_large());
+            if let Some(fault) = self.too_large(bytes, end, limits) {
+                return Step::Refuse(fault);
             }
             let line = bytes.get(self.judged..end).unwrap_or_default();
             self.judged = end + 1;
@@ -83,12 +83,23 @@ impl Scan {
         }
     }
 
-    fn too_large(&self) -> Fault {
-        if self.lines == 0 {
-            Fault::UriTooLong
-        } else {
-            Fault::HeadTooLarge
+    /// What is too large in a head whose next line ends at `end`, or has not ended there yet. Asked before the
+    /// line is judged, so that it is one answer whether or not the line is whole.
+    #[inline]
+    fn too_large(&self, bytes: &[u8], end: usize, limits: &Limits) -> Option<Fault> {
+        if self.lines > 0 {
+            return (end >= limits.max_head_bytes).then_some(Fault::HeadTooLarge);
         }
+        if end <= limits.max_method_bytes {
+            return None;
+        }
+        let start = bytes.get(..=limits.max_method_bytes).unwrap_or_default();
+        if !start.contains(&b' ') {
+            return Some(refuse(Reason::Malformed));
+        }
+        let longest =
+            limits.max_method_bytes + limits.max_uri_bytes + " ".len() + " HTTP/1.1\r".len();
+        (end > longest.min(limits.max_head_bytes)).then_some(Fault::UriTooLong)
     }
 
     /// Judges one line without its LF; true for the empty line that ends the head.

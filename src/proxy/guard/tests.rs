@@ -305,8 +305,8 @@ async fn limits_are_answered_by_their_own_status() {
         ),
         (
             format!("{}{long} / HTTP/1.1\r\n", "A".repeat(40)),
-            Fault::UriTooLong,
-            414,
+            Fault::Ambiguous(Reason::Malformed),
+            400,
         ),
         (
             format!("{} / HTTP/1.1\r\n", "A".repeat(40)),

@@ -84,8 +84,10 @@ impl Frame {
         let (length, rest) = match (second & 0x7F, rest) {
             (126 | 127, _) if opcode.is_control() => return Err(Malformed::LongControl),
             (126, [a, b, rest @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), rest),
-            (127, [a, b, c, d, e, f, g, h, rest @ ..]) => {
-                (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), rest)
+            (127, rest) if rest.len() >= 8 => {
+                let (bytes, rest) = rest.split_at(8);
+                let add = |length: u64, byte: &u8| length << 8 | u64::from(*byte);
+                (bytes.iter().fold(0, add), rest)
             }
             (126 | 127, _) => return Ok(None),
             (length, rest) => (u64::from(length), rest),
@@ -205,11 +207,11 @@ pub(super) fn whole(opcode: Opcode, mask: [u8; 4], mut payload: Vec<u8>, out: &m
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(length @ ..126), _) => out.push(0x80 | length),
         (_, Ok(length)) => {
-            out.push(0x80 | 126);
+            out.push(0x80 | 0x7E);
             out.extend_from_slice(&length.to_be_bytes());
         }
         _ => {
-            out.push(0x80 | 127);
+            out.push(0x80 | 0x7F);
             out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
         }
     }
@@ -282,7 +284,7 @@ mod tests {
         let frame = close(1008, &"é".repeat(100), true);
         let (header, length) = Frame::parse(&frame).unwrap().unwrap();
         assert_eq!(header.opcode, Opcode::Close);
-        assert_eq!(header.length as usize, frame.len() - length);
+        assert_eq!(header.length, (frame.len() - length) as u64);
         assert!(header.length <= 125);
     }
 

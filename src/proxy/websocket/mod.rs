@@ -1,4 +1,4 @@
-//! WebSockets after the handshake (RFC 6455; over HTTP/2 by RFC 8441): relays both ways, counts, enforces what
+//! A WebSocket after its handshake (RFC 6455; over HTTP/2 by RFC 8441): relays both ways, counts, enforces what
 //! the route says on what the client sends, and cuts when the session ends.
 //!
 //! Extensions must not have been agreed on (see [`strip_extensions`]): a message compressed by

@@ -49,7 +49,7 @@ impl Rules {
     /// The row that denies this message, if any does. What is not JSON matches no field, but a text message
     /// that starts as JSON and cannot be read to its end is denied: who reads it more leniently may find the field.
     pub(super) fn denying(&self, message: &[u8], is_text: bool) -> Option<&FieldMatch> {
-        // Some protocols put digits or a letter before the JSON (Socket.IO, SockJS).
+        // Some protocols put digits or a letter before the JSON (Socket.IO, `SockJS`).
         let start = message.iter().position(|byte| b"{[".contains(byte))?;
         let start = if is_text {
             start
@@ -77,8 +77,8 @@ impl FieldMatch {
 struct Finder<'r>(&'r FieldMatch, &'r [String]);
 
 impl Finder<'_> {
-    fn scalar<E>(self, value: &str) -> Result<bool, E> {
-        Ok(self.1.is_empty() && self.0.is_one_of(value))
+    fn is_scalar(self, value: &str) -> bool {
+        self.1.is_empty() && self.0.is_one_of(value)
     }
 }
 
@@ -97,29 +97,29 @@ impl<'de> Visitor<'de> for Finder<'_> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<bool, E> {
-        self.scalar(if value { "true" } else { "false" })
+        Ok(self.is_scalar(if value { "true" } else { "false" }))
     }
 
     fn visit_unit<E>(self) -> Result<bool, E> {
-        self.scalar("null")
+        Ok(self.is_scalar("null"))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<bool, E> {
-        self.scalar(&value.to_string())
+        Ok(self.is_scalar(&value.to_string()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<bool, E> {
-        self.scalar(&value.to_string())
+        Ok(self.is_scalar(&value.to_string()))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<bool, E> {
-        self.scalar(&value.to_string())
+        Ok(self.is_scalar(&value.to_string()))
     }
 
-    /// JSON within a string is looked into where the path goes on (SockJS, Phoenix).
+    /// JSON within a string is looked into where the path goes on (`SockJS`).
     fn visit_str<E>(self, value: &str) -> Result<bool, E> {
         if self.1.is_empty() || !value.trim_start().starts_with(['{', '[']) {
-            return self.scalar(value);
+            return Ok(self.is_scalar(value));
         }
         let mut reader = serde_json::Deserializer::from_str(value);
         Ok(self.deserialize(&mut reader).unwrap_or(false))

@@ -236,7 +236,11 @@ async fn a_client_that_does_not_read_is_cut_all_the_same() {
         ended,
         relay,
     } = bench(Rules::default());
-    let flood = [&[0x82, 127, 0, 0, 0, 0, 0, 64, 0, 0][..], &[0; 200 * 1024]].concat();
+    let flood = [
+        &[0x82, 127, 0, 0, 0, 0, 0, 64, 0, 0][..],
+        &vec![0; 200 * 1024],
+    ]
+    .concat();
     let writer = tokio::spawn(async move { upstream.write_all(&flood).await });
     tokio::time::sleep(Duration::from_millis(20)).await;
     let start = Instant::now();
@@ -316,7 +320,7 @@ proptest! {
         let mut out = Vec::new();
         frame::whole(Opcode::Binary, mask, payload.clone(), &mut out);
         let (header, length) = frame::Frame::parse(&out).unwrap().unwrap();
-        prop_assert_eq!(header.length as usize, payload.len());
+        prop_assert_eq!(header.length, payload.len() as u64);
         let mut body = out.split_off(length);
         apply_mask(mask, 0, &mut body);
         prop_assert_eq!(body, payload);
