@@ -55,8 +55,7 @@ pub(super) struct Spare {
 #[derive(Debug)]
 pub(super) enum Link {
     Http1(http1::SendRequest<Outgoing>),
-    /// The stream is never read: it counts by being dropped.
-    Http2(http2::SendRequest<Outgoing>, #[allow(dead_code)] Stream),
+    Http2(http2::SendRequest<Outgoing>, Stream),
 }
 
 /// One stream of a shared connection; frees its place when dropped.
@@ -128,6 +127,13 @@ impl Lane {
             .find(|one| one.streams.load(Ordering::Acquire) < max)?;
         one.used = Instant::now();
         Some(Link::Http2(one.sender.clone(), Stream::on(&one.streams)))
+    }
+
+    /// Opens no more streams on the connection that `stream` was on; those it has go on.
+    pub(super) fn leave(&self, target: usize, stream: &Stream) {
+        if let Some(list) = self.state.lock().multiplexed.get_mut(target) {
+            list.retain(|one| !Arc::ptr_eq(&one.streams, &stream.0));
+        }
     }
 
     /// Adds a new HTTP/2 connection, and opens the first stream on it.

@@ -10,6 +10,7 @@
 mod body;
 mod dial;
 mod error;
+mod faults;
 pub mod forward;
 mod health;
 pub mod identity;

@@ -10,7 +10,7 @@ use super::metrics::{Snapshot, count};
 use super::outgoing::{Awaits, Outgoing, Progress};
 use super::settings::{Address, Balance, Protocol, Settings};
 use super::tls::Configs;
-use super::{Cause, prepare};
+use super::{Cause, faults, prepare};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
@@ -301,7 +301,8 @@ impl Shared {
             let (link, reused) = match self.obtain(lane, target, upgrade, fresh, repeatable).await {
                 Ok(obtained) => obtained,
                 Err(error) => {
-                    if left == 0 || !is_about_address(&error) {
+                    let others = tried.len() + 1 < self.targets.len();
+                    if left == 0 || !others || !is_about_address(&error) {
                         return Err(error);
                     }
                     count(&self.lane(lane).counts.retries);
@@ -315,7 +316,10 @@ impl Shared {
                 self.tls.is_some(),
                 self.authorities.get(target),
             )?;
-            let spare = (repeatable && reused && left > 0).then(|| copy(&request));
+            // HTTP/2 says of some streams that they were never begun, whatever their method.
+            let empty = request.body().is_empty() && !upgrade;
+            let may_repeat = repeatable || (empty && matches!(link, Link::Http2(..)));
+            let spare = (may_repeat && reused && left > 0).then(|| copy(&request));
             let mut held = Held {
                 link: Some(link),
                 upload: upload.clone(),
@@ -325,15 +329,32 @@ impl Shared {
                 Ok(response) => return Ok(self.answer(response, held)),
                 Err(missed) => missed,
             };
-            drop(held);
+            self.leave(lane, target, held, &missed);
             request = match (missed, spare) {
                 (Missed::Unsent(request, _), _) if left > 0 => *request,
-                (Missed::Sent(error), Some(spare)) if is_closed(&error) => spare,
+                (Missed::Sent(error), Some(spare))
+                    if faults::was_refused(&error)
+                        || (repeatable && faults::is_connections(&error)) =>
+                {
+                    spare
+                }
                 (missed, _) => return Err(self.error(missed, upload.as_deref())),
             };
             count(&self.lane(lane).counts.retries);
             // One kept connection was stale: the others may be too.
             fresh = true;
+        }
+    }
+
+    /// Lets go of a connection after a request failed on it.
+    fn leave(&self, lane: usize, target: usize, held: Held, missed: &Missed) {
+        let broken = match missed {
+            Missed::Unsent(..) => true,
+            Missed::Sent(error) => faults::is_connections(error),
+            Missed::Timeout(_) => false,
+        };
+        if let (true, Some(Link::Http2(_, stream))) = (broken, &held.link) {
+            self.lane(lane).leave(target, stream);
         }
     }
 
@@ -593,9 +614,4 @@ fn is_about_address(error: &UpstreamError) -> bool {
                 ..
             }
     )
-}
-
-/// Whether the connection went away, rather than answered something wrong.
-fn is_closed(error: &hyper::Error) -> bool {
-    !error.is_parse() && !error.is_user() && !error.is_timeout()
 }

@@ -153,11 +153,15 @@ impl Identity {
 
     /// The names that this identity sets, which are to be stripped from what clients send, in every spelling.
     pub fn strip_list(&self) -> Vec<HeaderName> {
+        let asserted = self.assertions.iter().map(|a| a.header().clone());
+        let templates = self.templates.iter().map(|(name, _)| name.clone());
+        let credential = self.credential.iter().map(|(name, _)| name.clone());
         let mut names = vec![ASSERTION_HEADER];
-        names.extend(self.assertions.iter().map(|a| a.header().clone()));
-        names.extend(self.templates.iter().map(|(name, _)| name.clone()));
-        names.extend(self.credential.iter().map(|(name, _)| name.clone()));
-        names.dedup();
+        for name in asserted.chain(templates).chain(credential) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         names
     }
 

@@ -173,3 +173,45 @@ async fn a_connection_that_went_away_is_replaced() {
     }
     assert_eq!((seen.connections(), seen.requests()), (4, 4));
 }
+
+/// The first request meets REFUSED_STREAM, later ones are answered.
+#[tokio::test]
+async fn a_refused_stream_is_repeated_whatever_its_method() {
+    let (address, seen) = serve(|_, socket, seen| async move {
+        let mut connection = h2::server::handshake(socket).await.expect("handshake");
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            if seen.requests.fetch_add(1, Ordering::SeqCst) == 1 {
+                respond.send_reset(h2::Reason::REFUSED_STREAM);
+                continue;
+            }
+            let _ = respond.send_response(Response::new(()), true);
+        }
+    })
+    .await;
+    let app = prior(address, |_| {});
+    for _ in 0..2 {
+        let asked = app.send(0, request(Method::POST, "/")).await;
+        assert!(asked.is_ok(), "{asked:?}");
+    }
+    assert_eq!((seen.connections(), seen.requests()), (1, 3));
+}
+
+#[tokio::test]
+async fn a_reset_stream_is_not_repeated_and_leaves_the_connection() {
+    let (address, seen) = serve(|_, socket, seen| async move {
+        let mut connection = h2::server::handshake(socket).await.expect("handshake");
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            if seen.requests.fetch_add(1, Ordering::SeqCst) == 1 {
+                respond.send_reset(h2::Reason::INTERNAL_ERROR);
+                continue;
+            }
+            let _ = respond.send_response(Response::new(()), true);
+        }
+    })
+    .await;
+    let app = prior(address, |_| {});
+    assert!(app.send(0, get("/")).await.is_ok());
+    assert!(app.send(0, get("/")).await.is_err());
+    assert!(app.send(0, get("/")).await.is_ok());
+    assert_eq!((seen.connections(), seen.requests()), (1, 3));
+}
