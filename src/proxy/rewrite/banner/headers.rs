@@ -1,0 +1,86 @@
+//! What the heads of request and response say, made to hold for a rewritten document.
+
+use super::applies::{Plan, is_navigation};
+use super::prepared::Prepared;
+use super::{Kind, csp};
+use crate::proxy::rewrite::encoding;
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// What a rewritten body no longer answers to (RFC 9110 §8.8, RFC 9530, RFC 1864).
+const STALE: [HeaderName; 9] = [
+    CONTENT_LENGTH,
+    ACCEPT_RANGES,
+    ETAG,
+    LAST_MODIFIED,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("content-range"),
+];
+
+/// Asks the app for a whole document in a coding that can be undone. Leaves requests that do not navigate alone.
+/// Call it on the request that goes upstream, before it is sent.
+pub fn adjust_request(request: &mut HeaderMap) {
+    if !is_navigation(request) {
+        return;
+    }
+    for name in [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE] {
+        request.remove(name);
+    }
+    // RFC 9842: a dictionary that only the browser has.
+    for name in ["available-dictionary", "dictionary-id", "a-im", "want-content-digest", "want-repr-digest"] {
+        request.remove(name);
+    }
+    if request.contains_key(ACCEPT_ENCODING) {
+        request.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding::ACCEPTED));
+    }
+}
+
+pub(super) fn adjust(plan: &Plan, response: &mut HeaderMap, prepared: &Prepared) {
+    for name in &STALE {
+        response.remove(name);
+    }
+    response.remove(CONTENT_ENCODING);
+    if let Some(coding) = plan.encode {
+        response.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+    }
+    content_type(plan, response);
+    // The same URL fetched by a script has no banner: a cache must not mix them up.
+    response.append(VARY, HeaderValue::from_static("Sec-Fetch-Dest, Accept, Accept-Encoding"));
+    let policies: Vec<HeaderValue> = response.get_all(CONTENT_SECURITY_POLICY).iter().cloned().collect();
+    if policies.is_empty() {
+        return;
+    }
+    response.remove(CONTENT_SECURITY_POLICY);
+    for policy in policies {
+        let extended = policy.to_str().ok().and_then(|text| csp::extend(text, prepared.needs()));
+        let value = extended.and_then(|text| HeaderValue::try_from(text).ok()).unwrap_or(policy);
+        response.append(CONTENT_SECURITY_POLICY, value);
+    }
+}
+
+/// One media type instead of several, and UTF-8 where the document is transcoded.
+fn content_type(plan: &Plan, response: &mut HeaderMap) {
+    let transcodes = plan.charset.is_some_and(|encoding| !encoding.is_ascii_compatible());
+    let is_many = response.get_all(CONTENT_TYPE).iter().count() > 1
+        || response.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().contains(&b','));
+    let Some(essence) = plan.content_type.as_deref().filter(|_| plan.kind != Kind::Sniff) else {
+        return;
+    };
+    if !transcodes && !is_many {
+        return;
+    }
+    let text = match plan.charset {
+        Some(encoding) if encoding.is_ascii_compatible() => format!("{essence}; charset={}", encoding.name()),
+        Some(_) => format!("{essence}; charset=utf-8"),
+        None => essence.to_owned(),
+    };
+    if let Ok(value) = HeaderValue::try_from(text) {
+        response.insert(CONTENT_TYPE, value);
+    }
+}

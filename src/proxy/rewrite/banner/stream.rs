@@ -1,0 +1,235 @@
+//! One document's way: undo the content codings, make the bytes ASCII-compatible, put the banner in, encode again.
+//! Each piece that comes in goes out at once, but for the few bytes that need their successors to be understood.
+
+use super::applies::{Kind, Plan};
+use super::html::Html;
+use super::prepared::Prepared;
+use super::sniff::{self, Sniffed};
+use super::xml::Xml;
+use super::{Settings, text::Text};
+use crate::proxy::rewrite::encoding::{DecodeError, Decoder, Encoder};
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a document cannot go on. The answer must be cut, never passed without its banner.
+#[derive(Debug)]
+pub enum RewriteError {
+    /// The app's compressed bytes.
+    Decode(DecodeError),
+    /// Encoding again failed: ours.
+    Encode(std::io::Error),
+    /// One tag or comment of the head is longer than this many bytes.
+    TokenTooLong(usize),
+    /// Said to be XHTML and is not: there is no place for a banner.
+    NotHtml,
+    /// The document is in an encoding that cannot be read here.
+    Encoding(&'static str),
+}
+
+impl fmt::Display for RewriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(_) => f.write_str("the app's document could not be decoded"),
+            Self::Encode(_) => f.write_str("the document could not be compressed again"),
+            Self::TokenTooLong(most) => write!(
+                f,
+                "a tag in the document's head is longer than {most} bytes; raise banner.max_token_bytes if it is meant to be"
+            ),
+            Self::NotHtml => f.write_str("the app's document says it is XHTML, but its root is not"),
+            Self::Encoding(name) => write!(
+                f,
+                "the app's document is in {name} and says so only inside; have the app send UTF-8"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RewriteError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Decode(cause) => Some(cause),
+            Self::Encode(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<DecodeError> for RewriteError {
+    fn from(cause: DecodeError) -> Self {
+        Self::Decode(cause)
+    }
+}
+
+impl From<std::io::Error> for RewriteError {
+    fn from(cause: std::io::Error) -> Self {
+        Self::Encode(cause)
+    }
+}
+
+enum Scanner {
+    /// The first bytes decide what this is (WHATWG MIME Sniffing §7.1).
+    Sniff(Vec<u8>),
+    Html(Html),
+    Xml(Xml),
+    /// No HTML after all.
+    Pass,
+}
+
+/// The rewriting of one response body.
+pub struct Stream {
+    plan: Plan,
+    prepared: Arc<Prepared>,
+    most_held: usize,
+    decoder: Decoder,
+    text: Text,
+    scanner: Scanner,
+    encoder: Encoder,
+}
+
+/// Compressed input is looked at in pieces of this size, so that a bomb is noticed before it has unfolded far.
+const SLICE: usize = 1024;
+
+impl Stream {
+    pub(super) fn new(plan: Plan, prepared: Arc<Prepared>, settings: &Settings) -> Result<Self, RewriteError> {
+        let decoder = Decoder::new(&plan.decode, settings.max_decoded_bytes, settings.max_ratio)?;
+        let encoder = Encoder::new(plan.encode)?;
+        let mut stream = Self {
+            text: Text::new(plan.charset, plan.kind != Kind::Html),
+            scanner: Scanner::Sniff(Vec::new()),
+            most_held: settings.max_token_bytes,
+            plan,
+            prepared,
+            decoder,
+            encoder,
+        };
+        match stream.plan.kind {
+            Kind::Sniff => {}
+            kind => stream.scanner = stream.scanner_for(kind),
+        }
+        Ok(stream)
+    }
+
+    fn scanner_for(&self, kind: Kind) -> Scanner {
+        let (part, prepared) = (self.plan.part, Arc::clone(&self.prepared));
+        match kind {
+            Kind::Xhtml => Scanner::Xml(Xml::new(part, prepared, self.most_held, false)),
+            Kind::Xml => Scanner::Xml(Xml::new(part, prepared, self.most_held, true)),
+            Kind::Html | Kind::Sniff => {
+                let heeds_meta = self.plan.charset.is_none();
+                Scanner::Html(Html::new(part, prepared, self.most_held, heeds_meta))
+            }
+        }
+    }
+
+    /// Whether the bytes that follow leave as they come, at no cost.
+    pub fn is_pass_through(&self) -> bool {
+        let is_done = match &self.scanner {
+            Scanner::Html(html) => html.is_done(),
+            Scanner::Xml(xml) => xml.is_done(),
+            Scanner::Pass => true,
+            Scanner::Sniff(_) => false,
+        };
+        is_done && self.decoder.is_identity() && self.encoder.is_identity() && self.text.is_plain()
+    }
+
+    /// Takes bytes of the app's body, gives bytes for the browser's; may give none yet.
+    ///
+    /// # Errors
+    /// The body must be ended with an error; nothing more may be pushed.
+    pub fn push(&mut self, input: Bytes) -> Result<Bytes, RewriteError> {
+        if self.is_pass_through() {
+            return Ok(input);
+        }
+        let mut out = Vec::with_capacity(input.len());
+        if self.decoder.is_identity() {
+            self.decoded(&input, &mut out)?;
+        } else {
+            for piece in input.chunks(SLICE) {
+                let bytes = self.decoder.push(piece)?;
+                self.decoded(&bytes, &mut out)?;
+            }
+        }
+        Ok(if self.encoder.is_identity() {
+            out.into()
+        } else {
+            self.encoder.push(&out)?.into()
+        })
+    }
+
+    /// The app's body is over: the last bytes.
+    ///
+    /// # Errors
+    /// As [`Stream::push`]; a compressed body that is cut short.
+    pub fn finish(mut self) -> Result<Bytes, RewriteError> {
+        self.decoder.finish()?;
+        let mut out = Vec::new();
+        let mut last = Vec::new();
+        self.text.finish(&mut last);
+        self.scanned(&last, &mut out)?;
+        if let Scanner::Sniff(held) = &mut self.scanner {
+            let held = std::mem::take(held);
+            self.decide(&held, true, &mut out)?;
+        }
+        match &mut self.scanner {
+            Scanner::Html(html) => html.finish(&mut out),
+            Scanner::Xml(xml) => xml.finish(&mut out)?,
+            Scanner::Pass | Scanner::Sniff(_) => {}
+        }
+        if self.encoder.is_identity() {
+            return Ok(out.into());
+        }
+        let mut bytes = self.encoder.push(&out)?;
+        bytes.extend(self.encoder.finish()?);
+        Ok(bytes.into())
+    }
+
+    fn decoded(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), RewriteError> {
+        if self.text.is_plain() {
+            return self.scanned(bytes, out);
+        }
+        let mut text = Vec::with_capacity(bytes.len());
+        self.text.push(bytes, &mut text);
+        if self.text.has_bom()
+            && let Scanner::Html(html) = &mut self.scanner
+        {
+            html.ignore_meta();
+        }
+        self.scanned(&text, out)
+    }
+
+    fn scanned(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), RewriteError> {
+        match &mut self.scanner {
+            Scanner::Pass => out.extend_from_slice(text),
+            Scanner::Xml(xml) => xml.push(text, out)?,
+            Scanner::Html(html) => {
+                html.push(text, out)?;
+                if let Some((encoding, rest)) = html.take_switch() {
+                    self.text.switch(encoding);
+                    let mut more = Vec::with_capacity(rest.len());
+                    self.text.push(&rest, &mut more);
+                    return self.scanned(&more, out);
+                }
+            }
+            Scanner::Sniff(held) => {
+                held.extend_from_slice(text);
+                let held = std::mem::take(held);
+                self.decide(&held, false, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, held: &[u8], at_end: bool, out: &mut Vec<u8>) -> Result<(), RewriteError> {
+        self.scanner = match sniff::sniff(held, at_end) {
+            Sniffed::Unsure => {
+                self.scanner = Scanner::Sniff(held.to_vec());
+                return Ok(());
+            }
+            Sniffed::Html => self.scanner_for(Kind::Html),
+            Sniffed::Xml => self.scanner_for(Kind::Xml),
+            Sniffed::Other => Scanner::Pass,
+        };
+        self.scanned(held, out)
+    }
+}
