@@ -37,10 +37,11 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// `port`: what a `Host` header carries besides the name, if anything.
-    pub fn new(port: Option<u16>) -> Self {
+    /// `port`: what browsers have in their address bar; `usual`: the port that they leave out.
+    pub fn new(port: Option<u16>, usual: u16) -> Self {
         Self {
-            port,
+            port: port.filter(|port| *port != usual),
+            usual,
             ..Self::default()
         }
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header;
 use http::request::Parts;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,13 +38,16 @@ pub struct Inbound {
 pub struct Payload {
     pub first: Option<Bytes>,
     pub rest: Option<Incoming>,
+    /// What becomes of the connection if it is upgraded.
+    pub upgrade: Option<OnUpgrade>,
 }
 
 impl Inbound {
     pub fn new(arrival: Arrival, note: Option<Note>, request: http::Request<Incoming>) -> (Self, Payload) {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
         let inbound = Self { exchange: ExchangeId::fresh(), started: Instant::now(), arrival, note, parts };
-        (inbound, Payload { first: None, rest: Some(body) })
+        (inbound, Payload { first: None, rest: Some(body), upgrade })
     }
 
     pub fn client(&self) -> &Client {

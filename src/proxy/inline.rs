@@ -25,7 +25,7 @@ pub fn place(setup: &Setup, host: HostMatch, headers: &HeaderMap) -> Option<Plac
     match shown(headers) {
         Shown::Nothing => Some(place),
         // The app's customers bear tokens of its own: only what claims to be a grant is ours to judge.
-        Shown::Bearer(token) => (!crate::store::external::claims_to_be_grant(token)).then_some(place),
+        Shown::Bearer(token) => (!setup.bearers.claims(token)).then_some(place),
         Shown::Cookie(..) | Shown::Garbled => None,
     }
 }
@@ -50,6 +50,7 @@ pub async fn pass(
     headers.remove(header::EXPECT);
     strip_cookie(&mut headers);
     stamp(setup, origin, inbound, &mut headers);
+    let upgrading = payload.upgrade;
     let (body, _) = RequestBody::new(payload.first, payload.rest, Bounds { max_bytes: 0, digest: false }, None);
     let mut request = Request::new(body);
     *request.method_mut() = if inbound.is_websocket() { http::Method::GET } else { inbound.parts.method.clone() };
@@ -57,7 +58,7 @@ pub async fn pass(
     *request.uri_mut() = target.map(http::Uri::from).unwrap_or_default();
     *request.headers_mut() = headers;
     if inbound.is_websocket() {
-        return upgrade::pass(worker, inbound, origin, request).await;
+        return upgrade::pass(worker, inbound, upgrading, origin, request).await;
     }
     match origin.upstream.send(worker.lane(), request).await {
         Ok(mut response) => {

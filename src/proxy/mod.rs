@@ -1,9 +1,29 @@
 //! The data plane: one file a stage, in the order of a request's life.
 
+pub mod authenticate;
+pub mod bearer;
+pub mod body;
 pub mod canonical;
 pub mod client;
+pub mod close;
+pub mod connection;
+pub mod decide;
+pub mod exchange;
 pub mod guard;
 pub mod hosts;
+pub mod inbound;
+pub mod inline;
+pub mod listener;
+pub mod outbound;
+pub mod preface;
+pub mod refusal;
+pub mod reserved;
+pub mod respond;
 pub mod rewrite;
+pub mod session;
+pub mod setup;
 pub mod tls;
+pub mod upgrade;
 pub mod upstream;
+pub mod websocket;
+pub mod worker;

@@ -57,13 +57,13 @@ pub async fn forward(
         biased;
         () = ended.cancelled() => Err(cut_short()),
         sent = way.origin.upstream.send(way.worker.lane(), request) => {
-            sent.map_err(|error| upstream_failed(way, inbound, &tally, &error))
+            sent.map_err(|error| upstream_failed(way, inbound, Some(&tally), &error))
         }
     };
     match sent {
         Ok(response) => {
             closer.first_byte = Some(inbound.started.elapsed());
-            respond::respond(way, inbound, &authenticated, response, closer)
+            respond::respond(way, inbound, authenticated, response, closer)
         }
         Err((refusal, outcome)) => Err(closed_with(closer, authenticated, refusal, outcome)),
     }
@@ -163,10 +163,10 @@ pub fn cut_short() -> (Refusal, Outcome) {
 }
 
 /// What the client is told of a failure on the way to the app: its own fault, ours or the app's.
-pub fn upstream_failed(way: &Way<'_>, inbound: &Inbound, tally: &Tally, error: &UpstreamError) -> (Refusal, Outcome) {
+pub fn upstream_failed(way: &Way<'_>, inbound: &Inbound, tally: Option<&Tally>, error: &UpstreamError) -> (Refusal, Outcome) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let body_fault = inbound.arrival.notes.as_ref().and_then(|notes| notes.body_fault(inbound.arrival.head));
-    match (tally.failure(), body_fault) {
+    match (tally.and_then(Tally::failure), body_fault) {
         (Some(Failure::TooLarge), _) => {
             way.worker.plane().metrics.hit(Limit::RequestBody);
             return (too_large(), Outcome::Refused);

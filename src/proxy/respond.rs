@@ -7,7 +7,7 @@ use super::canonical::{Upgrades, strip_hop_by_hop};
 use super::close::Closer;
 use super::exchange::{Refused, Way};
 use super::inbound::Inbound;
-use super::outbound::closed_with_parts;
+use super::outbound::closed_with;
 use super::refusal::Refusal;
 use super::rewrite::banner::{self, Carry, Plan, Prepared, Stream};
 use super::rewrite::jar::Place;
@@ -16,7 +16,6 @@ use super::upstream::{UpstreamBody, forward};
 use crate::audit::{Banner, Outcome};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
 
@@ -34,27 +33,27 @@ const NOT_PASSED: [HeaderName; 5] = [
 pub fn respond(
     way: &Way<'_>,
     inbound: &Inbound,
-    authenticated: &Authenticated,
+    authenticated: Authenticated,
     response: Response<UpstreamBody>,
     mut closer: Closer,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
     let (mut parts, body) = response.into_parts();
     closer.status = parts.status.as_u16();
     let setup = way.setup;
-    adjust(way, inbound, authenticated, &mut parts.headers, parts.version);
+    adjust(way, inbound, &authenticated, &mut parts.headers, parts.version);
     let carry = banner::applies(&inbound.parts.method, &inbound.parts.headers, parts.status, &parts.headers, &way.app.banner);
-    let replacer = replacer(way, authenticated, &parts.headers);
+    let replacer = replacer(way, &authenticated, &parts.headers);
     let transform: Option<Box<dyn Transform>> = match carry {
         Carry::No => replacer.map(|replacer| Box::new(Replacing(replacer)) as _),
-        Carry::Yes(plan) => match carrying(way, authenticated, plan, replacer, &mut parts.headers) {
+        Carry::Yes(plan) => match carrying(way, &authenticated, plan, replacer, &mut parts.headers) {
             Ok(transform) => {
                 way.worker.plane().metrics.documents.inc();
                 closer.banner = Banner::Shown;
                 Some(transform)
             }
-            Err(error) => return Err(impossible(closer, &error.to_string())),
+            Err(error) => return Err(impossible(closer, authenticated, &error.to_string())),
         },
-        Carry::Refuse(why) => return Err(impossible(closer, &why.to_string())),
+        Carry::Refuse(why) => return Err(impossible(closer, authenticated, &why.to_string())),
     };
     if transform.is_some() {
         parts.headers.remove(header::CONTENT_LENGTH);
@@ -148,7 +147,7 @@ fn carrying(
 }
 
 /// An HTML document that cannot carry the banner is refused, not passed.
-fn impossible(mut closer: Closer, why: &str) -> Box<Refused> {
+fn impossible(mut closer: Closer, authenticated: Authenticated, why: &str) -> Box<Refused> {
     closer.banner = Banner::Impossible;
     tracing::warn!(why, "a document cannot carry the banner and was refused");
     let refusal = Refusal::new(
@@ -157,7 +156,7 @@ fn impossible(mut closer: Closer, why: &str) -> Box<Refused> {
         "This page cannot show the support banner",
         "It was not shown, because every page of a support session must carry it. The exchange number finds the cause in the log.",
     );
-    closed_with_parts(closer, refusal, Outcome::Refused)
+    closed_with(closer, authenticated, refusal, Outcome::Refused)
 }
 
 /// Locum's own page, with the banner as any other.

@@ -24,7 +24,7 @@ pub struct State {
     pub part: SessionPart,
     pub origins: Origins,
     pub identity: IdentityCache,
-    pub banner: banner::Prepared,
+    pub banner: Arc<banner::Prepared>,
     handoffs: Mutex<Vec<Handoff>>,
 }
 
@@ -60,7 +60,7 @@ impl State {
         Self {
             jar: Jar::new(setup.limits.jar),
             part: SessionPart::new(&live.grant, &session, setup.max_field),
-            banner: banner::Prepared::new(&banner::Facts::of(&live.grant, live.id, origin)),
+            banner: Arc::new(banner::Prepared::new(&banner::Facts::new(live.id, &live.grant, origin))),
             origins,
             identity: IdentityCache::default(),
             handoffs: Mutex::default(),

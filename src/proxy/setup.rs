@@ -11,6 +11,7 @@ use super::upstream::identity::Identity;
 use crate::audit::PolicyPart;
 use crate::model::SessionId;
 use crate::policy::Policy;
+use crate::store::external::Bearers;
 use crate::policy::shadow::Differ;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +153,8 @@ pub struct Setup {
     pub policy: Arc<Policy>,
     pub policy_part: PolicyPart,
     pub shadow: Option<Shadow>,
+    /// External issuers of grants.
+    pub bearers: Arc<Bearers>,
     /// `https` or `http`, as browsers see the apps listener.
     pub scheme: &'static str,
     /// The port in browsers' address bar; `None` where it is the scheme's own.

@@ -29,13 +29,12 @@ use tokio_util::sync::CancellationToken;
 /// Opens the WebSocket to the app, then relays until either side or the session ends.
 pub async fn forward(
     way: &Way<'_>,
-    inbound: &mut Inbound,
+    inbound: &Inbound,
     payload: Payload,
     authenticated: Authenticated,
     permitted: Permitted,
     receipt: Receipt,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
-    drop(payload);
     let plane = way.worker.plane();
     let closer = Closer {
         receipt,
@@ -53,8 +52,7 @@ pub async fn forward(
         let busy = Refusal::unavailable("too-many-websockets", "As many WebSockets as allowed are open.");
         return Err(closed_with(closer, authenticated, busy, Outcome::Refused));
     };
-    let client = inbound.parts.extensions.remove::<OnUpgrade>();
-    let Some(client) = client else {
+    let Some(client) = payload.upgrade else {
         let refusal = Refusal::new(StatusCode::BAD_REQUEST, "upgrade", "This connection cannot become a WebSocket", "Connect again.");
         return Err(closed_with(closer, authenticated, refusal, Outcome::Refused));
     };
@@ -76,7 +74,7 @@ pub async fn forward(
     let mut closer = closer;
     closer.first_byte = Some(inbound.started.elapsed());
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return respond::respond(way, inbound, &authenticated, response, closer);
+        return respond::respond(way, inbound, authenticated, response, closer);
     }
     Ok(switch(way, inbound, authenticated, &permitted, response, client, closer, place))
 }
@@ -211,12 +209,11 @@ impl Observer for Counting {
 }
 
 /// An ordinary customer's WebSocket (inline placement): bytes pass as they are.
-pub async fn pass<B>(worker: &Worker, inbound: &mut Inbound, origin: &AppOrigin, request: Request<B>) -> Result<Response<ResponseBody>, Box<Refused>>
+pub async fn pass<B>(worker: &Worker, inbound: &Inbound, client: Option<OnUpgrade>, origin: &AppOrigin, request: Request<B>) -> Result<Response<ResponseBody>, Box<Refused>>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let client = inbound.parts.extensions.remove::<OnUpgrade>();
     let request = if inbound.is_h2() { handshake(request) } else { request };
     let failed = |status, name| Refused { is_recorded: true, ..Refusal::upstream(status, name, "Try again in a moment.").into() };
     let mut response = match origin.upstream.send(worker.lane(), request).await {

@@ -2,8 +2,7 @@
 
 use crate::config::net::{Label, Origin};
 use crate::config::schema::{choice, section};
-use crate::config::units::{DAY, MINUTE, Size, TIB};
-use std::time::Duration;
+use crate::config::units::{Size, TIB};
 
 section! {
     /// An app that operators may be in.
@@ -33,8 +32,6 @@ section! {
         /// `no-store`: whatever is answered in a session carries `Cache-Control: no-store`. `pass`: what
         /// the app says.
         cache: Cache = "no-store";
-        /// A session ends after this long without a request.
-        session_idle: Duration = "15m" in [MINUTE, DAY];
         /// Instead of `limits.max_request_body`. 0: unbounded. Unset: as there.
         max_request_body: Option<Size> = unset in [0, 1024 * TIB];
         /// The banner.

@@ -16,6 +16,8 @@ section! {
         default_ttl: Duration = "30m" in [MINUTE, 30 * DAY];
         /// The longest that a break-glass grant may last.
         break_glass_max_ttl: Duration = "1h" in [MINUTE, 30 * DAY];
+        /// A session that nobody uses for this long ends.
+        session_idle: Duration = "15m" in [MINUTE, DAY];
         /// How long the one-time code in a start URL is good.
         code_ttl: Duration = "30s" in [SECOND, 10 * MINUTE];
     }

@@ -53,19 +53,21 @@ section! {
         max_response_head_bytes: Size = "128KiB" in [4 * KIB, 4 * MIB];
         /// Header fields of an app's response. Beyond: 502.
         max_response_headers: usize = 200 in [8, 1000], "fields";
+        /// Chunk extensions of one request body, all chunks together. Beyond: 400.
+        max_chunk_extension_bytes: Size = "4KiB" in [0, 64 * KIB];
         /// What one HTML document may decompress to on its way through the banner. Beyond: a cut.
         max_html_bytes: Size = "256MiB" in [MIB, TIB];
         /// How many times its compressed length an HTML document may decompress to, once it is
         /// beyond 1 MiB. Beyond: a cut.
         max_html_ratio: u32 = 1000 in [2, 1_000_000], "times";
-        /// Memory of one HTML rewriter. Beyond: a cut.
-        html_rewriter_memory: Size = "1MiB" in [16 * KIB, 64 * MIB];
+        /// One tag or comment in the head of an HTML document, which is held in memory. Beyond: a cut.
+        max_html_token_bytes: Size = "1MiB" in [16 * KIB, 64 * MIB];
         /// Live sessions. Beyond: no session starts.
         max_sessions: usize = 100_000 in [1, 10_000_000], "sessions";
         /// Cookies of apps that are kept for one session; the oldest go first.
         max_jar_cookies: usize = 200 in [1, 10_000], "cookies";
-        /// Bytes of apps' cookies that are kept for one session.
-        max_jar_bytes: Size = "256KiB" in [4 * KIB, 16 * MIB];
+        /// Name and value of one cookie of an app that is kept. Beyond: that cookie is not kept.
+        max_jar_cookie_bytes: Size = "4KiB" in [256, 64 * KIB];
         /// After SIGTERM, how long open exchanges may take to end before they are cut.
         drain_timeout: Duration = "30s" in [0, HOUR];
         /// How long a request may wait for its record to be on disk. Beyond: 503.

@@ -32,6 +32,8 @@ section! {
         external_scheme: Scheme = "https";
         /// The port that browsers see. Unset: the listener's own with `tls`, else the scheme's.
         external_port: Option<u16> = unset in [1, 65535];
+        /// On a plain listener, also take HTTP/2 by prior knowledge (RFC 9113 §3.3), as gRPC clients speak it.
+        h2c: bool = false;
         /// Whether each connection begins with a PROXY protocol header that tells the client's
         /// address. One is then demanded, and only `trusted_proxies` may connect.
         proxy_protocol: ProxyProtocol = "off";

@@ -97,14 +97,18 @@ impl ResponseBody {
 
     /// An upstream's body that nobody enforces anything on (inline placement, ordinary request).
     pub fn passed(source: Source) -> Self {
-        Self { source: Some(source), ..Self::empty() }
+        let mut body = Self::empty();
+        body.source = Some(source);
+        body
     }
 
     /// An upstream's body inside an exchange: `close` is told how it ended.
     pub fn streamed(source: Source, close: Closer, cut: Cut, digest: bool) -> Self {
         let is_empty = source.is_end_stream();
-        let mut body =
-            Self { source: Some(source), close: Some(close), cut: Some(cut), digest: Digest::new(digest), ..Self::empty() };
+        let mut body = Self::passed(source);
+        body.close = Some(close);
+        body.cut = Some(cut);
+        body.digest = Digest::new(digest);
         if is_empty {
             body.ended(End::Done);
         }

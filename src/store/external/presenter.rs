@@ -65,6 +65,14 @@ impl Bearers {
         self.issuers.is_empty()
     }
 
+    /// Whether `token` says that it comes from one of our issuers. Nothing is verified: it only tells a grant from
+    /// a token of the app's own.
+    pub fn claims(&self, token: &str) -> bool {
+        let parsed = Token::parse(token, self.settings.max_token_bytes).ok();
+        let issuer = parsed.as_ref().and_then(Token::claimed_issuer);
+        issuer.is_some_and(|claimed| self.issuers.iter().any(|trusted| trusted.issuer.issuer == claimed))
+    }
+
     /// The answer for a token seen before, without a signature check or a wait: the fast path of
     /// each request. `None`: ask [`Bearers::present`].
     pub fn recall(
