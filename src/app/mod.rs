@@ -76,7 +76,6 @@ pub(crate) struct Parts {
     pub path: PathBuf,
     pub plane: Arc<Plane>,
     pub keys: Arc<KeyRing>,
-    pub store: Arc<dyn GrantStore>,
     pub tls: serve::TlsConfigs,
 }
 
@@ -84,12 +83,12 @@ pub(crate) struct Parts {
 ///
 /// # Errors
 /// Whatever keeps Locum from serving whole.
-pub fn run(config: Config, path: &Path) -> Result<(), RunError> {
-    log::start(&config.log.level, translate::log_format(&config));
+pub fn run(config: &Config, path: &Path) -> Result<(), RunError> {
+    log::start(&config.log.level, translate::log_format(config));
     let clock = Clock::System;
     std::fs::create_dir_all(&config.state_dir).map_err(RunError::io(format!("cannot make {}", config.state_dir.display())))?;
-    let journal = Arc::new(Journal::start(translate::journal(&config)?, clock.clone()).map_err(RunError::Journal)?);
-    let served = serve_with(&config, path, clock, &journal);
+    let journal = Arc::new(Journal::start(translate::journal(config)?, clock.clone()).map_err(RunError::Journal)?);
+    let served = serve_with(config, path, clock, &journal);
     let cause = match &served {
         Ok(()) => "signal".to_owned(),
         Err(error) => error.to_string(),
@@ -116,7 +115,7 @@ fn serve_with(config: &Config, path: &Path, clock: Clock, journal: &Arc<Journal>
         websockets: Places::default(),
         current: ArcSwap::from_pointee(setup),
     });
-    let parts = Parts { path: path.to_owned(), plane, keys, store, tls: serve::TlsConfigs::new(config)? };
+    let parts = Parts { path: path.to_owned(), plane, keys, tls: serve::TlsConfigs::new(config)? };
     let served = serve_until_stopped(config, parts, events);
     live.stop();
     served

@@ -19,8 +19,9 @@ pub(super) struct Run {}
 impl Run {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let Self {} = self;
-        let _config = context.load()?;
-        // WIRE: crate::app::run(config, &context.config).map_err(…)?; Ok(Exit::Ok)
-        Err(super::unwired("run"))
+        let config = context.load()?;
+        let remedy = "mend what it names, then start again; `locum check-config` looks without serving";
+        crate::app::run(&config, &context.config).map_err(|why| Failure::cannot(why.to_string(), remedy))?;
+        Ok(Exit::Ok)
     }
 }
