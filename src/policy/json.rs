@@ -219,7 +219,7 @@ mod tests {
         vec![FieldRule::new(path, Value::new(vec![value.into()]), true)]
     }
 
-    fn any(text: &str, path: &str, value: &str) -> Result<bool, Ambiguous> {
+    fn some(text: &str, path: &str, value: &str) -> Result<bool, Ambiguous> {
         Documents::read(text.as_bytes()).map_or(Err(Ambiguous), |d| d.any(&rule(path, value)))
     }
 
@@ -229,17 +229,17 @@ mod tests {
 
     #[test]
     fn fields_by_path() {
-        assert_eq!(any(r#"{"a":{"b":"x"}}"#, "a.b", "X"), Ok(true));
+        assert_eq!(some(r#"{"a":{"b":"x"}}"#, "a.b", "X"), Ok(true));
         assert_eq!(every(r#"{"a":{"b":"x"}}"#, "a.b", "X"), Ok(false));
-        assert_eq!(any(r#"{"a":[{"b":1},{"b":2}]}"#, "a.*.b", "2"), Ok(true));
+        assert_eq!(some(r#"{"a":[{"b":1},{"b":2}]}"#, "a.*.b", "2"), Ok(true));
         assert_eq!(every(r#"{"a":[{"b":1},{"b":2}]}"#, "a.*.b", "2"), Ok(false));
-        assert_eq!(any(r#"{"a":true}"#, "a", "true"), Ok(true));
-        assert_eq!(any(r#"{"type":["refund"]}"#, "type", "refund"), Ok(true));
+        assert_eq!(some(r#"{"a":true}"#, "a", "true"), Ok(true));
+        assert_eq!(some(r#"{"type":["refund"]}"#, "type", "refund"), Ok(true));
     }
 
     #[test]
     fn a_batch_is_many_documents() {
-        assert_eq!(any(r#"[{"m":"x"},{"m":"y"}]"#, "m", "y"), Ok(true));
+        assert_eq!(some(r#"[{"m":"x"},{"m":"y"}]"#, "m", "y"), Ok(true));
         assert_eq!(every(r#"[{"m":"x"},{"m":"y"}]"#, "m", "y"), Ok(false));
         assert_eq!(every("[]", "m", "y"), Ok(false));
     }
@@ -269,7 +269,7 @@ mod tests {
             Some(Unjudged::Malformed)
         );
         assert_eq!(
-            any(r#"{"Type":"refund"}"#, "type", "refund"),
+            some(r#"{"Type":"refund"}"#, "type", "refund"),
             Err(Ambiguous)
         );
     }

@@ -52,3 +52,6 @@ pub use route::{BodyNeed, Routed};
 pub use scan::OverrideScan;
 pub use verdict::{Verdict, Why};
 pub use websocket::{MessageDenied, WsMode, WsRules};
+
+#[cfg(test)]
+mod tests;
