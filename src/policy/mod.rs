@@ -4,22 +4,46 @@
 //! head can match, [`Routed::decide`] reads the body where one of them needs it and says Permit or
 //! Deny with the rule that decided. Deny by default, deny wins, and what cannot be judged is denied.
 
+mod body;
 mod cases;
+mod cedar;
 mod check;
+mod decide;
+mod digest;
+mod example;
 mod explain;
 mod facts;
+mod files;
+mod form;
+mod graphql;
+mod json;
 mod load;
+mod matchers;
+mod methods;
 mod options;
+mod overlap;
+mod pack;
+mod pattern;
 mod problem;
+mod read_matchers;
+mod read_row;
+mod reader;
 mod route;
+mod row;
 mod scan;
+mod scopes;
 pub mod shadow;
+mod table;
+mod template;
+mod values;
 mod verdict;
 mod websocket;
+mod words;
 
 pub use cases::{CaseOutcome, TestReport, test};
 pub use check::{CheckReport, check};
-pub use explain::{ExplainQuery, Explanation, Tried, explain};
+pub use example::ExplainQuery;
+pub use explain::{Explanation, Tried, explain};
 pub use facts::{Facts, GrantFacts};
 pub use load::Policy;
 pub use options::{LoadOptions, Settings};
@@ -28,3 +52,6 @@ pub use route::{BodyNeed, Routed};
 pub use scan::OverrideScan;
 pub use verdict::{Verdict, Why};
 pub use websocket::{MessageDenied, WsMode, WsRules};
+
+#[cfg(test)]
+mod tests;

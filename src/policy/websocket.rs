@@ -1,5 +1,8 @@
 //! The rules of a WebSocket route: direction, size, rate and what a client message may say.
 
+use super::json;
+use super::matchers::FieldRule;
+
 /// Which way messages may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -21,7 +24,7 @@ pub struct WsRules {
     /// Client messages in one second; `None`: no limit.
     pub max_rate: Option<u32>,
     /// A client message is denied if every one of these fields has a value that matches.
-    pub(super) deny_message: Vec<()>,
+    pub(super) deny_message: Vec<FieldRule>,
 }
 
 /// Why a client message may not pass.
@@ -66,7 +69,17 @@ impl WsRules {
         if message.len() > self.max_message {
             return Err(MessageDenied::TooLarge);
         }
-        let _ = is_text;
-        Ok(())
+        if self.deny_message.is_empty() {
+            return Ok(());
+        }
+        if !is_text {
+            return Err(MessageDenied::Unreadable);
+        }
+        let documents = json::Documents::read(message).map_err(|_| MessageDenied::Unreadable)?;
+        match documents.any(&self.deny_message) {
+            Ok(true) => Err(MessageDenied::Matched),
+            Ok(false) => Ok(()),
+            Err(json::Ambiguous) => Err(MessageDenied::Unreadable),
+        }
     }
 }

@@ -1,0 +1,114 @@
+//! Finds and reads the policy's files.
+
+use super::options::Settings;
+use super::problem::Problem;
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Rows,
+    Cases,
+    Cedar,
+}
+
+/// One file as it was read.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) kind: Kind,
+    /// As opened, for messages.
+    pub(super) path: String,
+    /// Without its folder: what the digest covers, so that a moved policy stays the same.
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+/// Reads the files and the folders' files in the order of their names.
+pub(super) fn gather(
+    paths: &[PathBuf],
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for path in paths {
+        match list(path) {
+            Ok(files) => {
+                for file in files {
+                    match read(&file, settings) {
+                        Ok(source) => sources.extend(source),
+                        Err(what) => problems.push(unreadable(&file, what)),
+                    }
+                }
+            }
+            Err(error) => problems.push(unreadable(path, error.to_string())),
+        }
+    }
+    if problems.is_empty() && !sources.iter().any(|source| source.kind == Kind::Rows) {
+        let at = paths
+            .first()
+            .map_or_else(|| Path::new("policy"), PathBuf::as_path);
+        problems.push(unreadable(at, "has no policy file (*.toml)".to_owned()));
+    }
+    sources
+}
+
+fn list(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        if kind(&file).is_some() && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn kind(path: &Path) -> Option<Kind> {
+    let name = path.file_name()?.to_str()?;
+    // Editors leave `.#name` and the like beside a file that is being edited.
+    match name {
+        hidden if hidden.starts_with('.') => None,
+        cases if cases.ends_with(".cases.toml") => Some(Kind::Cases),
+        rows if rows.ends_with(".toml") => Some(Kind::Rows),
+        cedar if cedar.ends_with(".cedar") => Some(Kind::Cedar),
+        _ => None,
+    }
+}
+
+fn read(path: &Path, settings: &Settings) -> Result<Option<Source>, String> {
+    let Some(kind) = kind(path) else {
+        return Err("is neither *.toml nor *.cedar".to_owned());
+    };
+    let size = std::fs::metadata(path)
+        .map_err(|error| error.to_string())?
+        .len();
+    if size > settings.max_file as u64 {
+        return Err(format!(
+            "has {size} bytes; at most {} are read",
+            settings.max_file
+        ));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    Ok(Some(Source {
+        kind,
+        path: path.display().to_string(),
+        name: name.unwrap_or_default(),
+        text,
+    }))
+}
+
+fn unreadable(path: &Path, what: String) -> Problem {
+    Problem {
+        file: path.display().to_string(),
+        line: 0,
+        key: String::new(),
+        what,
+        remedy: "Name a readable policy file, or a folder that has one".to_owned(),
+    }
+}

@@ -1,0 +1,289 @@
+//! The built-in pack: account takeover by the words of a path, compiled into the program.
+
+use super::words::{FnvMap, each_word};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+/// The pack as it is shipped; part of every policy's digest.
+pub(super) const TEXT: &str = include_str!("pack.toml");
+
+/// What browsers fetch to draw a page. A safe request for one is no operation, whatever it is called.
+const ASSETS: [&str; 22] = [
+    "js",
+    "mjs",
+    "css",
+    "map",
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "svg",
+    "webp",
+    "avif",
+    "ico",
+    "woff",
+    "woff2",
+    "ttf",
+    "otf",
+    "eot",
+    "mp4",
+    "webm",
+    "mp3",
+    "wasm",
+    "webmanifest",
+];
+
+/// Sets of words, one bit each.
+type Bits = u128;
+/// Sets of pack rows, one bit each.
+pub(super) type PackRows = u64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum On {
+    Any,
+    Safe,
+    Unsafe,
+    Delete,
+}
+
+/// What a request does, as far as the pack asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Safe,
+    Unsafe,
+    Delete,
+}
+
+impl On {
+    fn is(self, deed: Deed) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Safe => deed == Deed::Safe,
+            Self::Unsafe => deed != Deed::Safe,
+            Self::Delete => deed == Deed::Delete,
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPack {
+    version: u32,
+    lists: BTreeMap<String, Vec<String>>,
+    rows: Vec<RawRow>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRow {
+    id: String,
+    action: String,
+    message: String,
+    #[serde(default)]
+    never: bool,
+    shapes: Vec<RawShape>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawShape {
+    on: On,
+    #[serde(default)]
+    words: Vec<String>,
+    #[serde(default)]
+    without: Vec<String>,
+    last: Option<String>,
+    parent: Option<String>,
+    above: Option<String>,
+}
+
+#[derive(Debug)]
+struct Shape {
+    on: On,
+    words: Bits,
+    without: Bits,
+    last: Bits,
+    parent: Bits,
+    above: Bits,
+}
+
+/// One row of the pack.
+#[derive(Debug)]
+pub(super) struct PackRow {
+    pub(super) id: Arc<str>,
+    pub(super) action: Arc<str>,
+    pub(super) message: Arc<str>,
+    pub(super) never: bool,
+    shapes: Vec<Shape>,
+}
+
+/// The compiled pack.
+#[derive(Debug)]
+pub(super) struct Pack {
+    pub(super) version: u32,
+    pub(super) rows: Vec<PackRow>,
+    words: FnvMap<Box<[u8]>, Bits>,
+}
+
+/// Words seen, by where: in the last segment, the one before, the one above that, and anywhere.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sight {
+    all: Bits,
+    last: Bits,
+    parent: Bits,
+    above: Bits,
+}
+
+impl Pack {
+    /// The shipped pack. A test proves that it compiles; were it broken, loading would say so.
+    pub(super) fn shipped() -> Result<&'static Self, &'static str> {
+        static PACK: LazyLock<Result<Pack, String>> = LazyLock::new(|| Pack::compile(TEXT));
+        PACK.as_ref().map_err(String::as_str)
+    }
+
+    fn compile(text: &str) -> Result<Self, String> {
+        let raw: RawPack = toml::from_str(text).map_err(|error| error.to_string())?;
+        let names: Vec<&String> = raw.lists.keys().collect();
+        if names.len() > Bits::BITS as usize || raw.rows.len() > PackRows::BITS as usize {
+            return Err("too many lists or rows".to_owned());
+        }
+        let bit = |name: &String| match names.binary_search(&name) {
+            Ok(nth) => Ok(1 << nth),
+            Err(_) => Err(format!("no list {name}")),
+        };
+        let bits = |names: &[String]| {
+            names
+                .iter()
+                .try_fold(0, |all, name| Ok::<Bits, String>(all | bit(name)?))
+        };
+        let mut words: FnvMap<Box<[u8]>, Bits> = FnvMap::default();
+        for (name, list) in &raw.lists {
+            for word in list {
+                *words.entry(word.as_bytes().into()).or_default() |= bit(name)?;
+            }
+        }
+        let mut rows = Vec::new();
+        for row in raw.rows {
+            let shape = |shape: &RawShape| -> Result<Shape, String> {
+                Ok(Shape {
+                    on: shape.on,
+                    words: bits(&shape.words)?,
+                    without: bits(&shape.without)?,
+                    last: bits(shape.last.as_slice())?,
+                    parent: bits(shape.parent.as_slice())?,
+                    above: bits(shape.above.as_slice())?,
+                })
+            };
+            rows.push(PackRow {
+                id: row.id.into(),
+                action: row.action.into(),
+                message: row.message.into(),
+                never: row.never,
+                shapes: row.shapes.iter().map(shape).collect::<Result<_, _>>()?,
+            });
+        }
+        Ok(Self {
+            version: raw.version,
+            rows,
+            words,
+        })
+    }
+
+    /// The number of the row with this id.
+    pub(super) fn number(&self, id: &str) -> Option<usize> {
+        self.rows.iter().position(|row| *row.id == *id)
+    }
+
+    /// All rows.
+    pub(super) fn all(&self) -> PackRows {
+        u32::try_from(self.rows.len()).map_or(0, |rows| PackRows::MAX >> (PackRows::BITS - rows))
+    }
+
+    /// The rows that break-glass does not lift either.
+    pub(super) fn never(&self) -> PackRows {
+        let never = self.rows.iter().enumerate().filter(|(_, row)| row.never);
+        never.fold(0, |all, (nth, _)| all | 1 << nth)
+    }
+
+    /// The rows that a path and query come under.
+    pub(super) fn path(&self, path: &str, query: Option<&str>, deed: Deed) -> PackRows {
+        let bytes = path.as_bytes();
+        let mut sight = Sight::default();
+        for segment in bytes
+            .split(|b| *b == b'/')
+            .filter(|segment| !segment.is_empty())
+        {
+            let seen = self.seen(segment);
+            sight = Sight {
+                all: sight.all | seen,
+                last: seen,
+                parent: sight.last,
+                above: sight.parent,
+            };
+        }
+        // Symfony switches the user by this parameter on any path.
+        if query
+            .is_some_and(|query| memchr::memmem::find(query.as_bytes(), b"switch_user").is_some())
+        {
+            sight.all |= self
+                .words
+                .get(&b"switchuser"[..])
+                .copied()
+                .unwrap_or_default();
+        }
+        if sight.all == 0 || (deed == Deed::Safe && is_asset(path)) {
+            return 0;
+        }
+        self.hits(sight, deed)
+    }
+
+    /// The rows that a GraphQL root field comes under.
+    pub(super) fn field(&self, name: &str, deed: Deed) -> PackRows {
+        let seen = self.seen(name.as_bytes());
+        if seen == 0 {
+            return 0;
+        }
+        let sight = Sight {
+            all: seen,
+            ..Sight::default()
+        };
+        self.hits(sight, deed)
+    }
+
+    fn seen(&self, text: &[u8]) -> Bits {
+        let mut seen = 0;
+        each_word(text, |word| {
+            seen |= self.words.get(word).copied().unwrap_or_default()
+        });
+        seen
+    }
+
+    fn hits(&self, sight: Sight, deed: Deed) -> PackRows {
+        let hit = |row: &PackRow| row.shapes.iter().any(|shape| shape.hits(sight, deed));
+        let hits = self.rows.iter().enumerate().filter(|(_, row)| hit(row));
+        hits.fold(0, |all, (nth, _)| all | 1 << nth)
+    }
+}
+
+impl Shape {
+    fn hits(&self, sight: Sight, deed: Deed) -> bool {
+        self.on.is(deed)
+            && sight.all & self.words == self.words
+            && sight.all & self.without == 0
+            && sight.last & self.last == self.last
+            && sight.parent & self.parent == self.parent
+            && sight.above & self.above == self.above
+    }
+}
+
+fn is_asset(path: &str) -> bool {
+    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    ASSETS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(extension))
+}
+
+#[cfg(test)]
+#[path = "pack_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! Scopes: which actions a grant's scopes carry.
+
+use super::values;
+use super::words::FnvMap;
+use crate::model::Scope;
+
+/// Which actions each scope carries, as bits by action number.
+#[derive(Debug, Default)]
+pub(super) struct Scopes {
+    by_name: FnvMap<Box<str>, Carried>,
+}
+
+#[derive(Debug, Default)]
+struct Carried {
+    patterns: Vec<Box<str>>,
+    actions: Vec<u64>,
+}
+
+impl Scopes {
+    /// Adds patterns to a scope; several files may.
+    pub(super) fn add(&mut self, scope: &str, patterns: impl IntoIterator<Item = String>) {
+        let carried = self.by_name.entry(scope.into()).or_default();
+        carried
+            .patterns
+            .extend(patterns.into_iter().map(String::into_boxed_str));
+    }
+
+    /// Fixes the actions; `actions[n]` gets the number n.
+    pub(super) fn compile(&mut self, actions: &[std::sync::Arc<str>]) {
+        for carried in self.by_name.values_mut() {
+            carried.actions = vec![0; actions.len().div_ceil(64)];
+            for (nth, action) in actions.iter().enumerate() {
+                if carried
+                    .patterns
+                    .iter()
+                    .any(|pattern| carries(pattern, action))
+                {
+                    carried.actions[nth / 64] |= 1 << (nth % 64);
+                }
+            }
+        }
+    }
+
+    /// Whether one of `scopes` carries the action with this number.
+    pub(super) fn cover(&self, scopes: &[Scope], action: usize) -> bool {
+        scopes.iter().any(|scope| {
+            let carried = self.by_name.get(scope.as_str());
+            let word = carried.and_then(|carried| carried.actions.get(action / 64));
+            word.is_some_and(|word| word & (1 << (action % 64)) != 0)
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether any scope at all carries the action.
+    pub(super) fn any_carries(&self, action: &str) -> bool {
+        self.carrying(action).next().is_some()
+    }
+
+    /// The scopes that carry an action, sorted by nothing in particular.
+    pub(super) fn carrying<'a>(&'a self, action: &'a str) -> impl Iterator<Item = &'a str> {
+        let all = self.by_name.iter();
+        all.filter(move |(_, carried)| carried.patterns.iter().any(|p| carries(p, action)))
+            .map(|(name, _)| &**name)
+    }
+
+    /// Patterns that carry none of the actions, with their scope.
+    pub(super) fn idle<'a>(
+        &'a self,
+        actions: &'a [std::sync::Arc<str>],
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.by_name.iter().flat_map(move |(name, carried)| {
+            let idle = move |pattern: &&Box<str>| !actions.iter().any(|a| carries(pattern, a));
+            carried
+                .patterns
+                .iter()
+                .filter(idle)
+                .map(move |pattern| (&**name, &**pattern))
+        })
+    }
+}
+
+/// `orders.read`, `orders.*`, `*.read`, `*`.
+fn carries(pattern: &str, action: &str) -> bool {
+    values::matches(pattern.as_bytes(), action.as_bytes(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_carries_what_its_patterns_match() -> Result<(), crate::model::scope::InvalidScope> {
+        let mut scopes = Scopes::default();
+        scopes.add("view", ["orders.read".to_owned(), "profile.*".to_owned()]);
+        scopes.compile(&[
+            "orders.read".into(),
+            "orders.write".into(),
+            "profile.x".into(),
+        ]);
+        let view = ["view".parse::<Scope>()?];
+        let covered: Vec<bool> = (0..4).map(|n| scopes.cover(&view, n)).collect();
+        assert_eq!(covered, [true, false, true, false]);
+        assert!(!scopes.cover(&["other".parse()?], 0));
+        assert!(!scopes.cover(&[], 0));
+        Ok(())
+    }
+}
