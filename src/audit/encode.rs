@@ -3,6 +3,7 @@
 //! Shape: <https://schema.ocsf.io/classes/api_activity>; ours beside it: the extension object `locum`.
 
 use super::escape::{self, number};
+use super::part::SessionPart;
 use super::record::{Closing, Opening, Outcome, Refusal};
 use super::redact::Redactor;
 use crate::model::{Effect, ExchangeId, Timestamp};
@@ -23,6 +24,8 @@ pub(super) struct Encoder {
 /// What a close repeats of its opening, so that each record can be read alone.
 #[derive(Debug)]
 pub(super) struct Context {
+    pub(super) exchange: ExchangeId,
+    pub(super) session: Option<SessionPart>,
     pub(super) activity: u8,
     /// `"api":{…},"src_endpoint":{…},"dst_endpoint":{…},`
     pub(super) endpoints: Box<[u8]>,
@@ -83,6 +86,8 @@ impl Encoder {
         self.locum(out, opening);
         out.push(b'}');
         Context {
+            exchange: opening.exchange,
+            session: opening.session.cloned(),
             activity,
             endpoints,
             method,
@@ -122,13 +127,12 @@ impl Encoder {
     pub(super) fn closing(
         &self,
         out: &mut Vec<u8>,
-        exchange: ExchangeId,
         context: &Context,
-        session: Option<&super::SessionPart>,
         closing: &Closing<'_>,
         total_us: u64,
         at: Timestamp,
     ) {
+        let (exchange, session) = (context.exchange, context.session.as_ref());
         let failed = closing.outcome != Outcome::Done || closing.status.is_none_or(|s| s >= 400);
         class(
             out,
@@ -152,7 +156,7 @@ impl Encoder {
         out.push(b',');
         self.metadata(out, "exchange.closed", exchange, "close");
         out.extend_from_slice(&context.endpoints);
-        out.extend_from_slice(session.map_or(NOBODY, super::SessionPart::actor));
+        out.extend_from_slice(session.map_or(NOBODY, SessionPart::actor));
         out.extend_from_slice(b"\"http_request\":{");
         out.extend_from_slice(&context.method);
         out.extend_from_slice(b",\"body_length\":");
@@ -168,7 +172,7 @@ impl Encoder {
         out.extend_from_slice(b",\"locum\":{\"outcome\":\"");
         out.extend_from_slice(closing.outcome.as_str().as_bytes());
         out.extend_from_slice(b"\",");
-        out.extend_from_slice(session.map_or(b"" as &[u8], super::SessionPart::brief));
+        out.extend_from_slice(session.map_or(b"" as &[u8], SessionPart::brief));
         results(out, closing, total_us);
         out.push(b'}');
     }
@@ -276,7 +280,7 @@ impl Encoder {
 const NOBODY: &[u8] = b"\"actor\":{\"user\":{\"type_id\":0}},";
 
 fn actor(out: &mut Vec<u8>, opening: &Opening<'_>) {
-    out.extend_from_slice(opening.session.map_or(NOBODY, super::SessionPart::actor));
+    out.extend_from_slice(opening.session.map_or(NOBODY, SessionPart::actor));
 }
 
 fn class(out: &mut Vec<u8>, at: Timestamp, activity: u8, ids: &[u8]) {

@@ -8,87 +8,34 @@ use super::part::SessionPart;
 use crate::model::{EndCause, ExchangeId, Timestamp};
 use std::net::IpAddr;
 
-/// An OCSF class and activity: `type_uid` is `class * 100 + activity`.
+/// An OCSF class and activity: `category_uid` is `uid / 1000`, `type_uid` is `uid * 100 + activity`.
 #[derive(Clone, Copy)]
 pub(super) struct Class {
-    category: u8,
-    class: u16,
+    uid: u16,
     activity: u8,
     severity: u8,
 }
 
-const LOGON: Class = Class {
-    category: 3,
-    class: 3002,
-    activity: 1,
-    severity: 1,
-};
-const LOGOFF: Class = Class {
-    category: 3,
-    class: 3002,
-    activity: 2,
-    severity: 1,
-};
-const ASSIGN: Class = Class {
-    category: 3,
-    class: 3003,
-    activity: 1,
-    severity: 1,
-};
-const REVOKE: Class = Class {
-    category: 3,
-    class: 3003,
-    activity: 99,
-    severity: 1,
-};
-const FINDING: Class = Class {
-    category: 2,
-    class: 2004,
-    activity: 1,
-    severity: 4,
-};
-const API: Class = Class {
-    category: 6,
-    class: 6003,
-    activity: 99,
-    severity: 1,
-};
-pub(super) const START: Class = Class {
-    category: 6,
-    class: 6002,
-    activity: 3,
-    severity: 1,
-};
-const STOP: Class = Class {
-    category: 6,
-    class: 6002,
-    activity: 4,
-    severity: 1,
-};
-const UPDATE: Class = Class {
-    category: 6,
-    class: 6002,
-    activity: 8,
-    severity: 1,
-};
-const UPDATE_FAILED: Class = Class {
-    category: 6,
-    class: 6002,
-    activity: 8,
-    severity: 3,
-};
-pub(super) const STATE: Class = Class {
-    category: 6,
-    class: 6002,
-    activity: 99,
-    severity: 1,
-};
-pub(super) const TROUBLE: Class = Class {
-    category: 6,
-    class: 6002,
-    activity: 99,
-    severity: 3,
-};
+const fn class(uid: u16, activity: u8, severity: u8) -> Class {
+    Class {
+        uid,
+        activity,
+        severity,
+    }
+}
+
+const LOGON: Class = class(3002, 1, 1);
+const LOGOFF: Class = class(3002, 2, 1);
+const ASSIGN: Class = class(3003, 1, 1);
+const REVOKE: Class = class(3003, 99, 1);
+const FINDING: Class = class(2004, 1, 4);
+const API: Class = class(6003, 99, 1);
+pub(super) const START: Class = class(6002, 3, 1);
+const STOP: Class = class(6002, 4, 1);
+const UPDATE: Class = class(6002, 8, 1);
+const UPDATE_FAILED: Class = class(6002, 8, 3);
+pub(super) const STATE: Class = class(6002, 99, 1);
+pub(super) const TROUBLE: Class = class(6002, 99, 3);
 
 /// A member of `locum`.
 #[derive(Clone, Copy)]
@@ -146,71 +93,56 @@ impl<'a> Draft<'a> {
 }
 
 impl Encoder {
-    #[allow(clippy::too_many_lines, reason = "one arm a kind of event: a table")]
     pub(super) fn event(&self, out: &mut Vec<u8>, event: &Event<'_>, at: Timestamp) {
+        match event {
+            Event::SessionStarted { .. }
+            | Event::SessionEnded { .. }
+            | Event::GrantIssued { .. }
+            | Event::GrantRevoked { .. } => self.access(out, event, at),
+            Event::Alert { .. } | Event::ShadowDiffers { .. } | Event::WebSocketEnded { .. } => {
+                self.traffic(out, event, at);
+            }
+            _ => self.operation(out, event, at),
+        }
+    }
+
+    /// Who came and went, and with what authority.
+    fn access(&self, out: &mut Vec<u8>, event: &Event<'_>, at: Timestamp) {
         let mut write = |draft: Draft<'_>| self.draft(out, &draft, at);
         match *event {
             Event::SessionStarted { session, client } => {
-                write(
-                    Draft::new(LOGON, "session.started", &[])
-                        .session(session)
-                        .client(client),
-                );
+                let draft = Draft::new(LOGON, "session.started", &[]);
+                write(draft.session(session).client(client));
             }
-            Event::SessionEnded { session, cause, by } => write(
-                Draft::new(
-                    LOGOFF,
-                    "session.ended",
-                    &[("cause", Text(end_cause(cause))), ("by", Text(by))],
-                )
-                .session(session),
-            ),
+            Event::SessionEnded { session, cause, by } => {
+                let fields = [("cause", Text(end_cause(cause))), ("by", Text(by))];
+                write(Draft::new(LOGOFF, "session.ended", &fields).session(session));
+            }
             Event::GrantIssued { grant, by } => {
                 write(Draft::new(ASSIGN, "grant.issued", &[("by", Text(by))]).session(grant));
             }
             Event::GrantRevoked { grant, by } => {
                 write(Draft::new(REVOKE, "grant.revoked", &[("by", Text(by))]).session(grant));
             }
-            Event::PolicyLoaded { digest, rows } => write(Draft::new(
-                UPDATE,
-                "policy.loaded",
-                &[("policy", Text(digest)), ("rows", Number(rows))],
-            )),
-            Event::PolicyRefused { digest, problem } => write(Draft::new(
-                UPDATE_FAILED,
-                "policy.refused",
-                &[("policy", Text(digest)), ("problem", Text(problem))],
-            )),
-            Event::ConfigReloaded { digest } => {
-                write(Draft::new(
-                    UPDATE,
-                    "config.reloaded",
-                    &[("config", Text(digest))],
-                ));
-            }
-            Event::ConfigRefused { problem } => {
-                write(Draft::new(
-                    UPDATE_FAILED,
-                    "config.refused",
-                    &[("problem", Text(problem))],
-                ));
-            }
+            other => debug_assert!(false, "{other:?} has no encoding here"),
+        }
+    }
+
+    /// What happened beside an exchange.
+    fn traffic(&self, out: &mut Vec<u8>, event: &Event<'_>, at: Timestamp) {
+        let mut write = |draft: Draft<'_>| self.draft(out, &draft, at);
+        match *event {
             Event::Alert {
                 kind,
                 session,
                 exchange,
                 client,
                 detail,
-            } => write(
-                Draft::new(
-                    FINDING,
-                    "alert",
-                    &[("kind", Text(kind)), ("detail", Text(detail))],
-                )
-                .session(session)
-                .exchange(exchange)
-                .client(client),
-            ),
+            } => {
+                let fields = [("kind", Text(kind)), ("detail", Text(detail))];
+                let draft = Draft::new(FINDING, "alert", &fields).session(session);
+                write(draft.exchange(exchange).client(client));
+            }
             Event::ShadowDiffers {
                 session,
                 exchange,
@@ -225,11 +157,8 @@ impl Encoder {
                     ("shadow_permits", Flag(shadow_permits)),
                     ("shadow_policy", Text(shadow_digest)),
                 ];
-                write(
-                    Draft::new(API, "shadow.differs", &fields)
-                        .session(session)
-                        .exchange(exchange),
-                );
+                let draft = Draft::new(API, "shadow.differs", &fields).session(session);
+                write(draft.exchange(exchange));
             }
             Event::WebSocketEnded {
                 session,
@@ -249,11 +178,32 @@ impl Encoder {
                     ("messages_refused", Number(refused)),
                     ("cause", Text(cause)),
                 ];
-                write(
-                    Draft::new(API, "websocket.ended", &fields)
-                        .session(session)
-                        .exchange(exchange),
-                );
+                let draft = Draft::new(API, "websocket.ended", &fields).session(session);
+                write(draft.exchange(exchange));
+            }
+            other => debug_assert!(false, "{other:?} has no encoding here"),
+        }
+    }
+
+    /// The life of Locum itself.
+    fn operation(&self, out: &mut Vec<u8>, event: &Event<'_>, at: Timestamp) {
+        let mut write = |draft: Draft<'_>| self.draft(out, &draft, at);
+        match *event {
+            Event::PolicyLoaded { digest, rows } => {
+                let fields = [("policy", Text(digest)), ("rows", Number(rows))];
+                write(Draft::new(UPDATE, "policy.loaded", &fields));
+            }
+            Event::PolicyRefused { digest, problem } => {
+                let fields = [("policy", Text(digest)), ("problem", Text(problem))];
+                write(Draft::new(UPDATE_FAILED, "policy.refused", &fields));
+            }
+            Event::ConfigReloaded { digest } => {
+                let fields = [("config", Text(digest))];
+                write(Draft::new(UPDATE, "config.reloaded", &fields));
+            }
+            Event::ConfigRefused { problem } => {
+                let fields = [("problem", Text(problem))];
+                write(Draft::new(UPDATE_FAILED, "config.refused", &fields));
             }
             Event::SinkState {
                 sink,
@@ -267,11 +217,8 @@ impl Encoder {
                     ("sink_sequence", Number(sequence)),
                     ("detail", Text(detail)),
                 ];
-                write(Draft::new(
-                    if up { STATE } else { TROUBLE },
-                    "sink.state",
-                    &fields,
-                ));
+                let class = if up { STATE } else { TROUBLE };
+                write(Draft::new(class, "sink.state", &fields));
             }
             Event::ProcessStopped { cause } => {
                 write(Draft::new(
@@ -280,6 +227,7 @@ impl Encoder {
                     &[("cause", Text(cause))],
                 ));
             }
+            other => debug_assert!(false, "{other:?} has no encoding here"),
         }
     }
 
@@ -288,12 +236,12 @@ impl Encoder {
         out.extend_from_slice(b"{\"time\":");
         number(out, u64::try_from(at.millis()).unwrap_or(0));
         for (name, value) in [
-            ("category_uid", u64::from(class.category)),
-            ("class_uid", u64::from(class.class)),
+            ("category_uid", u64::from(class.uid / 1000)),
+            ("class_uid", u64::from(class.uid)),
             ("activity_id", u64::from(class.activity)),
             (
                 "type_uid",
-                u64::from(class.class) * 100 + u64::from(class.activity),
+                u64::from(class.uid) * 100 + u64::from(class.activity),
             ),
             ("severity_id", u64::from(class.severity)),
         ] {
@@ -341,7 +289,7 @@ impl Encoder {
         if let Some(session) = draft.session {
             out.extend_from_slice(session.actor());
         }
-        match draft.class.class {
+        match draft.class.uid {
             // `user` is who signs in, or who gets the privileges: the operator, as in `actor`.
             3002 | 3003 => {
                 let user = draft
@@ -363,7 +311,7 @@ impl Encoder {
                 out.extend_from_slice(b"\"},");
             }
             6002 => {
-                out.extend_from_slice(b"\"app\":{\"name\":\"Locum\",\"vendor_name\":\"Locum\"},")
+                out.extend_from_slice(b"\"app\":{\"name\":\"Locum\",\"vendor_name\":\"Locum\"},");
             }
             _ => out.extend_from_slice(b"\"api\":{\"operation\":\"observe\"},"),
         }

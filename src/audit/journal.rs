@@ -1,6 +1,5 @@
 //! The journal as the rest of the product sees it.
 
-use super::SessionPart;
 use super::chain;
 use super::commit;
 use super::counters::{Counters, SinkCounters, add};
@@ -15,7 +14,7 @@ use super::recover::{self, Found};
 use super::settings::{Durability, Settings};
 use super::sink::{self, Running};
 use super::writer::{Change, Resume, Writer};
-use crate::model::{Clock, ExchangeId};
+use crate::model::Clock;
 use parking_lot::{Condvar, Mutex};
 use std::cell::RefCell;
 use std::fmt;
@@ -175,8 +174,7 @@ impl Journal {
             core.write(line, Change::Opens(opening.exchange))
                 .map(|wait| (context, wait))
         })?;
-        let session = opening.session.cloned();
-        let receipt = Receipt::new(Arc::clone(core), opening.exchange, session, context);
+        let receipt = Receipt::new(Arc::clone(core), context);
         let Err(refused) = settled(wait).await else {
             return Ok(receipt);
         };
@@ -304,21 +302,12 @@ impl Core {
         Ok(Some(wait))
     }
 
-    pub(super) fn close(
-        &self,
-        exchange: ExchangeId,
-        context: &Context,
-        session: Option<&SessionPart>,
-        closing: &Closing<'_>,
-        total_us: u64,
-    ) {
+    pub(super) fn close(&self, context: &Context, closing: &Closing<'_>, total_us: u64) {
         with_line(|line| {
             let now = self.clock.now();
-            self.encoder
-                .closing(line, exchange, context, session, closing, total_us, now);
-            self.writer
-                .lock()
-                .record_later(line, Change::Closes(exchange));
+            self.encoder.closing(line, context, closing, total_us, now);
+            let change = Change::Closes(context.exchange);
+            self.writer.lock().record_later(line, change);
         });
     }
 

@@ -1,6 +1,5 @@
 //! The proof that an opening is on record. Whoever holds it owes a close; dropped work closes itself as aborted.
 
-use super::SessionPart;
 use super::encode::{Context, micros};
 use super::journal::Core;
 use super::record::{Closing, Outcome};
@@ -13,24 +12,15 @@ use std::time::Instant;
 #[must_use = "an exchange that nobody closes is recorded as aborted"]
 pub struct Receipt {
     core: Arc<Core>,
-    exchange: ExchangeId,
-    session: Option<SessionPart>,
     context: Context,
     opened: Instant,
     is_open: bool,
 }
 
 impl Receipt {
-    pub(super) fn new(
-        core: Arc<Core>,
-        exchange: ExchangeId,
-        session: Option<SessionPart>,
-        context: Context,
-    ) -> Self {
+    pub(super) fn new(core: Arc<Core>, context: Context) -> Self {
         Self {
             core,
-            exchange,
-            session,
             context,
             opened: Instant::now(),
             is_open: true,
@@ -38,7 +28,7 @@ impl Receipt {
     }
 
     pub fn exchange(&self) -> ExchangeId {
-        self.exchange
+        self.context.exchange
     }
 
     /// Records how the exchange ended. Never fails and never waits for a disk that refuses: then the record is queued.
@@ -49,13 +39,7 @@ impl Receipt {
     fn write(&mut self, closing: &Closing<'_>) {
         self.is_open = false;
         let total = micros(closing.total.unwrap_or_else(|| self.opened.elapsed()));
-        self.core.close(
-            self.exchange,
-            &self.context,
-            self.session.as_ref(),
-            closing,
-            total,
-        );
+        self.core.close(&self.context, closing, total);
     }
 }
 
@@ -74,6 +58,8 @@ impl Drop for Receipt {
 
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Receipt").field(&self.exchange).finish()
+        f.debug_tuple("Receipt")
+            .field(&self.context.exchange)
+            .finish()
     }
 }

@@ -132,7 +132,7 @@ impl Check {
                     read.line += 1;
                     let place = (read.name.clone(), read.line);
                     self.broken(place, None, None, Fault::Malformed);
-                    return self.skip_rest(read);
+                    return skip_rest(read);
                 }
                 Next::Line(line) => {
                     read.line += 1;
@@ -151,14 +151,6 @@ impl Check {
                 }
             }
         }
-    }
-
-    /// Nothing after a line without end can be told apart.
-    fn skip_rest(&mut self, read: &mut Reading) -> Result<(), StartError> {
-        let io = StartError::io(&read.path, "read");
-        let len = std::fs::metadata(&read.path).map_err(io)?.len();
-        read.lines = Lines::open(&read.path, len).map_err(StartError::io(&read.path, "open"))?;
-        Ok(())
     }
 
     /// Checks one line; whether it is a footer.
@@ -318,6 +310,14 @@ impl Check {
             fault,
         });
     }
+}
+
+/// Nothing after a line without end can be told apart.
+fn skip_rest(read: &mut Reading) -> Result<(), StartError> {
+    let io = StartError::io(&read.path, "read");
+    let len = std::fs::metadata(&read.path).map_err(io)?.len();
+    read.lines = Lines::open(&read.path, len).map_err(StartError::io(&read.path, "open"))?;
+    Ok(())
 }
 
 const FOOTER: &str = "segment.sealed";

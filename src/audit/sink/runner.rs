@@ -156,18 +156,15 @@ impl Runner {
         let delivery = sink.deliver(part);
         tokio::pin!(delivery);
         loop {
-            let told = self.stop.told.notified();
-            match self.stop.deadline() {
-                Some(deadline) => {
-                    let done = tokio::time::timeout_at(deadline.into(), delivery).await;
-                    return done.map_err(|_| Stopped);
-                }
-                None => tokio::select! {
-                    done = &mut delivery => return Ok(done),
-                    () = told => {}
-                    // A stop told just before this began to listen is seen soon all the same.
-                    () = tokio::time::sleep(Duration::from_millis(100)) => {}
-                },
+            if let Some(deadline) = self.stop.deadline() {
+                let done = tokio::time::timeout_at(deadline.into(), delivery).await;
+                return done.map_err(|_| Stopped);
+            }
+            tokio::select! {
+                done = &mut delivery => return Ok(done),
+                () = self.stop.told.notified() => {}
+                // A stop told just before this began to listen is seen soon all the same.
+                () = tokio::time::sleep(Duration::from_millis(100)) => {}
             }
         }
     }

@@ -90,7 +90,9 @@ fn more_closings_than_the_queue_holds_are_counted_and_said() {
         .map(|_| support.open(&journal).expect("recorded"))
         .collect();
     faulty.full(0);
-    held.into_iter().for_each(|receipt| receipt.close(&done()));
+    for receipt in held {
+        receipt.close(&done());
+    }
     faulty.full(i64::MAX);
     support.exchange(&journal);
     let all = lines(dir.path());

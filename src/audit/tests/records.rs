@@ -1,7 +1,7 @@
 //! What stands in a record, and what never does.
 
 use super::fixture::{Support, block_on, done, events, lines, settings, start, verified};
-use crate::audit::{Closing, Event, Outcome, Refusal, Settings};
+use crate::audit::{Closing, Event, Outcome, Refusal, SessionPart, Settings};
 use crate::model::{Clock, EndCause, ExchangeId};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -124,15 +124,10 @@ fn a_dropped_receipt_closes_itself_as_aborted() {
     );
 }
 
-#[test]
-fn every_event_is_a_record() {
-    let dir = tempfile::tempdir().expect("dir");
-    let journal = start(dir.path());
-    let support = Support::new();
-    let session = &support.session;
+fn one_of_each(session: &SessionPart) -> [Event<'_>; 11] {
     let exchange = ExchangeId::fresh();
     let client = Some("2001:db8::1".parse().expect("address"));
-    let all = [
+    [
         Event::SessionStarted { session, client },
         Event::SessionEnded {
             session,
@@ -182,7 +177,15 @@ fn every_event_is_a_record() {
             refused: 0,
             cause: "client",
         },
-    ];
+    ]
+}
+
+#[test]
+fn every_event_is_a_record() {
+    let dir = tempfile::tempdir().expect("dir");
+    let journal = start(dir.path());
+    let support = Support::new();
+    let all = one_of_each(&support.session);
     for event in &all {
         block_on(journal.event(event)).expect("recorded");
     }
