@@ -16,6 +16,7 @@ mod token;
 pub use presenter::{Bearers, Exchanged};
 pub use refused::{BearerRefused, Fault};
 pub use settings::{Algorithm, Issuer, Jwks, Settings, SettingsError};
+pub use token::claims_to_be_grant;
 
 #[cfg(test)]
 mod fetch_tests;

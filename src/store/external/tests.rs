@@ -408,11 +408,39 @@ async fn settings_that_cannot_be_are_named_all_at_once() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn only_what_looks_like_a_grant_is_ours_to_judge() {
+    let token = |header: Value, claims: Value| {
+        format!("{}.{}.x", b64(header.to_string()), b64(claims.to_string()))
+    };
+    let grant = json!({"act": {"sub": "a"}, "ticket": "T"});
+    for (text, wanted) in [
+        (token(json!({"typ": "locum-grant+jwt"}), json!({})), true),
+        (
+            token(json!({"typ": "application/Locum-Grant+JWT"}), json!({})),
+            true,
+        ),
+        (token(json!({"typ": "at+jwt"}), grant.clone()), true),
+        (token(json!({}), grant), true),
+        (token(json!({"typ": "JWT"}), json!({"sub": "kim"})), false),
+        (
+            token(json!({"typ": "at+jwt"}), json!({"act": {"sub": "a"}})),
+            false,
+        ),
+        ("opaque".to_owned(), false),
+        (String::new(), false),
+        ("!.!.!".to_owned(), false),
+    ] {
+        assert_eq!(claims_to_be_grant(&text), wanted, "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn no_text_panics(text in "[A-Za-z0-9._=-]{0,200}") {
+        let _ = claims_to_be_grant(&text);
         let _ = token::Token::parse(&text, 8192).map(|token| token.claimed_issuer().map(str::len));
     }
 
