@@ -5,7 +5,7 @@ use super::chunk::{self, Trailers};
 use super::head::{self, Body, Scan};
 use super::rewrite::{self, SYNTHETIC};
 use super::{Fault, Limits, Notes};
-use crate::model::Reason;
+use crate::model::{Findings, Reason};
 
 /// Empty lines before a head are dropped (RFC 9112 §2.2), at most this many bytes of them.
 const LEADING_BYTES: usize = 8;
@@ -194,6 +194,25 @@ impl Framing {
         }
     }
 
+    /// The number of the head that has begun and is not complete, if `held` is the start of one.
+    pub(super) fn unfinished(&self, held: &[u8]) -> Option<u64> {
+        let is_head = matches!(self.state, State::Head(_)) && !held.is_empty();
+        is_head.then_some(self.next)
+    }
+
+    /// Gives up on the head that `held` is the start of; the synthetic request in its place.
+    pub(super) fn give_up(
+        &self,
+        held: &[u8],
+        fault: Fault,
+        notes: &Notes,
+        limits: &Limits,
+    ) -> &'static [u8] {
+        let note = rewrite::note(held, Findings::NONE, Some(fault), limits);
+        notes.put(self.next, note);
+        SYNTHETIC
+    }
+
     fn message_end(&mut self) -> State {
         self.leading = 0;
         self.extension_bytes = 0;
@@ -279,7 +298,7 @@ impl Framing {
             return Outcome::Broken(fault);
         };
         let head = pass.input.get(start..).unwrap_or_default();
-        let mut note = rewrite::note(head, crate::model::Findings::NONE, Some(fault), limits);
+        let mut note = rewrite::note(head, Findings::NONE, Some(fault), limits);
         if let Fault::Ambiguous(reason) = fault {
             note.findings.insert(reason);
         }

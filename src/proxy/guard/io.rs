@@ -1,7 +1,7 @@
 //! The stream that hyper reads instead of the socket's own.
 
 use super::framing::{Framing, Outcome, Release};
-use super::{Limits, Notes};
+use super::{Fault, Limits, Notes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 const SCRATCH_BYTES: usize = 64 * 1024;
 
@@ -33,8 +34,10 @@ pub struct Guard<I> {
     inner: I,
     framing: Framing,
     mode: Mode,
-    limits: Arc<Limits>,
+    limits: Limits,
     notes: Arc<Notes>,
+    /// When the head of this number must be complete; there only while one is held.
+    deadline: Option<(u64, Pin<Box<Sleep>>)>,
     /// The start of a head, a chunk line or a trailer section, not yet judged to its end.
     held: Vec<u8>,
     /// Judged, but more than hyper's buffer had room for; given out from `given` on.
@@ -43,23 +46,19 @@ pub struct Guard<I> {
 }
 
 impl<I> Guard<I> {
-    /// Guards `inner`, a connection that speaks HTTP/1 from its first byte.
-    pub fn new(inner: I, limits: Arc<Limits>) -> Self {
+    /// Guards `inner`, a connection that speaks HTTP/1 from its first byte. Its service reads the same `notes`.
+    pub fn new(inner: I, limits: Limits, notes: Arc<Notes>) -> Self {
         Self {
             inner,
             framing: Framing::new(),
             mode: Mode::Guarding,
             limits,
-            notes: Arc::new(Notes::default()),
+            notes,
+            deadline: None,
             held: Vec::new(),
             ready: Vec::new(),
             given: 0,
         }
-    }
-
-    /// The notes of this connection, for its service.
-    pub fn notes(&self) -> Arc<Notes> {
-        Arc::clone(&self.notes)
     }
 
     /// The stream underneath.
@@ -134,12 +133,44 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
         loop {
             let room = scratch.len().min(buf.remaining());
             let mut read = ReadBuf::new(scratch.get_mut(..room).unwrap_or_default());
-            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
+            if Pin::new(&mut self.inner)
+                .poll_read(cx, &mut read)?
+                .is_pending()
+            {
+                ready!(self.poll_deadline(cx));
+                self.give_up(buf);
+                return Poll::Ready(Ok(()));
+            }
             let read = read.filled();
             if read.is_empty() || self.judge(read, buf)? {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Ready when a head that has begun is overdue.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(number) = self.framing.unfinished(&self.held) else {
+            self.deadline = None;
+            return Poll::Pending;
+        };
+        let timeout = self.limits.header_timeout;
+        let fresh = || (number, Box::pin(tokio::time::sleep(timeout)));
+        if self.deadline.as_ref().is_none_or(|(at, _)| *at != number) {
+            self.deadline = None;
+        }
+        let (_, deadline) = self.deadline.get_or_insert_with(fresh);
+        deadline.as_mut().poll(cx)
+    }
+
+    fn give_up(&mut self, buf: &mut ReadBufCursor<'_>) {
+        let held = std::mem::take(&mut self.held);
+        let synthetic = self
+            .framing
+            .give_up(&held, Fault::HeadTimeout, &self.notes, &self.limits);
+        self.mode = Mode::Refused(self.limits.max_drain_bytes);
+        self.deadline = None;
+        self.give(synthetic, buf);
     }
 
     fn poll_transparent(

@@ -14,11 +14,13 @@ mod io;
 mod notes;
 mod rewrite;
 
+use std::time::Duration;
+
 pub use io::Guard;
 pub use notes::{Fault, Note, Notes, Numbered};
 
 /// Bounds on what the guard holds and lets through. All in bytes unless said otherwise.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Request line and header lines together, with their line ends. More: 431.
     pub max_head_bytes: usize,
@@ -32,6 +34,8 @@ pub struct Limits {
     pub max_chunk_extension_bytes: usize,
     /// The trailer section of one body. More: 400. hyper's own bound is 16 KiB.
     pub max_trailer_bytes: usize,
+    /// From a head's first byte to its last. Longer: 408.
+    pub header_timeout: Duration,
     /// Input that is read and thrown away after a refusal, so that the answer is not lost to a reset.
     pub max_drain_bytes: usize,
     /// How much of a refused head's method and target a note keeps, escaped, each.
@@ -47,11 +51,14 @@ impl Default for Limits {
             max_method_bytes: 32,
             max_chunk_extension_bytes: 4 * 1024,
             max_trailer_bytes: 8 * 1024,
+            header_timeout: Duration::from_secs(10),
             max_drain_bytes: 256 * 1024,
             max_excerpt_bytes: 512,
         }
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,8 @@ pub enum Fault {
     UriTooLong,
     /// The head is longer than `max_head_bytes`.
     HeadTooLarge,
+    /// The head was not complete within `header_timeout`.
+    HeadTimeout,
     /// The head has more lines than `max_headers`.
     TooManyHeaders,
     /// The body's chunk extensions are longer than `max_chunk_extension_bytes`.
@@ -29,6 +31,7 @@ impl Fault {
         match self {
             Self::Ambiguous(Reason::Version) => 505,
             Self::Ambiguous(_) | Self::ChunkExtensionsTooLong | Self::TrailersTooLarge => 400,
+            Self::HeadTimeout => 408,
             Self::UriTooLong => 414,
             Self::HeadTooLarge | Self::TooManyHeaders => 431,
         }
@@ -38,6 +41,7 @@ impl Fault {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ambiguous(reason) => reason.name(),
+            Self::HeadTimeout => "head-timeout",
             Self::UriTooLong => "uri-too-long",
             Self::HeadTooLarge => "head-too-large",
             Self::TooManyHeaders => "too-many-headers",
@@ -50,6 +54,7 @@ impl Fault {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Ambiguous(reason) => reason.words(),
+            Self::HeadTimeout => "The request head took too long.",
             Self::UriTooLong => "The request target is too long.",
             Self::HeadTooLarge => "The request head is too large.",
             Self::TooManyHeaders => "The request has too many headers.",

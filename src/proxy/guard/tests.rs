@@ -1,24 +1,23 @@
 //! The guard in front of a real hyper server, over a duplex stream.
 
 use super::{Fault, Guard, Limits, Note, Notes};
-use crate::model::{Findings, Reason};
+use crate::model::Reason;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use parking_lot::Mutex;
-use proptest::prelude::*;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 /// What the service saw of one request: method and target as hyper gave them, the note, and the body or its fault.
 #[derive(Clone, Debug, PartialEq)]
-struct Seen {
-    line: String,
-    note: Option<Note>,
-    body: Result<Vec<u8>, Option<Fault>>,
+pub(super) struct Seen {
+    pub(super) line: String,
+    pub(super) note: Option<Note>,
+    pub(super) body: Result<Vec<u8>, Option<Fault>>,
 }
 
 async fn serve_one(
@@ -45,8 +44,8 @@ async fn serve_one(
 }
 
 async fn serve(io: DuplexStream, limits: Limits, seen: Arc<Mutex<Vec<Seen>>>) {
-    let guard = Guard::new(io, Arc::new(limits));
-    let notes = guard.notes();
+    let notes = Arc::new(Notes::default());
+    let guard = Guard::new(io, limits, Arc::clone(&notes));
     let service = service_fn(move |request| {
         let (notes, seen) = (Arc::clone(&notes), Arc::clone(&seen));
         async move { Ok::<_, Infallible>(serve_one(request, &notes, &seen).await) }
@@ -58,7 +57,7 @@ async fn serve(io: DuplexStream, limits: Limits, seen: Arc<Mutex<Vec<Seen>>>) {
 }
 
 /// Sends `parts` one after another; the response bytes, and what the service saw.
-async fn exchange(parts: &[&[u8]], limits: Limits) -> (String, Vec<Seen>) {
+pub(super) async fn exchange(parts: &[&[u8]], limits: Limits) -> (String, Vec<Seen>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (mut client, server) = duplex(256 * 1024);
     let server = tokio::spawn(serve(server, limits, Arc::clone(&seen)));
@@ -315,7 +314,7 @@ async fn limits_are_answered_by_their_own_status() {
         ),
     ];
     for (raw, fault, status) in cases {
-        let (answer, seen) = exchange(&[raw.as_bytes()], limits.clone()).await;
+        let (answer, seen) = exchange(&[raw.as_bytes()], limits).await;
         assert_eq!(statuses(&answer), [status], "{raw:.80}");
         assert_eq!(
             seen[0].note.as_ref().unwrap().fault,
@@ -342,6 +341,31 @@ async fn the_synthetic_path_means_nothing_by_itself() {
     let (answer, seen) = exchange(&[raw], Limits::default()).await;
     assert_eq!(statuses(&answer), [200]);
     assert_eq!(seen[0].note, None);
+}
+
+#[tokio::test]
+async fn a_head_that_takes_too_long_is_refused_and_an_idle_connection_is_not() {
+    let limits = Limits {
+        header_timeout: std::time::Duration::from_millis(30),
+        ..Limits::default()
+    };
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (mut client, server) = duplex(4096);
+    let server = tokio::spawn(serve(server, limits, Arc::clone(&seen)));
+    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    client
+        .write_all(b"GET /slow HTTP/1.1\r\nHost")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(statuses(&String::from_utf8_lossy(&answer)), [408]);
+    let note = seen.lock()[0].note.clone().unwrap();
+    assert_eq!(
+        (note.fault, &*note.target),
+        (Some(Fault::HeadTimeout), "/slow")
+    );
+    server.await.unwrap();
 }
 
 #[tokio::test]
@@ -372,8 +396,8 @@ async fn a_body_that_turns_bad_later_fails_and_can_still_be_answered() {
 #[tokio::test]
 async fn a_released_guard_passes_everything() {
     let (mut client, server) = duplex(64 * 1024);
-    let guard = Guard::new(server, Arc::new(Limits::default()));
-    let notes = guard.notes();
+    let notes = Arc::new(Notes::default());
+    let guard = Guard::new(server, Limits::default(), Arc::clone(&notes));
     let task = tokio::spawn(async move {
         let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
             notes.next();
@@ -409,85 +433,4 @@ async fn a_released_guard_passes_everything() {
     client.read_exact(&mut echo).await.unwrap();
     assert_eq!(echo, b"\x00\r\n\xFF\n\x81");
     task.await.unwrap().unwrap();
-}
-
-/// Everything that a verdict consists of, however it was delivered.
-fn verdict(seen: &[Seen]) -> Vec<(String, Findings, Option<Fault>, Vec<u8>)> {
-    let one = |seen: &Seen| {
-        let note = seen.note.clone().unwrap_or_default();
-        let late = seen.body.as_ref().err().copied().flatten();
-        let fault = note.fault.or(late);
-        if let Some(fault) = fault {
-            return (String::new(), Findings::NONE, Some(fault), Vec::new());
-        }
-        let body = seen.body.clone().unwrap_or_default();
-        (seen.line.clone(), note.findings, None, body)
-    };
-    seen.iter().map(one).collect()
-}
-
-fn message() -> impl Strategy<Value = Vec<u8>> {
-    let line = prop_oneof![
-        6 => Just("GET /a HTTP/1.1\r\nHost: a\r\n"),
-        2 => Just("POST /b?c#d HTTP/1.1\r\nHost: a\r\n"),
-        1 => Just("GET /a HTTP/1.1\nHost: a\n"),
-        1 => Just("GET /a HTTP/1.3\r\nHost: a\r\n"),
-    ];
-    let field = prop_oneof![
-        6 => Just("Accept: text/html\r\n"),
-        1 => Just(" folded\r\n"),
-        1 => Just("Bad : a\r\n"),
-        1 => Just("X: \u{1}\r\n"),
-    ];
-    let body = prop_oneof![
-        4 => Just("\r\n"),
-        3 => Just("Content-Length: 5\r\n\r\nhello"),
-        3 => Just("Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-T: 1\r\n\r\n"),
-        1 => Just("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
-        1 => Just("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\n0\r\n\r\n"),
-        1 => Just("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nHost: b\r\n\r\n"),
-        1 => Just("Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
-    ];
-    (line, proptest::collection::vec(field, 0..3), body)
-        .prop_map(|(line, fields, body)| [line, &fields.concat(), body].concat().into_bytes())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    #[test]
-    fn the_verdict_does_not_depend_on_the_split(
-        messages in proptest::collection::vec(message(), 1..4),
-        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
-    ) {
-        let raw = messages.concat();
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(raw.len())).collect();
-        cuts.extend([0, raw.len()]);
-        cuts.sort_unstable();
-        let parts: Vec<&[u8]> = cuts.windows(2).map(|pair| &raw[pair[0]..pair[1]]).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let (_, whole) = exchange(&[&raw], Limits::default()).await;
-            let (_, split) = exchange(&parts, Limits::default()).await;
-            prop_assert_eq!(verdict(&whole), verdict(&split));
-            Ok(())
-        })?;
-    }
-
-    #[test]
-    fn no_bytes_panic(raw in proptest::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
-        let mut framing = super::framing::Framing::new();
-        let (notes, limits) = (Notes::default(), Limits::default());
-        let (first, second) = raw.split_at(cut.min(raw.len()));
-        let mut release = super::framing::Release::default();
-        let outcome = framing.digest(first, &mut release, &notes, &limits);
-        if let super::framing::Outcome::Hold(from) = outcome {
-            let rest = [&first[from..], second].concat();
-            let mut release = super::framing::Release::default();
-            framing.digest(&rest, &mut release, &notes, &limits);
-        }
-    }
 }
