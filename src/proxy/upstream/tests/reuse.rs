@@ -167,7 +167,7 @@ fn a_post_sees_an_end_that_waits_in_the_kernel() {
 async fn an_idle_connection_is_closed_after_its_time() {
     let (address, seen) = serve(answer_all).await;
     let app = upstream(vec![address], |s| {
-        s.timeouts.pool_idle = Duration::from_millis(40)
+        s.timeouts.pool_idle = Duration::from_millis(40);
     });
     assert_eq!(text(app.send(0, get("/")).await).await, "ok");
     assert_eq!(app.snapshot().open, 1);
