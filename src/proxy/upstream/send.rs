@@ -126,7 +126,10 @@ impl Upstream {
         let lane = lane % self.shared.lanes.len().max(1);
         let counts = &self.shared.lane(lane).counts;
         count(&counts.requests);
-        let sent = self.shared.attempts(lane, request.map(Outgoing::new)).await;
+        let length = request.headers().get(http::header::CONTENT_LENGTH);
+        let declared = length.and_then(|v| v.to_str().ok()?.parse().ok());
+        let request = request.map(|body| Outgoing::new(body, declared));
+        let sent = self.shared.attempts(lane, request).await;
         if let Err(error) = &sent {
             count(match error {
                 UpstreamError::Connect { .. } => &counts.failed_connect,
