@@ -4,7 +4,7 @@ use super::error::BodyError;
 use super::lanes::{Link, Spare, start_reaper};
 use super::metrics::count;
 use super::outgoing::{Awaits, Progress};
-use super::send::Shared;
+use super::shared::Shared;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;

@@ -2,7 +2,7 @@
 
 use super::metrics::Counts;
 use super::outgoing::Outgoing;
-use super::send::Shared;
+use super::shared::Shared;
 use hyper::client::conn::{http1, http2};
 use parking_lot::Mutex;
 use std::collections::VecDeque;

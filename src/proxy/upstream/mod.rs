@@ -7,6 +7,7 @@
 //! HTTP/1.1 Upgrade), active health probes (they would be requests without a record), and any way
 //! to skip certificate verification.
 
+mod attempts;
 mod body;
 mod dial;
 mod error;
@@ -17,10 +18,12 @@ pub mod identity;
 mod lanes;
 mod limit;
 mod metrics;
+mod obtain;
 mod outgoing;
 mod prepare;
 mod send;
 mod settings;
+mod shared;
 mod tls;
 mod wire;
 

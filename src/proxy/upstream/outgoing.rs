@@ -16,7 +16,15 @@ type Boxed = Pin<Box<dyn Body<Data = Bytes, Error = Cause> + Send>>;
 /// One type for every request body, so that connections can be pooled. An empty one costs nothing.
 pub(super) enum Outgoing {
     Empty,
-    Streamed(Boxed, Arc<Progress>),
+    Streamed(Streamed),
+}
+
+/// A body that comes piece by piece.
+pub(super) struct Streamed {
+    body: Boxed,
+    progress: Arc<Progress>,
+    /// Bytes still to come, where the head declares how many there are: the encoder stops asking then.
+    left: Option<u64>,
 }
 
 /// Who has to move next.
@@ -81,7 +89,8 @@ impl Progress {
 }
 
 impl Outgoing {
-    pub(super) fn new<B>(body: B) -> Self
+    /// `declared` is the head's `Content-Length`.
+    pub(super) fn new<B>(body: B, declared: Option<u64>) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Cause>,
@@ -89,10 +98,11 @@ impl Outgoing {
         if body.is_end_stream() {
             return Self::Empty;
         }
-        Self::Streamed(
-            Box::pin(http_body_util::BodyExt::map_err(body, Into::into)),
-            Arc::new(Progress::new()),
-        )
+        Self::Streamed(Streamed {
+            left: declared.or(body.size_hint().exact()),
+            body: Box::pin(http_body_util::BodyExt::map_err(body, Into::into)),
+            progress: Arc::new(Progress::new()),
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -102,7 +112,7 @@ impl Outgoing {
     pub(super) fn progress(&self) -> Option<Arc<Progress>> {
         match self {
             Self::Empty => None,
-            Self::Streamed(_, progress) => Some(Arc::clone(progress)),
+            Self::Streamed(streamed) => Some(Arc::clone(&streamed.progress)),
         }
     }
 }
@@ -115,14 +125,19 @@ impl Body for Outgoing {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
-        let (body, progress) = match self.get_mut() {
+        let streamed = match self.get_mut() {
             Self::Empty => return Poll::Ready(None),
-            Self::Streamed(body, progress) => (body, progress),
+            Self::Streamed(streamed) => streamed,
         };
-        let polled = body.as_mut().poll_frame(cx);
-        progress.set(match &polled {
+        let polled = streamed.body.as_mut().poll_frame(cx);
+        if let (Poll::Ready(Some(Ok(frame))), Some(left)) = (&polled, &mut streamed.left) {
+            let taken = frame.data_ref().map_or(0, Bytes::len);
+            *left = left.saturating_sub(taken as u64);
+        }
+        let complete = streamed.left == Some(0) || streamed.body.is_end_stream();
+        streamed.progress.set(match &polled {
             Poll::Pending => Awaits::Client,
-            Poll::Ready(Some(Ok(_))) if body.is_end_stream() => Awaits::Nobody,
+            Poll::Ready(Some(Ok(_))) if complete => Awaits::Nobody,
             Poll::Ready(Some(Ok(_))) => Awaits::Upstream,
             Poll::Ready(None) => Awaits::Nobody,
             Poll::Ready(Some(Err(_))) => Awaits::Broken,
@@ -133,14 +148,14 @@ impl Body for Outgoing {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Streamed(body, _) => body.is_end_stream(),
+            Self::Streamed(streamed) => streamed.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Streamed(body, _) => body.size_hint(),
+            Self::Streamed(streamed) => streamed.body.size_hint(),
         }
     }
 }

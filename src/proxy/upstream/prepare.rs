@@ -15,15 +15,15 @@ pub(super) fn prepare(
     authority: Option<&HeaderValue>,
 ) -> Result<(), UpstreamError> {
     match link {
-        Link::Http1(_) => for_http1(request, authority),
+        Link::Http1(_) => {
+            for_http1(request, authority);
+            Ok(())
+        }
         Link::Http2(..) => for_http2(request, tls, authority),
     }
 }
 
-fn for_http1(
-    request: &mut Request<Outgoing>,
-    authority: Option<&HeaderValue>,
-) -> Result<(), UpstreamError> {
+fn for_http1(request: &mut Request<Outgoing>, authority: Option<&HeaderValue>) {
     *request.version_mut() = Version::HTTP_11;
     if !request.headers().contains_key(header::HOST) {
         let named = request.uri().authority().map(Authority::as_str);
@@ -39,7 +39,6 @@ fn for_http1(
         let path = path(request.uri());
         *request.uri_mut() = Uri::from(path);
     }
-    Ok(())
 }
 
 fn for_http2(

@@ -228,15 +228,18 @@ fn modes_combine_and_replace_what_the_client_sent() {
     );
 }
 
+/// Checks that these settings are refused with a word that helps.
+fn refused(settings: Settings, keys: Option<Arc<KeyRing>>, word: &str) {
+    let error = Identity::new(settings, keys).expect_err(word);
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    let said = format!("{error} {}", cause.unwrap_or_default());
+    assert!(said.contains(word), "{said}");
+}
+
 #[test]
-fn settings_that_do_not_fit_are_refused() {
+fn signing_settings_that_do_not_fit_are_refused() {
     let keys = ring(Algorithm::Es256);
-    let check = |settings: Settings, keys: Option<Arc<KeyRing>>, word: &str| {
-        let error = Identity::new(settings, keys).expect_err(word);
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        let said = format!("{error} {}", cause.unwrap_or_default());
-        assert!(said.contains(word), "{said}");
-    };
+    let check = refused;
     let signed = Settings {
         assertion: Some(assertion()),
         ..Settings::default()
@@ -278,6 +281,11 @@ fn settings_that_do_not_fit_are_refused() {
         Some(keys),
         "path",
     );
+}
+
+#[test]
+fn headers_and_secrets_that_cannot_be_are_refused() {
+    let check = refused;
     let header = |name: &str, text: &str| Settings {
         headers: vec![(name.into(), text.into())],
         ..Settings::default()

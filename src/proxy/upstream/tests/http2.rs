@@ -174,7 +174,7 @@ async fn a_connection_that_went_away_is_replaced() {
     assert_eq!((seen.connections(), seen.requests()), (4, 4));
 }
 
-/// The first request meets REFUSED_STREAM, later ones are answered.
+/// The second request meets `REFUSED_STREAM`, later ones are answered.
 #[tokio::test]
 async fn a_refused_stream_is_repeated_whatever_its_method() {
     let (address, seen) = serve(|_, socket, seen| async move {

@@ -167,7 +167,7 @@ fn a_post_sees_an_end_that_waits_in_the_kernel() {
 async fn an_idle_connection_is_closed_after_its_time() {
     let (address, seen) = serve(answer_all).await;
     let app = upstream(vec![address], |s| {
-        s.timeouts.pool_idle = Duration::from_millis(40)
+        s.timeouts.pool_idle = Duration::from_millis(40);
     });
     assert_eq!(text(app.send(0, get("/")).await).await, "ok");
     assert_eq!(app.snapshot().open, 1);
@@ -218,4 +218,33 @@ async fn an_early_answer_to_an_upload_does_not_poison_the_pool() {
     let next = app.send(0, get("/")).await.expect("response");
     assert_eq!(next.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!((seen.connections(), seen.requests()), (2, 2));
+}
+
+/// A body that never says that it is at its end: the encoder stops at the declared length.
+#[tokio::test]
+async fn an_upload_of_declared_length_gives_its_connection_back() {
+    let (address, seen) = serve(|_, mut socket, seen| async move {
+        while head(&mut socket, &seen).await.is_some() {
+            let mut body = [0u8; 6];
+            socket.read_exact(&mut body).await.expect("the body");
+            say(&mut socket, OK).await;
+        }
+    })
+    .await;
+    let app = upstream(vec![address], |_| {});
+    for _ in 0..3 {
+        let frames = [b"abc", b"def"].map(|piece| {
+            Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(piece)))
+        });
+        let frames = futures_util::StreamExt::chain(
+            futures_util::stream::iter(frames),
+            futures_util::stream::pending(),
+        );
+        let mut upload = Request::new(http_body_util::StreamBody::new(frames));
+        *upload.method_mut() = Method::POST;
+        let length = http::HeaderValue::from_static("6");
+        upload.headers_mut().insert("content-length", length);
+        assert_eq!(text(app.send(0, upload).await).await, "ok");
+    }
+    assert_eq!((seen.connections(), seen.requests()), (1, 3));
 }

@@ -19,6 +19,7 @@ fn upload(frames: Frames) -> Request<StreamBody<Frames>> {
     request
 }
 
+#[allow(clippy::unnecessary_wraps)] // the item of a stream
 fn data(size: usize) -> Result<Frame<Bytes>, std::io::Error> {
     Ok(Frame::data(Bytes::from(vec![7u8; size])))
 }
@@ -149,7 +150,7 @@ async fn silent(_: usize, mut socket: TcpStream, seen: Arc<Seen>) {
 async fn a_silent_app_times_out_and_is_not_asked_again() {
     let (address, seen) = serve(silent).await;
     let app = upstream(vec![address], |s| {
-        s.timeouts.head = Duration::from_millis(60)
+        s.timeouts.head = Duration::from_millis(60);
     });
     let error = app.send(0, get("/")).await.expect_err("timeout");
     is_timeout(&error, Phase::Head, StatusCode::GATEWAY_TIMEOUT);
@@ -161,7 +162,7 @@ async fn a_silent_app_times_out_and_is_not_asked_again() {
 async fn an_app_that_takes_no_more_times_out() {
     let (address, _) = serve(silent).await;
     let app = upstream(vec![address], |s| {
-        s.timeouts.request_idle = Duration::from_millis(150)
+        s.timeouts.request_idle = Duration::from_millis(150);
     });
     let frames = futures_util::stream::repeat_with(|| data(65536));
     let error = app
@@ -176,7 +177,7 @@ async fn an_app_that_takes_no_more_times_out() {
 async fn a_client_that_sends_no_more_times_out() {
     let (address, _) = serve(silent).await;
     let app = upstream(vec![address], |s| {
-        s.timeouts.request_idle = Duration::from_millis(60)
+        s.timeouts.request_idle = Duration::from_millis(60);
     });
     let frames = futures_util::stream::iter([data(5)]).chain(futures_util::stream::pending());
     let error = app
@@ -199,7 +200,7 @@ async fn a_slow_upload_is_no_slow_answer() {
     })
     .await;
     let app = upstream(vec![address], |s| {
-        s.timeouts.head = Duration::from_millis(100)
+        s.timeouts.head = Duration::from_millis(100);
     });
     let frames = futures_util::stream::iter(0..10).then(|_| async {
         tokio::time::sleep(Duration::from_millis(30)).await;
@@ -265,7 +266,7 @@ async fn a_body_that_stops_times_out() {
     })
     .await;
     let app = upstream(vec![address], |s| {
-        s.timeouts.body_idle = Duration::from_millis(90)
+        s.timeouts.body_idle = Duration::from_millis(90);
     });
     let mut body = app.send(0, get("/")).await.expect("response").into_body();
     let mut got = 0;
