@@ -127,7 +127,7 @@ async fn buffer(plane: &Plane, inbound: &Inbound, payload: &mut Payload, authent
         }
         Err(refusal) => {
             // The guard knows what was wrong with the framing; hyper only says that it broke.
-            let fault = inbound.arrival.notes.as_ref().and_then(|notes| notes.body_fault(inbound.arrival.head));
+            let fault = inbound.body_fault();
             let refusal = match fault {
                 Some(super::guard::Fault::Ambiguous(reason)) => Refusal::ambiguous(reason),
                 _ => refusal,

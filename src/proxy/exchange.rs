@@ -149,6 +149,7 @@ fn guarded(fault: Fault) -> Refusal {
 fn count_fault(plane: &Plane, fault: Fault) {
     match fault {
         Fault::Ambiguous(_) => {}
+        Fault::HeadTimeout => plane.metrics.hit(Limit::HeaderTimeout),
         Fault::UriTooLong => plane.metrics.hit(Limit::UriBytes),
         Fault::HeadTooLarge => plane.metrics.hit(Limit::HeadBytes),
         Fault::TooManyHeaders | Fault::TrailersTooLarge => plane.metrics.hit(Limit::HeaderCount),

@@ -1,7 +1,7 @@
 //! A request as it came in, with all that its record says of it.
 
 use super::client::Client;
-use super::guard::{Note, Notes};
+use super::guard::{Fault, Note, Notes};
 use crate::audit::{Opening, Protocol};
 use crate::model::ExchangeId;
 use bytes::Bytes;
@@ -64,6 +64,11 @@ impl Inbound {
             Some(authority) => authority.as_str().as_bytes(),
             None => self.parts.headers.get(header::HOST).map_or(b"", |host| host.as_bytes()),
         }
+    }
+
+    /// What was wrong with its body's framing: the guard knows, hyper only says that it broke.
+    pub fn body_fault(&self) -> Option<Fault> {
+        self.arrival.notes.as_ref()?.body_fault(self.arrival.head)
     }
 
     /// Whether it asks to become a WebSocket: RFC 6455 §4.1, or RFC 8441 §4 over HTTP/2.

@@ -165,7 +165,7 @@ pub fn cut_short() -> (Refusal, Outcome) {
 /// What the client is told of a failure on the way to the app: its own fault, ours or the app's.
 pub fn upstream_failed(way: &Way<'_>, inbound: &Inbound, tally: Option<&Tally>, error: &UpstreamError) -> (Refusal, Outcome) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
-    let body_fault = inbound.arrival.notes.as_ref().and_then(|notes| notes.body_fault(inbound.arrival.head));
+    let body_fault = inbound.body_fault();
     match (tally.and_then(Tally::failure), body_fault) {
         (Some(Failure::TooLarge), _) => {
             way.worker.plane().metrics.hit(Limit::RequestBody);

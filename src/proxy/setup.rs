@@ -60,6 +60,7 @@ impl Limits {
             max_headers: self.max_headers,
             max_uri_bytes: self.max_uri_bytes,
             max_chunk_extension_bytes: self.max_chunk_extension_bytes,
+            header_timeout: self.header_timeout,
             ..guard::Limits::default()
         }
     }
