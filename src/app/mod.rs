@@ -12,6 +12,7 @@ use crate::config::{Config, Problems};
 use crate::control::portal;
 use crate::model::Clock;
 use crate::policy;
+use crate::proxy::attempts::Attempts;
 use crate::proxy::listener::Shutdown;
 use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::{Places, Plane};
@@ -113,6 +114,7 @@ fn serve_with(config: &Config, path: &Path, clock: Clock, journal: &Arc<Journal>
         clock,
         connections: Places::default(),
         websockets: Places::default(),
+        attempts: Attempts::default(),
         current: ArcSwap::from_pointee(setup),
     });
     let parts = Parts { path: path.to_owned(), plane, keys, tls: serve::TlsConfigs::new(config)? };

@@ -142,6 +142,7 @@ pub(super) fn limits(config: &Config) -> Limits {
         h2_max_concurrent_streams: from.h2_max_concurrent_streams,
         h2_max_pending_resets: from.h2_max_pending_resets,
         max_websockets: from.max_websockets,
+        max_sign_in_attempts: from.max_sign_in_attempts,
         jar: crate::proxy::rewrite::jar::Limits { max_cookies: from.max_jar_cookies, max_cookie_bytes: from.max_jar_cookie_bytes.len() },
     }
 }

@@ -108,7 +108,7 @@ pub async fn authenticate(
     let app = setup.apps.get(place.app).ok_or_else(no_session)?;
     let (live, by_bearer) = match shown(headers) {
         Shown::Cookie(id, secret) => (by_cookie(plane, app, named, id, &secret)?, false),
-        Shown::Bearer(token) => (super::bearer::session(setup, app, client, token).await?, true),
+        Shown::Bearer(token) => (super::bearer::session(plane, setup, app, client, token).await?, true),
         Shown::Garbled => {
             return Err(Refusal::unauthenticated("cookie-garbled", "The session cookie cannot be read. Start again from your start link."));
         }

@@ -3,18 +3,37 @@
 use super::client::Client;
 use super::refusal::Refusal;
 use super::setup::{App, BindingRule, Setup};
+use super::worker::Plane;
 use crate::model::Binding;
 use crate::store::external::{BearerRefused, Fault};
 use crate::store::live::LiveSession;
+use crate::telemetry::Limit;
 use http::StatusCode;
 use std::sync::Arc;
 
 /// The session of a bearer grant: a look-up for a known one, a verification for a new one.
-pub async fn session(setup: &Setup, app: &App, client: &Client, token: &str) -> Result<Arc<LiveSession>, Refusal> {
+pub async fn session(plane: &Plane, setup: &Setup, app: &App, client: &Client, token: &str) -> Result<Arc<LiveSession>, Refusal> {
     if let Some(known) = setup.bearers.recall(token, &app.name) {
         return known.map_err(|why| refused(&why));
     }
-    setup.bearers.present(token, &app.name, binding(app.binding, client)).await.map_err(|why| refused(&why))
+    let (address, now) = (client.address.ip(), plane.clock.now());
+    if !plane.attempts.may_try(address, setup.limits.max_sign_in_attempts, now) {
+        return Err(too_many(plane));
+    }
+    let presented = setup.bearers.present(token, &app.name, binding(app.binding, client)).await;
+    presented.map_err(|why| {
+        if why.fault() == Fault::Client {
+            plane.attempts.failed(address, now);
+        }
+        refused(&why)
+    })
+}
+
+/// 429: somebody is guessing, or a client is broken.
+pub fn too_many(plane: &Plane) -> Refusal {
+    plane.metrics.hit(Limit::SignInAttempts);
+    let detail = "Too many tries from this address failed. Wait a minute, then try once.";
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", "Too many tries", detail)
 }
 
 /// What a session that starts from this client is tied to.

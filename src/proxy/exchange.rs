@@ -9,13 +9,14 @@ use super::guard::{Fault, Note};
 pub use super::inbound::Arrival;
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
+use super::rewrite::banner;
 use super::setup::{App, AppOrigin, Setup};
 use super::worker::{Plane, Worker};
 use super::{inline, outbound, reserved, upgrade};
 use crate::audit;
 use crate::model::{Decision, Reason};
 use crate::telemetry::Limit;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ impl From<Refusal> for Refused {
         Self { refusal, authenticated: None, decision: None, canonical: None, detail: String::new(), is_recorded: false }
     }
 }
+
+type Answer = Result<Response<ResponseBody>, Box<Refused>>;
 
 /// Answers one request. What is not permitted is refused and recorded.
 pub async fn handle(worker: Worker, from: Arrival, note: Option<Note>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
@@ -79,6 +82,9 @@ async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &Inbound, mut payl
     }
     let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers).await.map_err(Refused::from)?;
     authenticated.session.touch(plane.clock.now());
+    if banner::is_service_worker(&inbound.parts.headers) {
+        return no_service_worker(plane, setup, inbound, &authenticated).await;
+    }
     let Some(app) = authenticated.app(setup) else {
         return Err(Box::new(Refusal::ambiguous(Reason::HostForeign).into()));
     };
@@ -91,6 +97,28 @@ async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &Inbound, mut payl
         }
     };
     forward(worker, setup, app, inbound, payload, authenticated, permitted).await
+}
+
+/// A service worker would answer navigations from a cache that knows no banner and no record: it gets a script
+/// that does nothing instead. Recorded like a refusal, since nothing is forwarded.
+async fn no_service_worker(plane: &Plane, setup: &Setup, inbound: &Inbound, authenticated: &Authenticated) -> Answer {
+    let record = audit::Refusal {
+        opening: audit::Opening {
+            session: Some(&authenticated.state.part),
+            policy: Some(&setup.policy_part),
+            ..inbound.opening()
+        },
+        status: 200,
+        reason: "service-worker",
+        detail: "answered with an empty script",
+    };
+    if plane.journal.refuse(&record).await.is_err() {
+        return Err(Box::new(Refused { is_recorded: true, ..unrecordable().into() }));
+    }
+    let mut response = Response::new(ResponseBody::whole(banner::SERVICE_WORKER));
+    refusal::own_headers(response.headers_mut());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
+    Ok(response)
 }
 
 /// Opens the record, then forwards: as a WebSocket or as an ordinary exchange.

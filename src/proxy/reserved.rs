@@ -3,20 +3,23 @@
 use super::authenticate::{Authenticated, COOKIE, authenticate};
 use super::bearer;
 use super::body::ResponseBody;
+use super::body::response::BoxError;
 use super::canonical::Canonical;
 use super::exchange::Refused;
 use super::hosts::{HostMatch, Place};
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
+use super::rewrite::banner::{self, Status};
 use super::session::{self, State};
 use super::setup::{App, OriginMode, Setup};
 use super::worker::Plane;
-use crate::model::{EndCause, Secret, SessionId};
+use crate::model::{Clock, EndCause, Secret, SessionId};
 use crate::store::RedeemRefused;
 use crate::store::live::{Found, LiveSession, RedeemError};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Limited, StreamBody};
 use std::sync::Arc;
 
 /// Every reserved path begins so.
@@ -34,13 +37,18 @@ pub async fn answer(plane: &Plane, setup: &Setup, inbound: &Inbound, payload: Pa
     }
     let path = canonical.path.strip_prefix(PREFIX).unwrap_or_default();
     match (path, &inbound.parts.method) {
-        ("page.css", &Method::GET | &Method::HEAD) => Ok(asset("text/css; charset=utf-8", refusal::CSS)),
+        ("refusal.css", &Method::GET | &Method::HEAD) => Ok(asset("text/css; charset=utf-8", refusal::CSS.as_bytes())),
+        ("page.css", &Method::GET | &Method::HEAD) => match banner::asset(&canonical.path) {
+            Some(found) => Ok(asset(found.content_type, found.bytes)),
+            None => Err(Box::new(not_found().into())),
+        },
         ("start", &Method::GET) => start(plane, setup, inbound, host, canonical.query.as_deref()).await,
         ("start", &Method::POST) => exchange(plane, setup, inbound, payload, host).await,
         ("end", &Method::POST) => end(plane, setup, inbound, host).await,
         ("status", &Method::GET) => status(plane, setup, inbound, host).await,
+        ("events", &Method::GET) => events(plane, setup, inbound, host).await,
         ("session", &Method::GET) => why(plane, setup, inbound, host).await,
-        ("start" | "end" | "status" | "session" | "page.css", _) => Err(Box::new(wrong_method().into())),
+        ("start" | "end" | "status" | "events" | "session" | "page.css" | "refusal.css", _) => Err(Box::new(wrong_method().into())),
         _ => Err(Box::new(not_found().into())),
     }
 }
@@ -69,8 +77,17 @@ async fn start(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch,
             return Ok(answer);
         }
     }
+    let (address, now) = (inbound.client().address.ip(), plane.clock.now());
+    if !plane.attempts.may_try(address, setup.limits.max_sign_in_attempts, now) {
+        return Err(Box::new(bearer::too_many(plane).into()));
+    }
     let binding = bearer::binding(app.binding, inbound.client());
-    let redeemed = plane.live.redeem(id, &code, binding).await.map_err(|error| Box::new(redeem_refused(plane, inbound, &error).into()))?;
+    let redeemed = plane.live.redeem(id, &code, binding).await.map_err(|error| {
+        if matches!(error, RedeemError::Refused(_)) {
+            plane.attempts.failed(address, now);
+        }
+        Box::new(Refused::from(redeem_refused(plane, inbound, &error)))
+    })?;
     if redeemed.session.grant.app != app.name {
         return Err(Box::new(not_found().into()));
     }
@@ -186,11 +203,12 @@ async fn end(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch) -
         tracing::error!(%error, "the end of a session is not in the store yet; it is over all the same");
     }
     authenticated.state.jar.clear();
-    let page = refusal::notice("The support session is over", "You no longer act for the customer. You can close this window.");
-    let mut response = Response::new(ResponseBody::whole(page));
+    let Some(ended) = authenticated.session.ending() else {
+        return Err(Box::new(Refusal::unavailable("store", "The session could not be ended. Try again.").into()));
+    };
+    let page = own_page(banner::ended_page(authenticated.state.banner.facts(), ended));
+    let mut response = page.map(ResponseBody::whole);
     let headers = response.headers_mut();
-    refusal::own_headers(headers);
-    insert(headers, header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned());
     insert(headers, header::SET_COOKIE, format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"));
     insert(headers, header::HeaderName::from_static("clear-site-data"), "\"cache\", \"cookies\", \"storage\"".to_owned());
     Ok(response)
@@ -206,13 +224,15 @@ fn is_same_origin(headers: &HeaderMap, state: &State) -> bool {
     }
 }
 
-/// What the banner asks while a page is open: is it still on, and if not, who ended it?
+/// What the banner asks while a page is open: is it still on, and if not, who ended it? Asking is no use of the session.
 async fn status(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch) -> Answer {
-    let body = match authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers).await {
-        Ok(authenticated) => {
-            banner_status(plane, Some(authenticated.session.id), host)
-        }
-        Err(_) => banner_status(plane, None, host),
+    let now = plane.clock.now();
+    let body = match who(plane, setup, inbound, host).await {
+        Ok(authenticated) => banner::status_json(&Status::Live { expires_at: authenticated.session.grant.expires_at }, now),
+        Err(_) => match host_session(plane, host) {
+            Some(Found::Ended(grave)) => banner::status_json(&Status::Ended(&grave.ended), now),
+            _ => return Err(Box::new(Refusal::unauthenticated("no-session", "No session is known here.").into())),
+        },
     };
     let mut response = Response::new(ResponseBody::whole(body));
     refusal::own_headers(response.headers_mut());
@@ -220,47 +240,63 @@ async fn status(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch
     Ok(response)
 }
 
-fn banner_status(plane: &Plane, live: Option<SessionId>, host: HostMatch) -> String {
-    let now = plane.clock.now();
-    let id = live.or(if let HostMatch::Session(_, id) = host { Some(id) } else { None });
-    let ended = match (id.map(|id| plane.live.find(id)), live) {
-        (Some(Found::Live(session)), Some(_)) => {
-            return serde_json::json!({ "state": "live", "now": now.millis(), "expires_at": session.grant.expires_at.millis() }).to_string();
-        }
-        (Some(Found::Ended(grave)), _) => Some(grave.ended.clone()),
-        _ => None,
+fn host_session(plane: &Plane, host: HostMatch) -> Option<Found> {
+    if let HostMatch::Session(_, id) = host { Some(plane.live.find(id)) } else { None }
+}
+
+/// The same, told rather than asked: one event now, one when the session ends.
+async fn events(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch) -> Answer {
+    let authenticated = who(plane, setup, inbound, host).await?;
+    let stream = futures_util::stream::unfold((Telling::First, authenticated.session, plane.clock.clone()), tell);
+    let mut response = Response::new(ResponseBody::passed(Box::pin(StreamBody::new(stream))));
+    refusal::own_headers(response.headers_mut());
+    insert(response.headers_mut(), header::CONTENT_TYPE, "text/event-stream".to_owned());
+    Ok(response)
+}
+
+/// Where an event stream is.
+enum Telling {
+    First,
+    Waiting,
+    Over,
+}
+
+type Told = Option<(Result<Frame<Bytes>, BoxError>, (Telling, Arc<LiveSession>, Clock))>;
+
+/// The next event: the state at once, a comment now and then, and the end.
+async fn tell((at, session, clock): (Telling, Arc<LiveSession>, Clock)) -> Told {
+    let bytes = match at {
+        Telling::Over => return None,
+        Telling::First => banner::event(&Status::Live { expires_at: session.grant.expires_at }, clock.now()),
+        Telling::Waiting => tokio::select! {
+            () = session.ended().cancelled() => {
+                let told = banner::event(&Status::Ended(session.ending()?), clock.now());
+                return Some((Ok(Frame::data(told)), (Telling::Over, session, clock)));
+            }
+            () = tokio::time::sleep(banner::EVENTS_KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
+        },
     };
-    serde_json::json!({
-        "state": "ended",
-        "now": now.millis(),
-        "ended_at": ended.as_ref().map(|ended| ended.at.millis()),
-        "ended_by": ended.as_ref().map(|ended| ended.by.as_str()),
-        "cause": ended.map(|ended| ended.cause),
-    })
-    .to_string()
+    Some((Ok(Frame::data(bytes)), (Telling::Waiting, session, clock)))
 }
 
 /// "Why am I seeing this?"
 async fn why(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch) -> Answer {
     let authenticated = who(plane, setup, inbound, host).await?;
-    let grant = &authenticated.session.grant;
-    let detail = format!(
-        "{} is using this app as {} ({}) for {}: {}. Everything done here is on record under the operator's name. The session ends at {}.",
-        grant.operator_label(),
-        grant.subject.id,
-        grant.tenant_label(),
-        grant.ticket,
-        grant.reason,
-        grant.expires_at
-    );
-    let mut response = Response::new(refusal::notice("This is a support session", &detail));
-    refusal::own_headers(response.headers_mut());
-    insert(response.headers_mut(), header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned());
-    Ok(super::respond::with_banner(response, &authenticated.state.banner))
+    let page = banner::session_page(authenticated.state.banner.facts());
+    Ok(super::respond::with_banner(own_page(page), &authenticated.state.banner))
 }
 
-fn asset(content_type: &'static str, body: &'static str) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::whole(Bytes::from_static(body.as_bytes())));
+fn own_page(page: banner::Page) -> Response<String> {
+    let mut response = Response::new(page.html);
+    let headers = response.headers_mut();
+    refusal::own_headers(headers);
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page.policy));
+    insert(headers, header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned());
+    response
+}
+
+fn asset(content_type: &'static str, body: &'static [u8]) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(Bytes::from_static(body)));
     let headers = response.headers_mut();
     insert(headers, header::CONTENT_TYPE, content_type.to_owned());
     insert(headers, header::CACHE_CONTROL, "max-age=300".to_owned());

@@ -30,6 +30,8 @@ pub struct Limits {
     pub h2_max_concurrent_streams: u32,
     pub h2_max_pending_resets: usize,
     pub max_websockets: usize,
+    /// Failed tries to start or present a session, from one address within a minute.
+    pub max_sign_in_attempts: u32,
     pub jar: jar::Limits,
 }
 
@@ -46,7 +48,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(75),
             h2_max_concurrent_streams: 128,
             h2_max_pending_resets: 32,
-            max_websockets: 5_000,
+            max_websockets: 10_000,
+            max_sign_in_attempts: 60,
             jar: jar::Limits::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! What the stages share: the plane (one a process) and the worker (one a core).
 
+use super::attempts::Attempts;
 use super::setup::Setup;
 use crate::audit::Journal;
 use crate::model::Clock;
@@ -18,6 +19,7 @@ pub struct Plane {
     pub clock: Clock,
     pub connections: Places,
     pub websockets: Places,
+    pub attempts: Attempts,
     pub current: ArcSwap<Setup>,
 }
 

@@ -30,6 +30,7 @@ pub enum Limit {
     DrainTimeout,
     Journal,
     ChunkExtension,
+    SignInAttempts,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

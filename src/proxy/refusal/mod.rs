@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-pub use page::{CSS, notice};
+pub use page::CSS;
 
 /// A refusal, before it is given a form. `reason` is the name in records and metrics.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use super::Refusal;
 use crate::model::ExchangeId;
 use std::fmt::Write as _;
 
-/// Served at `/.locum/page.css`.
-pub const CSS: &str = include_str!("page.css");
+/// Served at `/.locum/refusal.css`.
+pub const CSS: &str = include_str!("refusal.css");
 
 /// The page of a refusal.
 pub fn refusal(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&str>) -> String {
@@ -22,16 +22,11 @@ pub fn refusal(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&str>) ->
     document(&refusal.title, &refusal.detail, &rest)
 }
 
-/// A page that says one thing: a session has started, ended, or cannot start.
-pub fn notice(title: &str, detail: &str) -> String {
-    document(title, detail, "")
-}
-
 fn document(title: &str, detail: &str, rest: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <link rel=\"stylesheet\" href=\"/.locum/page.css\"></head>\n<body><main><h1>{title}</h1><p>{detail}</p>{rest}</main></body></html>\n",
+         <link rel=\"stylesheet\" href=\"/.locum/refusal.css\"></head>\n<body><main><h1>{title}</h1><p>{detail}</p>{rest}</main></body></html>\n",
         title = escape(title),
         detail = escape(detail),
     )

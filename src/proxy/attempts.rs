@@ -1,0 +1,82 @@
+//! Guessing is slow here: after so many failed tries to start or present a session, an address waits out its minute.
+
+use crate::model::Timestamp;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+const MINUTE: i64 = 60_000;
+
+/// Addresses remembered at once; when there are more, those whose minute is over go first.
+const MAX_ADDRESSES: usize = 10_000;
+
+/// Failed tries by address, within one minute from the first.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    by_address: Mutex<HashMap<IpAddr, (Timestamp, u32)>>,
+}
+
+impl Attempts {
+    /// Whether `address` may try (again).
+    pub fn may_try(&self, address: IpAddr, max: u32, now: Timestamp) -> bool {
+        let by_address = self.by_address.lock();
+        !by_address.get(&key(address)).is_some_and(|(since, count)| is_current(*since, now) && *count >= max)
+    }
+
+    /// Counts a try that failed.
+    pub fn failed(&self, address: IpAddr, now: Timestamp) {
+        let mut by_address = self.by_address.lock();
+        if by_address.len() >= MAX_ADDRESSES {
+            by_address.retain(|_, (since, _)| is_current(*since, now));
+        }
+        if by_address.len() >= MAX_ADDRESSES {
+            // An attacker with that many addresses gets no more out of this table than memory we do not have.
+            by_address.clear();
+        }
+        let entry = by_address.entry(key(address)).or_insert((now, 0));
+        if !is_current(entry.0, now) {
+            *entry = (now, 0);
+        }
+        entry.1 = entry.1.saturating_add(1);
+    }
+}
+
+fn is_current(since: Timestamp, now: Timestamp) -> bool {
+    (0..MINUTE).contains(&(now.millis() - since.millis()))
+}
+
+/// One customer's IPv6 network is one address here: a /64 has too many to count singly.
+fn key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => IpAddr::V6((six.to_bits() & !u128::from(u64::MAX)).into()),
+        four @ IpAddr::V4(_) => four,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_of_failures_is_enough() -> Result<(), std::net::AddrParseError> {
+        let attempts = Attempts::default();
+        let (one, same, other) = ("2001:db8::1".parse()?, "2001:db8::2".parse()?, "2001:db8:0:1::1".parse()?);
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        attempts.failed(one, at(0));
+        assert!(attempts.may_try(one, 2, at(1)));
+        attempts.failed(same, at(1));
+        assert!(!attempts.may_try(one, 2, at(59)));
+        assert!(attempts.may_try(other, 2, at(59)));
+        assert!(attempts.may_try(one, 2, at(60)));
+        Ok(())
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let attempts = Attempts::default();
+        for n in 0..20_000u32 {
+            attempts.failed(IpAddr::V4(n.into()), Timestamp::from_millis(0));
+        }
+        assert!(attempts.by_address.lock().len() <= MAX_ADDRESSES);
+    }
+}
