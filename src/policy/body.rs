@@ -144,16 +144,16 @@ impl<'r> Reading<'r> {
         };
         let in_query = self.facts.query.is_some() && graphql::in_query(self.query()?)?;
         match self.kind {
-            ContentKind::Empty if in_query => Ok(operations.from_query(self.query()?)?),
+            ContentKind::Empty if in_query => Ok(operations.in_query(self.query()?)?),
             ContentKind::Empty if matches!(self.facts.method, "GET" | "HEAD" | "OPTIONS") => {
                 Ok(Vec::new())
             }
             // Some servers read the URL first, some the body.
             _ if in_query => Err(Stop::Ambiguous),
-            ContentKind::Json => Ok(operations.from_json(self.json()?)?),
+            ContentKind::Json => Ok(operations.in_json(self.json()?)?),
             ContentKind::GraphQl => {
                 let text = std::str::from_utf8(self.body).map_err(|_| Stop::Unreadable)?;
-                Ok(operations.from_text(text)?)
+                Ok(operations.in_text(text)?)
             }
             _ => Err(Stop::Unreadable),
         }

@@ -69,11 +69,18 @@ fn list(path: &Path) -> std::io::Result<Vec<PathBuf>> {
 fn kind(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?;
     // Editors leave `.#name` and the like beside a file that is being edited.
-    match name {
-        hidden if hidden.starts_with('.') => None,
-        cases if cases.ends_with(".cases.toml") => Some(Kind::Cases),
-        rows if rows.ends_with(".toml") => Some(Kind::Rows),
-        cedar if cedar.ends_with(".cedar") => Some(Kind::Cedar),
+    match name.rsplit_once('.')? {
+        ("", _) => None,
+        (stem, _) if stem.starts_with('.') => None,
+        (stem, "toml")
+            if stem
+                .rsplit_once('.')
+                .is_some_and(|(_, kind)| kind == "cases") =>
+        {
+            Some(Kind::Cases)
+        }
+        (_, "toml") => Some(Kind::Rows),
+        (_, "cedar") => Some(Kind::Cedar),
         _ => None,
     }
 }

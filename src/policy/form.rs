@@ -72,7 +72,10 @@ fn decode(text: &[u8]) -> Result<Cow<'_, str>, Ambiguous> {
     while let Some(byte) = bytes.next() {
         decoded.push(match byte {
             b'+' => b' ',
-            b'%' => match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
+            b'%' => match (
+                bytes.next().copied().and_then(hex),
+                bytes.next().copied().and_then(hex),
+            ) {
                 (Some(high), Some(low)) => high << 4 | low,
                 _ => return Err(Ambiguous),
             },
@@ -84,8 +87,8 @@ fn decode(text: &[u8]) -> Result<Cow<'_, str>, Ambiguous> {
         .map_err(|_| Ambiguous)
 }
 
-pub(super) fn hex(digit: &u8) -> Option<u8> {
-    char::from(*digit)
+pub(super) fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
         .to_digit(16)
         .and_then(|value| u8::try_from(value).ok())
 }

@@ -27,14 +27,6 @@ impl Kind {
             _ => None,
         }
     }
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Mutation => "mutation",
-            Self::Subscription => "subscription",
-        }
-    }
 }
 
 /// One root field of one operation: what is judged.
@@ -242,7 +234,7 @@ pub(super) struct Operations<'p> {
 
 impl Operations<'_> {
     /// From a JSON body: one operation or a batch.
-    pub(super) fn from_json(&self, documents: &Documents) -> Result<Vec<Unit>, Unjudged> {
+    pub(super) fn in_json(&self, documents: &Documents) -> Result<Vec<Unit>, Unjudged> {
         let nodes = documents.nodes();
         if nodes.is_empty() || nodes.len() > self.settings.graphql_batch {
             return Err(Unjudged::Malformed);
@@ -261,7 +253,7 @@ impl Operations<'_> {
     }
 
     /// From a body that is the document itself (`application/graphql`).
-    pub(super) fn from_text(&self, text: &str) -> Result<Vec<Unit>, Unjudged> {
+    pub(super) fn in_text(&self, text: &str) -> Result<Vec<Unit>, Unjudged> {
         self.one(&Call {
             text: Some(text.to_owned()),
             ..Call::default()
@@ -269,7 +261,7 @@ impl Operations<'_> {
     }
 
     /// From the query of a GET; none where it carries no operation.
-    pub(super) fn from_query(&self, pairs: &Pairs<'_>) -> Result<Vec<Unit>, Unjudged> {
+    pub(super) fn in_query(&self, pairs: &Pairs<'_>) -> Result<Vec<Unit>, Unjudged> {
         let call = query_call(pairs)?;
         if call.is_empty() {
             return Ok(Vec::new());

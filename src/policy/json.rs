@@ -31,7 +31,7 @@ pub(super) enum Node {
 pub(super) struct Documents(Vec<Node>);
 
 impl Documents {
-    /// Reads a body. serde_json bounds the nesting at 128.
+    /// Reads a body. `serde_json` bounds the nesting at 128.
     pub(super) fn read(text: &[u8]) -> Result<Self, Unjudged> {
         let node: Node = serde_json::from_slice(text).map_err(|_| Unjudged::Malformed)?;
         if node.has_duplicates() {

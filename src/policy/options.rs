@@ -37,18 +37,9 @@ impl Default for Settings {
 }
 
 /// What a load depends on besides the files.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     pub settings: Settings,
     /// The configured apps; a row for any other is an error. `None`: not known here.
     pub apps: Option<Vec<String>>,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            settings: Settings::default(),
-            apps: None,
-        }
-    }
 }

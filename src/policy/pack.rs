@@ -254,7 +254,7 @@ impl Pack {
     fn seen(&self, text: &[u8]) -> Bits {
         let mut seen = 0;
         each_word(text, |word| {
-            seen |= self.words.get(word).copied().unwrap_or_default()
+            seen |= self.words.get(word).copied().unwrap_or_default();
         });
         seen
     }

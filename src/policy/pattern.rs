@@ -159,12 +159,17 @@ impl Pattern {
     }
 
     /// Whether every path that matches `other` matches this too. With `fold`, as deny rows match:
-    /// in any case.
+    /// in any case, with or without a slash at the end.
     pub(super) fn covers(&self, other: &Self, fold: bool) -> bool {
+        let slash =
+            |segment: &Segment| fold && matches!(segment, Segment::Static(text) if text.is_empty());
         let (mut ours, mut theirs) = (self.segments.iter(), other.segments.iter());
         loop {
             match (ours.next(), theirs.next()) {
                 (None, None) | (Some(Segment::Rest), Some(_)) => return true,
+                // A deny row matches with and without a slash at the end.
+                (Some(Segment::Rest), None) => return fold,
+                (Some(one), None) | (None, Some(one)) => return slash(one),
                 (Some(one), Some(two)) if holds(one, two, fold) => {}
                 _ => return false,
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A row that denies WebSockets denies; one that only reads lets the client say nothing.
+/// A row that denies `WebSocket`s denies; one that only reads lets the client say nothing.
 pub(super) fn websocket_effect(
     keys: &Keys<'_, '_>,
     matchers: &mut Matchers,

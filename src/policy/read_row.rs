@@ -209,16 +209,16 @@ fn read_target(keys: &Keys<'_, '_>, text: &Text<'_>) -> Option<(Methods, Pattern
 }
 
 fn read_template(keys: &Keys<'_, '_>, text: &Text<'_>, pattern: &Pattern) -> Option<Template> {
-    Template::parse(text.text, pattern)
-        .map_err(|what| {
-            keys.fault(
-                text.at.clone(),
-                "resource",
-                what,
-                "Use captures of the path only",
-            )
-        })
-        .ok()
+    let parsed = Template::parse(text.text, pattern);
+    if let Err(what) = &parsed {
+        keys.fault(
+            text.at.clone(),
+            "resource",
+            what,
+            "Use captures of the path only",
+        );
+    }
+    parsed.ok()
 }
 
 fn read_relax(keys: &Keys<'_, '_>) -> Findings {
@@ -257,18 +257,12 @@ fn read_overrides(keys: &Keys<'_, '_>, pack: &Pack) -> PackRows {
 
 /// The bit of a pack row named by id.
 pub(super) fn pack_row(keys: &Keys<'_, '_>, key: &str, text: &Text<'_>, pack: &Pack) -> PackRows {
-    match pack.number(text.text) {
-        Some(nth) => 1 << nth,
-        None => {
-            let known: Vec<&str> = pack.rows.iter().map(|row| &*row.id).collect();
-            let what = format!("{:?} is no row of the built-in pack", text.text);
-            keys.fault(
-                text.at.clone(),
-                key,
-                what,
-                format!("Use one of {}", known.join(", ")),
-            );
-            0
-        }
+    if let Some(nth) = pack.number(text.text) {
+        return 1 << nth;
     }
+    let known: Vec<&str> = pack.rows.iter().map(|row| &*row.id).collect();
+    let what = format!("{:?} is no row of the built-in pack", text.text);
+    let remedy = format!("Use one of {}", known.join(", "));
+    keys.fault(text.at.clone(), key, what, remedy);
+    0
 }

@@ -89,12 +89,11 @@ pub(super) fn find_folded(table: &super::table::Table, path: &str, found: &mut F
     let mut lower: SmallVec<[u8; 256]> = SmallVec::from_slice(path.as_bytes());
     lower.make_ascii_lowercase();
     table.find(&lower, found);
-    match lower.strip_suffix(b"/") {
-        Some(bare) => table.find(bare, found),
-        None => {
-            lower.push(b'/');
-            table.find(&lower, found);
-        }
+    if let Some(bare) = lower.strip_suffix(b"/") {
+        table.find(bare, found);
+    } else {
+        lower.push(b'/');
+        table.find(&lower, found);
     }
     found.sort_unstable();
     found.dedup();

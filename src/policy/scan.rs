@@ -81,7 +81,7 @@ fn url_encoded(chunk: &[u8], matched: &mut Option<usize>, triplet: &mut Option<(
             }
             (Some((_, high)), low) => {
                 *triplet = None;
-                let value = super::form::hex(&high).zip(super::form::hex(&low));
+                let value = super::form::hex(high).zip(super::form::hex(low));
                 (value.map_or(0, |(high, low)| high << 4 | low), true)
             }
             (None, plain) => (plain, false),

@@ -72,12 +72,9 @@ impl Scopes {
         actions: &'a [std::sync::Arc<str>],
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.by_name.iter().flat_map(move |(name, carried)| {
-            let idle = move |pattern: &&Box<str>| !actions.iter().any(|a| carries(pattern, a));
-            carried
-                .patterns
-                .iter()
-                .filter(idle)
-                .map(move |pattern| (&**name, &**pattern))
+            let idle = move |pattern: &&str| !actions.iter().any(|a| carries(pattern, a));
+            let patterns = carried.patterns.iter().map(|pattern| &**pattern);
+            patterns.filter(idle).map(move |pattern| (&**name, pattern))
         })
     }
 }

@@ -14,11 +14,14 @@ pub(super) struct Table {
     nodes: Vec<Node>,
 }
 
+/// A prefix, a suffix and the node behind.
+type Mixed = (Box<[u8]>, Box<[u8]>, usize);
+
 #[derive(Debug, Default)]
 struct Node {
     /// Sorted by text.
     statics: Vec<(Box<[u8]>, usize)>,
-    mixed: Vec<(Box<[u8]>, Box<[u8]>, usize)>,
+    mixed: Vec<Mixed>,
     capture: Option<usize>,
     /// Rows whose pattern ends here with the rest.
     rest: Vec<RowId>,

@@ -58,7 +58,7 @@ impl Template {
             match part {
                 Part::Text(text) => filled.extend_from_slice(text.as_bytes()),
                 Part::Capture(nth) => {
-                    filled.extend_from_slice(pattern.capture(*nth, path).as_bytes())
+                    filled.extend_from_slice(pattern.capture(*nth, path).as_bytes());
                 }
             }
         }

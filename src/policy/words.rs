@@ -96,7 +96,7 @@ mod tests {
     fn words(text: &str) -> Vec<String> {
         let mut words = Vec::new();
         each_word(text.as_bytes(), |word| {
-            words.push(String::from_utf8_lossy(word).into_owned())
+            words.push(String::from_utf8_lossy(word).into_owned());
         });
         words
     }
