@@ -52,16 +52,14 @@ pub fn verify(dir: &Path, options: &Options) -> Result<Report, StartError> {
         at += 1;
         let mut read = check.begin(first)?;
         check.read(&mut read)?;
-        if at == segments.len() && !read.is_sealed_last() {
-            // The writer may have sealed it and begun another since.
+        if at == segments.len() {
             segments = check.list()?;
-            check.read(&mut read)?;
+            if at < segments.len() {
+                // The writer has gone on since, and sealed this one before it began another.
+                check.read(&mut read)?;
+            }
         }
-        let is_last = at == segments.len();
-        check.end(&mut read, is_last)?;
-        if is_last {
-            segments = check.list()?;
-        }
+        check.end(&mut read, at == segments.len())?;
     }
     let mut report = check.report;
     report.open_exchanges = check.open.len() as u64;

@@ -1,8 +1,10 @@
 //! The journal as a whole: what it writes, what it survives, and what a verifier sees.
 
+mod cost;
 mod crash;
 mod faults;
 pub(super) mod fixture;
+mod kill;
 mod records;
 mod segments;
 mod tamper;
