@@ -10,7 +10,7 @@ use jsonwebtoken::Algorithm as Wire;
 use parking_lot::Mutex;
 use rustls_pki_types::PrivateKeyDer;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 struct Served {
     answer: Mutex<String>,
     asked: AtomicUsize,
+    hang: AtomicBool,
 }
 
 impl Served {
@@ -44,6 +45,9 @@ impl Served {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await? > 0 {}
         self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.hang.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let answer = self.answer.lock().clone();
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await
@@ -177,6 +181,34 @@ async fn a_server_that_hangs_costs_the_timeout_only() -> Outcome {
     assert_eq!(known(&trusted(issuer)?, "k1").await, "issuer-keys");
     drop(listener);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_slow_refresh_delays_nobody_who_has_keys() -> Outcome {
+    let one = Signer::new("k1", Wire::ES256)?;
+    let served = Served::with(&set(&[&one])?);
+    let port = serve(&served, None).await?;
+    let mut issuer = issuer(&format!("http://127.0.0.1:{port}/"))?;
+    issuer.fetch_timeout = Duration::from_secs(60);
+    issuer.refresh = Duration::ZERO;
+    let trusted = trusted(issuer)?;
+    assert_eq!(known(&trusted, "k1").await, "known");
+    // From here on the server says nothing: the fetch hangs for a minute.
+    served.hang.store(true, Ordering::Relaxed);
+    let slow = trusted.refresh(true);
+    let quick = async {
+        while served.asked() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        known(&trusted, "k1").await
+    };
+    tokio::select! {
+        () = slow => Err("the server answered".into()),
+        found = quick => {
+            assert_eq!(found, "known");
+            Ok(())
+        }
+    }
 }
 
 #[tokio::test]

@@ -104,7 +104,12 @@ impl Trusted {
 
     /// Fetches the keys if they are old, or at once if `wanted`; never sooner than allowed.
     pub(super) async fn refresh(&self, wanted: bool) {
-        let mut attempts = self.attempts.lock().await;
+        // Whoever has keys goes on with them while another fetches: a slow issuer delays nobody.
+        let mut attempts = match self.attempts.try_lock() {
+            Ok(attempts) => attempts,
+            Err(_) if !wanted && self.loaded.load().is_some() => return,
+            Err(_) => self.attempts.lock().await,
+        };
         let age = self
             .loaded
             .load()

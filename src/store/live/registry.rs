@@ -278,7 +278,8 @@ impl Live {
                 Err(RedeemError::Refused(RedeemRefused::Ended(ended)))
             }
             Found::Stale(why) => Err(RedeemError::Stale(why)),
-            Found::Pending(_) | Found::Unknown => Err(RedeemError::Refused(RedeemRefused::Unknown)),
+            // Redeemed, but memory could not be brought up to date.
+            Found::Pending(_) | Found::Unknown => Err(RedeemError::Store(StoreError::Busy)),
         }
     }
 

@@ -429,6 +429,43 @@ async fn calls_are_answered_in_numbers_and_survive_one_that_panics() -> Outcome 
 }
 
 #[tokio::test]
+async fn an_end_that_races_with_a_start_wins() -> Outcome {
+    let bench = Bench::new(Settings::default())?;
+    let mut started = 0;
+    for round in 0..60u64 {
+        let (issue, code) = bench.issue()?;
+        let id = issue.session;
+        bench
+            .until(|live| matches!(live.find(id), Found::Pending(_)))
+            .await?;
+        let redeem = bench.live.redeem(id, &code, Binding::default());
+        let end = async {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(round * 100) {
+                tokio::task::yield_now().await;
+            }
+            bench
+                .live
+                .end(id, EndCause::Operator, "operator:ada")
+                .wait()
+                .await
+        };
+        let (redeemed, ended) = tokio::join!(redeem, end);
+        assert!(ended?.is_some());
+        assert_eq!(cause(&bench.live.find(id)), Some(EndCause::Operator));
+        if let Ok(redeemed) = redeemed {
+            started += 1;
+            assert!(
+                redeemed.session.ended().is_cancelled(),
+                "no session outlives its end"
+            );
+        }
+    }
+    println!("{started} of 60 had started before their end");
+    Ok(())
+}
+
+#[tokio::test]
 async fn neighbours_keep_things_in_a_session() -> Outcome {
     let bench = Bench::new(Settings::default())?;
     let (started, _) = bench.start().await?;
