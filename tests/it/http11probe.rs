@@ -265,8 +265,8 @@ async fn answer(request: Request<Incoming>, notes: &Notes) -> Response<Full<Byte
 
 async fn serve(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
-        let notes = Arc::new(Notes::default());
-        let guard = Guard::new(stream, Limits::default(), Arc::clone(&notes));
+        let guard = Guard::new(stream, Arc::new(Limits::default()));
+        let notes = guard.notes();
         let service = service_fn(move |request| {
             let notes = Arc::clone(&notes);
             async move { Ok::<_, Infallible>(answer(request, &notes).await) }

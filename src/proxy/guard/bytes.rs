@@ -33,15 +33,29 @@ pub(super) fn is_in(table: &[bool; 256], byte: u8) -> bool {
     table[usize::from(byte)]
 }
 
-/// RFC 9110 §5.5: a field value has no control byte but HTAB. Written without a branch in the loop, so that
-/// it is vectorised.
+/// RFC 9110 §5.5: a field value has no control byte but HTAB.
 #[inline]
 pub(super) fn has_control(line: &[u8]) -> bool {
-    let found = line.iter().fold(0, |found, &byte| {
-        let is_low = u8::from(byte < 0x20) & u8::from(byte != b'\t');
-        found | is_low | u8::from(byte == 0x7F)
-    });
-    found != 0
+    let (words, rest) = line.as_chunks::<8>();
+    let suspect = words.iter().fold(0, |found, word| found | suspect(*word));
+    let is_suspect = match line.last_chunk::<8>() {
+        Some(last) => suspect | self::suspect(*last) != 0,
+        None => !rest.is_empty(),
+    };
+    let is_control = |&byte: &u8| (byte < 0x20 && byte != b'\t') || byte == 0x7F;
+    is_suspect && line.iter().any(is_control)
+}
+
+/// Not zero if any of eight bytes is below 0x20 or is 0x7F: a byte wraps on subtraction only if it is below, and
+/// on subtracting one only if it is zero.
+#[inline]
+const fn suspect(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(bytes);
+    let low = word.wrapping_sub(ONES * 0x20) & !word;
+    let delete = word ^ (ONES * 0x7F);
+    let delete = delete.wrapping_sub(ONES) & !delete;
+    (low | delete) & (ONES * 0x80)
 }
 
 /// `bytes` as readable text of at most `limit` bytes, with everything but printable ASCII escaped.
@@ -55,4 +69,30 @@ pub(super) fn escaped(bytes: &[u8], limit: usize) -> Box<str> {
         text.extend(part.map(char::from));
     }
     text.into_boxed_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_control_byte_is_found_at_every_place() {
+        for byte in 0..=255_u8 {
+            let is_control = (byte < 0x20 && byte != b'\t') || byte == 0x7F;
+            for length in 1..20 {
+                for at in 0..length {
+                    let mut line = vec![b'a'; length];
+                    line[at] = byte;
+                    assert_eq!(has_control(&line), is_control, "{byte} at {at} of {length}");
+                }
+            }
+        }
+        assert!(!has_control(b""));
+    }
+
+    #[test]
+    fn an_excerpt_is_bounded_and_printable() {
+        assert_eq!(&*escaped(b"a\x00\xFF\"b", 100), "a\\x00\\xff\\\"b");
+        assert_eq!(&*escaped(b"abc\x00", 5), "abc");
+    }
 }
