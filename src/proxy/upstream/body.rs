@@ -105,11 +105,20 @@ impl Held {
 }
 
 fn keep(shared: &Arc<Shared>, lane: usize, spare: Spare) {
-    if let Some(spare) = shared.limit.offer(spare) {
-        let max = shared.settings.max_idle;
-        shared
-            .lane(lane)
-            .keep(spare, max, || start_reaper(shared, lane));
+    let place = shared.lane(lane);
+    let max = shared.settings.max_idle;
+    let put = |spare| place.keep(spare, max, || start_reaper(shared, lane));
+    let Some(spare) = shared.limit.offer(spare) else {
+        return;
+    };
+    put(spare);
+    // Somebody may have begun to wait after the offer, and looked here before it was put: after this look
+    // one of the two has seen the other.
+    if shared.limit.waiting() > 0 {
+        let again = place.take_any().and_then(|spare| shared.limit.offer(spare));
+        if let Some(spare) = again {
+            put(spare);
+        }
     }
 }
 

@@ -62,20 +62,30 @@ impl Limit {
         Arc::clone(&self.permits).try_acquire_owned().ok()
     }
 
-    /// Waits for a permit or a freed connection, whichever is first.
-    pub(super) async fn wait(&self, at_most: Duration) -> Result<Turn, NoTurn> {
+    /// Waits for a permit or a freed connection, whichever is first. `look` finds a connection that was kept
+    /// in the moment before it was known that somebody waits.
+    pub(super) async fn wait(
+        &self,
+        at_most: Duration,
+        look: impl FnOnce() -> Option<Spare>,
+    ) -> Result<Turn, NoTurn> {
         if self.waiting.fetch_add(1, Ordering::AcqRel) >= self.max_waiting {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(NoTurn::TooMany);
         }
-        let (sender, spare) = oneshot::channel();
+        let (sender, freed) = oneshot::channel();
         // Dropped after the receiver, so that its own entry counts as closed.
         let waiter = Waiter(self);
         self.queue.lock().push_back(sender);
+        if let Some(spare) = look() {
+            drop(freed);
+            drop(waiter);
+            return Ok(Turn::Spare(spare));
+        }
         let turn = async {
             tokio::select! {
                 biased;
-                Ok(spare) = spare => Some(Turn::Spare(spare)),
+                Ok(spare) = freed => Some(Turn::Spare(spare)),
                 Ok(permit) = Arc::clone(&self.permits).acquire_owned() => Some(Turn::Permit(permit)),
                 else => None,
             }

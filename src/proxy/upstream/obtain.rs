@@ -2,7 +2,7 @@
 
 use super::dial::dial;
 use super::error::{Phase, UpstreamError};
-use super::lanes::{Lane, Link};
+use super::lanes::{Lane, Link, Spare};
 use super::limit::{NoTurn, Turn};
 use super::metrics::count;
 use super::settings::Protocol;
@@ -125,7 +125,7 @@ impl Shared {
             return Ok(Place::Link(link));
         }
         // The places may be held by connections that idle in other lanes, or lead elsewhere.
-        while let Some(spare) = self.lanes.iter().find_map(Lane::take_any) {
+        while let Some(spare) = self.idle() {
             if spare.target == target && !shares {
                 return Ok(Place::Link(Link::Http1(spare.sender)));
             }
@@ -138,10 +138,15 @@ impl Shared {
         self.wait(target, shares).await
     }
 
+    /// Any idle connection, of whatever lane.
+    fn idle(&self) -> Option<Spare> {
+        self.lanes.iter().find_map(Lane::take_any)
+    }
+
     async fn wait(&self, target: usize, shares: bool) -> Result<Place, UpstreamError> {
         let at_most = self.settings.timeouts.connect;
         loop {
-            match self.limit.wait(at_most).await {
+            match self.limit.wait(at_most, || self.idle()).await {
                 Ok(Turn::Permit(permit)) => return Ok(Place::Permit(permit)),
                 Ok(Turn::Spare(spare)) if spare.target == target && !shares => {
                     return Ok(Place::Link(Link::Http1(spare.sender)));

@@ -226,3 +226,40 @@ fn settings_that_cannot_work_are_refused() {
     let error = small.expect_err("too small").to_string();
     assert!(error.contains("max_head_bytes"), "{error}");
 }
+
+/// Many threads over few connections, some requests given up half-way: nobody is forgotten, no place is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threads_share_a_few_connections() {
+    let (address, seen) = serve(|_, mut socket, seen| async move {
+        while head(&mut socket, &seen).await.is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            say(&mut socket, OK).await;
+        }
+    })
+    .await;
+    let app = upstream(vec![address], |s| {
+        s.lanes = 4;
+        s.max_connections = 3;
+        s.timeouts.connect = Duration::from_secs(20);
+    });
+    let mut tasks = Vec::new();
+    for n in 0..400usize {
+        let app = app.clone();
+        tasks.push(tokio::spawn(async move {
+            let sending = async { text(app.send(n % 4, get("/")).await).await };
+            if n % 7 == 0 {
+                let patience = Duration::from_millis(u64::try_from(n % 5).unwrap_or(0));
+                let _ = tokio::time::timeout(patience, sending).await;
+            } else {
+                assert_eq!(sending.await, "ok");
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    settle().await;
+    let counts = app.snapshot();
+    assert_eq!((counts.in_flight, counts.waiting), (0, 0));
+    assert!(counts.open <= 3 && seen.requests() >= 340, "{counts:?}");
+}
