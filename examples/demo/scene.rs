@@ -10,6 +10,8 @@ use url::Url;
 
 /// What customers type; no such host needs to exist, since nobody but Locum speaks to the shop.
 const PUBLIC: &str = "https://harbour-and-pine.example";
+/// The portal's origin: how the shop tells this Locum from another.
+const ISSUER: &str = "https://localhost:8444";
 /// A debug build on a loaded machine starts within this.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -62,7 +64,7 @@ impl Scene {
             "--assertion-jwks",
             &format!("http://127.0.0.1:{ops}/.well-known/jwks.json"),
             "--assertion-issuer",
-            &format!("http://127.0.0.1:{ops}"),
+            ISSUER,
             "--assertion-audience",
             "storefront",
         ];
@@ -175,8 +177,9 @@ fn write_config(dir: &Path, port: u16, ops: u16, shop: &str) -> Result<(), Broke
         .replace("{port}", &port.to_string())
         .replace("{ops}", &ops.to_string())
         .replace("{storefront}", shop)
-        .replace("{public}", PUBLIC);
+        .replace("{public}", PUBLIC)
+        .replace("{issuer}", ISSUER);
     std::fs::write(dir.join("locum.toml"), config).while_("to write the config file")?;
-    let policy = include_str!("policy/shop.toml");
-    std::fs::write(dir.join("policy/shop.toml"), policy).while_("to write the policy")
+    let policy = include_str!("../../config/policy/storefront.toml");
+    std::fs::write(dir.join("policy/storefront.toml"), policy).while_("to write the policy")
 }

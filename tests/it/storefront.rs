@@ -345,26 +345,29 @@ async fn files_have_tags_ranges_and_compression() {
 /// An issuer of assertions with its key set in a file.
 struct Issuer {
     key: jsonwebtoken::EncodingKey,
-    _dir: tempfile::TempDir,
-    keys: String,
+    id: &'static str,
+    dir: tempfile::TempDir,
 }
 
 impl Issuer {
     fn new() -> Self {
-        let pair = rcgen::KeyPair::generate().expect("a P-256 key");
-        let key =
-            jsonwebtoken::EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).expect("a key");
-        let mut jwk =
-            jsonwebtoken::jwk::Jwk::from_encoding_key(&key, jsonwebtoken::Algorithm::ES256)
-                .expect("a public key");
-        jwk.common.key_id = Some("one".into());
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("jwks.json");
-        std::fs::write(&path, json!({ "keys": [jwk] }).to_string()).expect("written");
-        Self {
-            key,
-            _dir: dir,
-            keys: path.display().to_string(),
+        let (key, id) = (published(dir.path(), "one"), "one");
+        Self { key, id, dir }
+    }
+
+    /// Signs with a new key from now on; the old one is no longer in the set.
+    fn rotate(&mut self) {
+        self.id = "two";
+        self.key = published(self.dir.path(), self.id);
+    }
+
+    fn trust(&self) -> Options {
+        let keys = self.dir.path().join("jwks.json").display().to_string();
+        let trust = (keys, "https://locum.example".into(), "storefront".into());
+        Options {
+            assertion: Some(trust),
+            ..Options::default()
         }
     }
 
@@ -376,23 +379,44 @@ impl Issuer {
         });
         change(&mut claims);
         let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
-        header.kid = Some("one".into());
+        header.kid = Some(self.id.into());
         jsonwebtoken::encode(&header, &claims, &self.key).expect("signed")
     }
+}
+
+/// A new key, with its public half alone in `jwks.json`.
+fn published(dir: &std::path::Path, id: &str) -> jsonwebtoken::EncodingKey {
+    let pair = rcgen::KeyPair::generate().expect("a P-256 key");
+    let pem = pair.serialize_pem();
+    let key = jsonwebtoken::EncodingKey::from_ec_pem(pem.as_bytes()).expect("a key");
+    let algorithm = jsonwebtoken::Algorithm::ES256;
+    let mut jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&key, algorithm).expect("a public key");
+    jwk.common.key_id = Some(id.into());
+    let text = json!({ "keys": [jwk] }).to_string();
+    std::fs::write(dir.join("jwks.json"), text).expect("written");
+    key
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_looked_for_again() {
+    let mut issuer = Issuer::new();
+    let shop = spawn(&issuer.trust());
+    let ask = async |token: String| {
+        let mut browser = Browser::new(&shop).with("locum-assertion", &token);
+        browser.get("/orders").await.0
+    };
+    let old = issuer.sign(|_| {});
+    assert_eq!(ask(old.clone()).await, StatusCode::OK);
+    issuer.rotate();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(ask(issuer.sign(|_| {})).await, StatusCode::OK);
+    assert_eq!(ask(old).await, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
 async fn a_good_assertion_is_believed_and_any_other_is_refused() {
     let issuer = Issuer::new();
-    let trust = (
-        issuer.keys.clone(),
-        "https://locum.example".into(),
-        "storefront".into(),
-    );
-    let shop = spawn(&Options {
-        assertion: Some(trust),
-        ..Options::default()
-    });
+    let shop = spawn(&issuer.trust());
     let good = issuer.sign(|_| {});
     let (status, _, page) = Browser::new(&shop)
         .with("locum-assertion", &good)
