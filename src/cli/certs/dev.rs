@@ -274,7 +274,7 @@ fn print(
     out.line(format!(
         "\nIn the configuration:\n  tls = {{ cert = \"{leaf}\", key = \"{key}\" }}"
     ))?;
-    out.line("\nTo trust the CA (it can only vouch for the names above):")?;
+    out.line("\nTo trust the CA (it can vouch for these domains only):")?;
     out.facts(&[
         ("  curl", format!("curl --cacert {ca} …")),
         ("  Node", format!("NODE_EXTRA_CA_CERTS={ca}")),
