@@ -184,7 +184,9 @@ fn parse(
         check::all(config, &root, files, &mut found);
     } else {
         let more = recover::more_problems(path, &root, files, &found);
-        more.into_iter().for_each(|problem| found.push(problem));
+        for problem in more {
+            found.push(problem);
+        }
     }
     match config {
         Some(config) if found.is_empty() => Ok(config),

@@ -17,7 +17,10 @@ pub(super) fn more_problems(
 ) -> Vec<Problem> {
     let known: Vec<&Problem> = found.iter().collect();
     // A name that cannot be read would be missed wherever it is referred to.
-    if known.iter().any(|problem| problem.key.ends_with(".name")) {
+    if known
+        .iter()
+        .any(|problem| problem.key.rsplit('.').next() == Some("name"))
+    {
         return Vec::new();
     }
     let mut repaired = root.clone();

@@ -19,10 +19,11 @@ fn locum_in(dir: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Str
         text.push_str("--- stderr\n");
         text.push_str(&errors);
     }
-    text.push_str(&format!(
-        "--- exit {}\n",
-        output.status.code().unwrap_or(-1)
-    ));
+    let code = output.status.code().unwrap_or(-1);
+    let text = format!(
+        "{text}--- exit {code}
+"
+    );
     text.replace(&dir.display().to_string(), "DIR")
 }
 
@@ -173,7 +174,8 @@ fn a_missing_file_is_another_matter_than_a_bad_one() {
     ");
     assert_snapshot!(locum_in(dir.path(), &["run"], &[]), @r"
     --- stderr
-    locum: config/locum.toml: cannot be read: No such file or directory (os error 2); name another file with --config or LOCUM_CONFIG, or start from the example in docs/configuration.md
+    locum: config/locum.toml: cannot be read: No such file or directory (os error 2)
+      try: name another file with --config or LOCUM_CONFIG, or start from the example in docs/configuration.md
     --- exit 3
     ");
 }

@@ -29,11 +29,16 @@ fn is_up_to_date(file: &str, text: &str) {
         std::fs::write(&path, text).expect("the docs directory is writable");
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
-    let differs = there.lines().zip(text.lines()).position(|(a, b)| a != b);
+    let differs = there
+        .lines()
+        .zip(text.lines())
+        .position(|(a, b)| a != b)
+        .map(|n| n + 1);
+    let shorter = 1 + there.lines().count().min(text.lines().count());
     assert!(
         there == text,
         "{file} is not what the code says (line {}): run UPDATE_DOCS=1 cargo test",
-        differs.map_or_else(|| there.lines().count().min(text.lines().count()), |n| n) + 1
+        differs.unwrap_or(shorter)
     );
 }
 

@@ -223,7 +223,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
 /// Makes sure that a key is readable by its owner only.
 fn close(path: &Path) -> Result<(), Failure> {
     let closed = fs::metadata(path).and_then(|meta| {
-        if meta.permissions().mode() & 0o077 == 0 {
+        if meta.permissions().mode() & 0o777 == 0o600 {
             return Ok(());
         }
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))
