@@ -84,10 +84,11 @@ fn bad(context: &mut Context, problems: &Problems) -> Result<Exit, Failure> {
     let count = problems.iter().len();
     let mut text = problems.to_string();
     if exit == Exit::No {
-        text.push_str(&format!(
-            "\n{count} problem{}",
-            if count == 1 { "" } else { "s" }
-        ));
+        let s = if count == 1 { "" } else { "s" };
+        text = format!(
+            "{text}
+{count} problem{s}"
+        );
     }
     super::output::tell(&text);
     Ok(exit)

@@ -106,9 +106,11 @@ impl Context {
 }
 
 /// The configuration cannot be used; each problem has its own remedy.
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
 fn unusable(problems: Problems) -> Failure {
-    if problems.is_unreadable() {
-        return Failure::cannot(problems.to_string(), "");
+    if let (true, Some(problem)) = (problems.is_unreadable(), problems.iter().next()) {
+        let message = format!("{}: {}", problem.file.display(), problem.message);
+        return Failure::cannot(message, problem.remedy.as_str());
     }
     let count = problems.iter().len();
     let s = if count == 1 { "" } else { "s" };

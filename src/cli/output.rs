@@ -1,10 +1,10 @@
 //! What commands print: lines, aligned tables, JSON; colours only on a terminal.
 
 use super::exit::Failure;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 
 /// Where a command's answer goes.
-pub struct Output {
+pub(super) struct Output {
     to: Box<dyn Write>,
     json: bool,
     colour: bool,
@@ -12,7 +12,7 @@ pub struct Output {
 
 /// A colour by its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
+pub(super) enum Tone {
     Plain,
     Good,
     Bad,
@@ -34,7 +34,7 @@ impl Tone {
     }
 
     /// `text` in this tone, or as it is.
-    pub fn paint(self, text: &str, colour: bool) -> String {
+    pub(super) fn paint(self, text: &str, colour: bool) -> String {
         if colour && self != Self::Plain {
             format!("\x1b[{}m{text}\x1b[0m", self.code())
         } else {
@@ -44,7 +44,7 @@ impl Tone {
 }
 
 /// Whether a stream shows colours: a terminal, and nobody objects (<https://no-color.org>).
-pub fn has_colour(stream: &impl io::IsTerminal) -> bool {
+pub(super) fn has_colour(stream: &impl io::IsTerminal) -> bool {
     stream.is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
@@ -52,7 +52,7 @@ pub fn has_colour(stream: &impl io::IsTerminal) -> bool {
 
 impl Output {
     /// Standard output.
-    pub fn stdout(json: bool) -> Self {
+    pub(super) fn stdout(json: bool) -> Self {
         let stdout = io::stdout();
         let colour = has_colour(&stdout);
         Self {
@@ -63,41 +63,36 @@ impl Output {
     }
 
     /// Whether the answer is for a program.
-    pub fn is_json(&self) -> bool {
+    pub(super) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Whether a person watches.
-    pub fn is_terminal(&self) -> bool {
-        io::stdout().is_terminal()
-    }
-
     /// `text` in this tone where colours show.
-    pub fn paint(&self, tone: Tone, text: &str) -> String {
+    pub(super) fn paint(&self, tone: Tone, text: &str) -> String {
         tone.paint(text, self.colour)
     }
 
     /// One line.
-    pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
+    pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
         writeln!(self.to, "{}", text.as_ref())?;
         Ok(())
     }
 
     /// Bytes as they are.
-    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(super) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.to.write_all(bytes)?;
         self.to.flush()?;
         Ok(())
     }
 
     /// One JSON value on one line.
-    pub fn json(&mut self, value: &impl serde::Serialize) -> Result<(), Failure> {
+    pub(super) fn json(&mut self, value: &impl serde::Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value).map_err(io::Error::from)?;
         self.line(text)
     }
 
     /// A table with aligned columns. `head` names them; a cell has its tone.
-    pub fn table(&mut self, head: &[&str], rows: &[Vec<Cell>]) -> Result<(), Failure> {
+    pub(super) fn table(&mut self, head: &[&str], rows: &[Vec<Cell>]) -> Result<(), Failure> {
         let head: Vec<Cell> = head.iter().map(|h| Cell::new(*h, Tone::Faint)).collect();
         let widths = widths(&head, rows);
         for row in std::iter::once(&head).chain(rows) {
@@ -115,7 +110,7 @@ impl Output {
     }
 
     /// Names and values, the values aligned; empty values are left out.
-    pub fn facts(&mut self, facts: &[(&str, String)]) -> Result<(), Failure> {
+    pub(super) fn facts(&mut self, facts: &[(&str, String)]) -> Result<(), Failure> {
         let shown: Vec<_> = facts
             .iter()
             .filter(|(_, value)| !value.is_empty())
@@ -131,14 +126,14 @@ impl Output {
 
 /// One cell of a table.
 #[derive(Clone, Debug)]
-pub struct Cell {
+pub(super) struct Cell {
     text: String,
     tone: Tone,
 }
 
 impl Cell {
     /// Control characters are replaced, so that no stored text can command the terminal.
-    pub fn new(text: impl AsRef<str>, tone: Tone) -> Self {
+    pub(super) fn new(text: impl AsRef<str>, tone: Tone) -> Self {
         Self {
             text: printable(text.as_ref()),
             tone,
@@ -153,7 +148,7 @@ impl<T: AsRef<str>> From<T> for Cell {
 }
 
 /// The text with control and bidirectional formatting characters replaced.
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let bad = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -173,13 +168,13 @@ fn widths(head: &[Cell], rows: &[Vec<Cell>]) -> Vec<usize> {
 }
 
 /// Says something on stderr.
-pub fn tell(text: &str) {
+pub(super) fn tell(text: &str) {
     // Nothing is left to be done if stderr is gone.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Says on stderr why a command failed, and what to do.
-pub fn complain(failure: &Failure) {
+pub(super) fn complain(failure: &Failure) {
     let stderr = io::stderr();
     let colour = has_colour(&stderr);
     let mut to = stderr.lock();

@@ -4,7 +4,7 @@ use crate::model::Timestamp;
 use std::time::Duration;
 
 /// Reads `90s`, `30m`, `8h`, `2d`.
-pub fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     let wrong =
         || format!("{text:?} is not a time span: write a number and s, m, h or d, as in 30m");
     let unit = text.chars().last().ok_or_else(wrong)?;
@@ -22,7 +22,7 @@ pub fn span(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads `2026-03-01T09:00:00Z` or with any offset.
-pub fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     match text.parse::<jiff::Timestamp>() {
         Ok(at) => Ok(Timestamp::from_millis(at.as_millisecond())),
         Err(_) => Err(format!(
@@ -32,7 +32,7 @@ pub fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 /// A span in at most two units: `1h 5m`, `42s`.
-pub fn words(span: Duration) -> String {
+pub(super) fn words(span: Duration) -> String {
     let seconds = span.as_secs();
     let parts = [
         (seconds / 86_400, 'd'),

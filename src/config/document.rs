@@ -70,11 +70,11 @@ impl Table {
     /// The value at a dotted path (`apps[0].upstream`), or the nearest thing above it that exists.
     pub(super) fn nearest(&self, path: &str) -> Option<(&Item, bool)> {
         let mut table = self;
-        let mut last: Option<&Item> = None;
+        let mut deepest: Option<&Item> = None;
         for step in path.split('.') {
             let (name, indexes) = step.split_once('[').unwrap_or((step, ""));
             let Some(mut item) = table.get(name) else {
-                return last.map(|item| (item, false));
+                return deepest.map(|item| (item, false));
             };
             for index in indexes.split('[').filter(|i| !i.is_empty()) {
                 let index = index.trim_end_matches(']').parse::<usize>().ok();
@@ -86,7 +86,7 @@ impl Table {
                     None => return Some((item, false)),
                 }
             }
-            last = Some(item);
+            deepest = Some(item);
             if let Value::Table(inner) = &item.value {
                 table = inner;
             } else {
@@ -96,7 +96,7 @@ impl Table {
                 table = &EMPTY;
             }
         }
-        last.map(|item| (item, true))
+        deepest.map(|item| (item, true))
     }
 }
 

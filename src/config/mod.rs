@@ -10,6 +10,7 @@ mod environment;
 mod keys;
 mod net;
 mod problem;
+mod recover;
 mod schema;
 mod setting;
 mod suggest;
@@ -177,8 +178,15 @@ fn parse(
         return Err(beside_syntax(path, &root, found));
     }
     let config = Config::read_table(&root, &Place::Default, "", &mut found);
-    if let Some(config) = &config {
+    if let Some(config) = &config
+        && found.is_empty()
+    {
         check::all(config, &root, files, &mut found);
+    } else {
+        let more = recover::more_problems(path, &root, files, &found);
+        for problem in more {
+            found.push(problem);
+        }
     }
     match config {
         Some(config) if found.is_empty() => Ok(config),

@@ -186,6 +186,7 @@ impl fmt::Display for Origin {
 
 impl Text for Origin {
     const WORDS: &'static str = "origin";
+    const STAND_IN: &'static str = "https://x";
     const REMEDY: &'static str =
         "write scheme, host and port only, as in \"https://shop.example.com\"";
 

@@ -134,6 +134,7 @@ impl std::error::Error for Problems {
 pub(super) struct Found {
     file: PathBuf,
     list: Vec<Problem>,
+    is_lenient: bool,
 }
 
 impl Found {
@@ -141,7 +142,24 @@ impl Found {
         Self {
             file: file.to_owned(),
             list: Vec::new(),
+            is_lenient: false,
         }
+    }
+
+    /// For a second reading: what is required and missing is made up.
+    pub(super) fn lenient(file: &Path) -> Self {
+        Self {
+            is_lenient: true,
+            ..Self::new(file)
+        }
+    }
+
+    pub(super) fn is_lenient(&self) -> bool {
+        self.is_lenient
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter()
     }
 
     /// Adds a problem with the value at `key`.

@@ -70,6 +70,11 @@ pub(super) trait Setting: Sized {
         None
     }
 
+    /// Something in place of a required value that could not be read, so that the rest can be checked.
+    fn stand_in() -> Option<Self> {
+        None
+    }
+
     /// The number that bounds are compared with, in [`Setting::MEASURE`].
     fn measured(&self) -> Option<u64> {
         None
@@ -181,6 +186,10 @@ macro_rules! choice {
                 let word = $crate::config::schema::read_choice(item, &[$($word),+], at, found)?;
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
+
+            fn stand_in() -> Option<Self> {
+                [$(Self::$variant),+].first().copied()
+            }
         }
     };
 }
@@ -212,6 +221,9 @@ pub(super) fn read_field<T: Setting>(
 ) -> Option<T> {
     let key = join(at, field.name);
     let Some(item) = table.get(field.name) else {
+        if field.is_required() && found.is_lenient() {
+            return T::stand_in();
+        }
         if field.is_required() {
             let remedy = format!("add {} to it: {}", field.name, first_sentence(field.doc));
             found.add(place, &key, None, "missing", remedy);

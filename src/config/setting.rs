@@ -53,6 +53,8 @@ pub(super) trait Text: Sized {
     const WORDS: &'static str;
     /// How to write it, for an error ("write host and port, as in …").
     const REMEDY: &'static str;
+    /// A value, in place of one that could not be read.
+    const STAND_IN: &'static str = "x";
 
     /// The value, or what is wrong with the text ("not an address").
     fn parse(text: &str) -> Result<Self, String>;
@@ -73,6 +75,10 @@ impl<T: Text> Setting for T {
                 None
             }
         }
+    }
+
+    fn stand_in() -> Option<Self> {
+        T::parse(T::STAND_IN).ok()
     }
 }
 
@@ -138,6 +144,10 @@ impl<T: Setting> Setting for Vec<T> {
         let read = |(n, inner)| T::read(inner, &format!("{at}[{n}]"), found);
         let all: Vec<_> = list.iter().enumerate().map(read).collect();
         all.into_iter().collect()
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(Self::new())
     }
 }
 

@@ -137,6 +137,8 @@ fn all_problems_come_at_once_with_line_and_remedy() {
         problems,
         [
             "a.toml:2: listeners.apps.plian: unknown key; did you mean \"plain\"?",
+            "a.toml:10: apps[0].upstream = \"storefront\": no upstream has this name; there are: \
+             store; or add an [[upstreams]] of this name",
             "a.toml:11: apps[0].placment: unknown key; did you mean \"placement\"?",
             "a.toml:13: limits.idle_timeout = \"30 secs\": not a duration; write a whole number \
              and ms, s, m, h or d, as in \"30s\"",
@@ -152,6 +154,32 @@ fn a_syntax_error_does_not_hide_the_others() {
     has(&problems, "a.toml:13: not TOML");
     assert!(
         !problems.iter().any(|p| p.contains("missing;")),
+        "{problems:#?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_does_not_hide_what_does_not_fit() {
+    let text = SMALLEST.replace("'127.0.0.1:3000'", "'nowhere'");
+    let text = format!(
+        "{text}cache = 'of'\npublic_ulr = 'https://a'\nplacement = 'inline'\n\
+         [[apps]]\nname = 'desk'\nupstream = 'storfront'\n[grants]\nmax_ttl = '10m'\n"
+    );
+    let problems = read(&text).expect_err("it is wrong");
+    let keys: Vec<_> = problems
+        .iter()
+        .filter_map(|p| p.split(": ").nth(1))
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "upstreams[0].addresses[0] = \"nowhere\"",
+            "apps[0].cache = \"of\"",
+            "apps[0].public_ulr",
+            "apps[1].upstream = \"storfront\"",
+            "grants.default_ttl",
+            "grants.break_glass_max_ttl",
+        ],
         "{problems:#?}"
     );
 }
@@ -299,6 +327,14 @@ fn keys_that_do_not_fit_together_are_refused() {
             "[listeners.portal]\nenabled = true\nplain = true\npublic_url = 'https://x.shop.localhost'",
             "lies on an origin of the app",
         ),
+    ] {
+        has(&problems(&format!("{more}\n")), part);
+    }
+}
+
+#[test]
+fn sinks_grants_and_issuers_that_do_not_fit_are_refused() {
+    for (more, part) in [
         ("[grants]\ndefault_ttl = '9h'", "longer than max_ttl"),
         (
             "[grants]\nbreak_glass_max_ttl = '9h'",

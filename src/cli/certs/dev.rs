@@ -223,7 +223,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
 /// Makes sure that a key is readable by its owner only.
 fn close(path: &Path) -> Result<(), Failure> {
     let closed = fs::metadata(path).and_then(|meta| {
-        if meta.permissions().mode() & 0o077 == 0 {
+        if meta.permissions().mode() & 0o777 == 0o600 {
             return Ok(());
         }
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))
@@ -274,7 +274,7 @@ fn print(
     out.line(format!(
         "\nIn the configuration:\n  tls = {{ cert = \"{leaf}\", key = \"{key}\" }}"
     ))?;
-    out.line("\nTo trust the CA (it can only vouch for the names above):")?;
+    out.line("\nTo trust the CA (it can vouch for these domains only):")?;
     out.facts(&[
         ("  curl", format!("curl --cacert {ca} …")),
         ("  Node", format!("NODE_EXTRA_CA_CERTS={ca}")),

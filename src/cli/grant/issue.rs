@@ -35,16 +35,16 @@ pub(in crate::cli) struct Issue {
         required = true
     )]
     scope: Vec<Scope>,
-    #[command(flatten)]
-    people: People,
-    #[command(flatten)]
-    cause: Cause,
-    /// How long it lasts, as in 30m or 8h [default: grants.default_ttl].
+    /// How long it lasts, as in 30m or 8h [default: `grants.default_ttl`].
     #[arg(long, value_name = "SPAN", value_parser = time::span)]
     ttl: Option<Duration>,
     /// When it begins, as in 2026-03-01T09:00:00Z [default: now].
     #[arg(long, value_name = "TIME", value_parser = time::moment)]
     not_before: Option<Timestamp>,
+    #[command(flatten)]
+    people: People,
+    #[command(flatten)]
+    cause: Cause,
 }
 
 /// Who stands in for whom.
@@ -176,9 +176,9 @@ impl Issue {
 }
 
 /// The app that was named, or the only one.
-fn app(named: Option<String>, config: &Config) -> Result<String, Failure> {
+fn app(asked: Option<String>, config: &Config) -> Result<String, Failure> {
     let names: Vec<_> = config.apps.iter().map(|app| app.name.as_str()).collect();
-    match (named, names.as_slice()) {
+    match (asked, names.as_slice()) {
         (Some(name), _) if names.contains(&name.as_str()) => Ok(name),
         (Some(name), _) => {
             let message = format!("no app {name:?} is configured");

@@ -39,11 +39,11 @@ pub(in crate::cli) struct Explain {
     /// Take it as the upgrade to a WebSocket.
     #[arg(long)]
     websocket: bool,
-    #[command(flatten)]
-    grant: GrantFacts,
     /// Policy files or directories; may be repeated [default: policy.paths of the configuration].
     #[arg(long = "policy", value_name = "PATH")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    grant: GrantFacts,
 }
 
 /// What conditions can ask of the grant.

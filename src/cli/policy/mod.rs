@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub(super) enum Policy {
     Check(check::Check),
     Test(test::Test),
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
 }
 
 impl Policy {

@@ -163,7 +163,7 @@ fn look(path: &Path, kind: Kind) -> Result<(), String> {
         }
         Kind::Jwks => {
             let json: Result<serde_json::Value, _> = serde_json::from_slice(&bytes);
-            if !json.is_ok_and(|value| value.get("keys").is_some_and(|keys| keys.is_array())) {
+            if !json.is_ok_and(|value| value.get("keys").is_some_and(serde_json::Value::is_array)) {
                 return Err("is not a JSON Web Key Set".into());
             }
         }

@@ -43,7 +43,7 @@ section! {
         h2_connection_window: Size = "1MiB" in [65_535, 64 * MIB];
         /// What is buffered for one HTTP/2 stream that the client does not read.
         h2_send_buffer: Size = "256KiB" in [16 * KIB, 16 * MIB];
-        /// WebSockets open at once. Beyond: 503.
+        /// `WebSocket` connections open at once. Beyond: 503.
         max_websockets: usize = 10_000 in [1, 10_000_000], "connections";
         /// One WebSocket message where policy looks into messages. Beyond: close code 1009.
         max_websocket_message: Size = "1MiB" in [125, GIB];
