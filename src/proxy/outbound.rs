@@ -12,7 +12,7 @@ use super::refusal::{self, Refusal};
 use super::respond;
 use super::rewrite::jar::{Place, push_pair};
 use super::upstream::forward::{Hop, Scheme};
-use super::upstream::identity::Live;
+use super::upstream::identity::{self, Live};
 use super::upstream::{UpstreamError, forward as stamp};
 use crate::audit::{Banner, Outcome, Receipt};
 use crate::telemetry::Limit;
@@ -48,6 +48,9 @@ pub async fn forward(
         plane.metrics.hit(Limit::RequestBody);
         return Err(closed_with(closer, authenticated, too_large(), Outcome::Refused));
     }
+    if let Err(refusal) = mint(way, inbound, &authenticated).await {
+        return Err(closed_with(closer, authenticated, refusal, Outcome::Refused));
+    }
     let request = match request(way, inbound, &authenticated, &permitted, body, Upgrades::Drop) {
         Ok(request) => request,
         Err(refusal) => return Err(closed_with(closer, authenticated, refusal, Outcome::Refused)),
@@ -66,6 +69,31 @@ pub async fn forward(
             respond::respond(way, inbound, authenticated, response, closer)
         }
         Err((refusal, outcome)) => Err(closed_with(closer, authenticated, refusal, outcome)),
+    }
+}
+
+/// Where the app wants a session of its own (`mint`): gets one before the session's first request goes out.
+pub async fn mint(way: &Way<'_>, inbound: &Inbound, authenticated: &Authenticated) -> Result<(), Refusal> {
+    if !way.origin.identity.mints() {
+        return Ok(());
+    }
+    let host = String::from_utf8_lossy(inbound.host()).into_owned();
+    let host = stamp::host_value(&way.origin.forward.host, &host);
+    let to = identity::Way { upstream: &way.origin.upstream, lane: way.worker.lane(), host: host.as_ref() };
+    let live = Live { session: authenticated.session.id, grant: &authenticated.session.grant, cache: &authenticated.state.identity };
+    let now = way.worker.plane().clock.now();
+    let place = Place { host: &way.origin.host, path: "/", is_https: way.origin.is_https };
+    let keep = |lines: &[HeaderValue]| {
+        for line in lines {
+            authenticated.state.jar.store(&String::from_utf8_lossy(line.as_bytes()), place, now);
+        }
+    };
+    match way.origin.identity.prepare(to, live, keep).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::error!(%error, upstream = way.origin.upstream_name, "the app gave no session for the subject; the request was refused");
+            Err(Refusal::upstream(StatusCode::BAD_GATEWAY, "mint", "It gave no session for the customer. The exchange number finds the cause in the log."))
+        }
     }
 }
 

@@ -56,6 +56,9 @@ pub async fn forward(
         let refusal = Refusal::new(StatusCode::BAD_REQUEST, "upgrade", "This connection cannot become a WebSocket", "Connect again.");
         return Err(closed_with(closer, authenticated, refusal, Outcome::Refused));
     };
+    if let Err(refusal) = outbound::mint(way, inbound, &authenticated).await {
+        return Err(closed_with(closer, authenticated, refusal, Outcome::Refused));
+    }
     let request = match outbound::request(way, inbound, &authenticated, &permitted, Empty::<Bytes>::new(), Upgrades::KeepWebSocket) {
         Ok(request) => request,
         Err(refusal) => return Err(closed_with(closer, authenticated, refusal, Outcome::Refused)),
