@@ -10,7 +10,9 @@ use crate::proxy::hosts::{Hosts, Place};
 use crate::proxy::rewrite::banner;
 use crate::proxy::setup::{App, AppOrigin, BindingRule, OriginMode, Placement, Setup, Shadow};
 use crate::proxy::upstream::forward::{self, HostRule, Scheme};
-use crate::proxy::upstream::identity::{self, Credential, Identity, KeyRing, Mint, MintBody, SecretSource};
+use crate::proxy::upstream::identity::{
+    self, Credential, Identity, KeyRing, Mint, MintBody, SecretSource,
+};
 use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::worker::Plane;
 use crate::store::external::Bearers;
@@ -33,34 +35,60 @@ pub(super) async fn refresh_issuers(plane: Arc<Plane>) {
 }
 
 /// Builds everything that a reload replaces.
-pub(super) fn setup(config: &Config, keys: &Arc<KeyRing>, live: &Arc<Live>) -> Result<Setup, RunError> {
+pub(super) fn setup(
+    config: &Config,
+    keys: &Arc<KeyRing>,
+    live: &Arc<Live>,
+) -> Result<Setup, RunError> {
     let policy = Arc::new(load(config, &config.policy.paths)?);
     let shadow = shadow(config, &policy)?;
     let upstreams = upstreams(config, keys)?;
     let (scheme, port) = config.listeners.apps.external();
-    let usual = if scheme == config::Scheme::Https { 443 } else { 80 };
+    let usual = if scheme == config::Scheme::Https {
+        443
+    } else {
+        80
+    };
     let mut hosts = Hosts::new(Some(port), usual);
     let mut apps = Vec::new();
     for from in &config.apps {
         let app = app(config, from, &upstreams)?;
-        let names: Vec<String> = app.origins.iter().map(|origin| origin.name.clone()).collect();
+        let names: Vec<String> = app
+            .origins
+            .iter()
+            .map(|origin| origin.name.clone())
+            .collect();
         hosts.add_app(&app.family, &names);
         let serves_own = app.origin == OriginMode::Shared || app.placement == Placement::Inline;
         for (at, origin) in app.origins.iter().enumerate() {
-            let place = Place { app: apps.len(), origin: at };
+            let place = Place {
+                app: apps.len(),
+                origin: at,
+            };
             if serves_own {
                 hosts.add_own(&origin.authority, place);
             }
         }
         // Bearers of grants have no session's name yet: they come to the app's own.
-        let front = if port == usual { app.family.clone() } else { format!("{}:{port}", app.family) };
-        hosts.add_own(&front, Place { app: apps.len(), origin: 0 });
+        let front = if port == usual {
+            app.family.clone()
+        } else {
+            format!("{}:{port}", app.family)
+        };
+        hosts.add_own(
+            &front,
+            Place {
+                app: apps.len(),
+                origin: 0,
+            },
+        );
         apps.push(app);
     }
-    let bearers = Bearers::new(translate::issuers(config)?, Arc::clone(live)).map_err(|problems| {
-        let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        RunError::build("issuers", all.join("; "))
-    })?;
+    let bearers =
+        Bearers::new(translate::issuers(config)?, Arc::clone(live)).map_err(|problems| {
+            let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            RunError::build("issuers", all.join("; "))
+        })?;
     Ok(Setup {
         limits: translate::limits(config),
         hosts,
@@ -90,7 +118,13 @@ pub(crate) fn policy_options(config: &Config) -> policy::LoadOptions {
             graphql_fields: from.graphql_fields,
             max_parameters: from.max_parameters,
         },
-        apps: Some(config.apps.iter().map(|app| app.name.as_str().to_owned()).collect()),
+        apps: Some(
+            config
+                .apps
+                .iter()
+                .map(|app| app.name.as_str().to_owned())
+                .collect(),
+        ),
     }
 }
 
@@ -104,7 +138,10 @@ fn shadow(config: &Config, live: &Policy) -> Result<Option<Shadow>, RunError> {
     }
     let policy = load(config, &config.policy.shadow)?;
     let differ = Differ::new(live.digest(), policy.digest());
-    Ok(Some(Shadow { policy: Arc::new(policy), differ }))
+    Ok(Some(Shadow {
+        policy: Arc::new(policy),
+        differ,
+    }))
 }
 
 /// One upstream as it is used: the transport, and how the subject is named to it.
@@ -122,9 +159,15 @@ fn upstreams(config: &Config, keys: &Arc<KeyRing>) -> Result<HashMap<String, Beh
             let what = format!("upstreams.{name}{what}");
             move |why: &dyn std::fmt::Display| RunError::build(what, why.to_string())
         };
-        let upstream = Upstream::new(transport(config, from)).map_err(|why| failed("")(&caused(&why)))?;
-        let identity = Identity::new(identity_settings(config, from), Some(Arc::clone(keys))).map_err(|why| failed(".identity")(&caused(&why)))?;
-        let behind = Behind { upstream: Arc::new(upstream), identity: Arc::new(identity), host: from.host.clone() };
+        let upstream =
+            Upstream::new(transport(config, from)).map_err(|why| failed("")(&caused(&why)))?;
+        let identity = Identity::new(identity_settings(config, from), Some(Arc::clone(keys)))
+            .map_err(|why| failed(".identity")(&caused(&why)))?;
+        let behind = Behind {
+            upstream: Arc::new(upstream),
+            identity: Arc::new(identity),
+            host: from.host.clone(),
+        };
         made.insert(name, behind);
     }
     Ok(made)
@@ -150,8 +193,16 @@ fn transport(config: &Config, from: &config::Upstream) -> upstream::Settings {
     let is_tls = from.addresses.iter().any(config::Address::is_tls);
     let tls = is_tls.then(|| upstream::Tls {
         server_name: from.tls.server_name.clone(),
-        roots: from.tls.ca.clone().map_or(upstream::Roots::System, upstream::Roots::File),
-        client: from.tls.client_cert.clone().zip(from.tls.client_key.clone()),
+        roots: from
+            .tls
+            .ca
+            .clone()
+            .map_or(upstream::Roots::System, upstream::Roots::File),
+        client: from
+            .tls
+            .client_cert
+            .clone()
+            .zip(from.tls.client_key.clone()),
     });
     upstream::Settings {
         name: from.name.as_str().to_owned(),
@@ -169,7 +220,11 @@ fn transport(config: &Config, from: &config::Upstream) -> upstream::Settings {
             body_idle: from.read_idle_timeout,
             pool_idle: from.pool.idle_timeout,
         },
-        health: upstream::Health { failures: from.health.fail_after, rest: from.health.retry_after, ..upstream::Health::default() },
+        health: upstream::Health {
+            failures: from.health.fail_after,
+            rest: from.health.retry_after,
+            ..upstream::Health::default()
+        },
         lanes: super::serve::count(config),
         max_idle: from.pool.max_idle,
         max_connections: from.pool.max_connections,
@@ -186,8 +241,15 @@ fn identity_settings(config: &Config, from: &config::Upstream) -> identity::Sett
         (Some(path), _) => SecretSource::File(path.clone()),
         (None, name) => SecretSource::Env(name.clone().unwrap_or_default()),
     };
-    let mut made = identity::Settings { upstream: from.name.as_str().to_owned(), ..identity::Settings::default() };
-    made.headers = given.headers.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
+    let mut made = identity::Settings {
+        upstream: from.name.as_str().to_owned(),
+        ..identity::Settings::default()
+    };
+    made.headers = given
+        .headers
+        .iter()
+        .map(|(name, text)| (name.clone(), text.clone()))
+        .collect();
     let mut assertion = identity::Assertion {
         issuer: config.portal_origin(),
         audience: from.audience().to_owned(),
@@ -202,34 +264,76 @@ fn identity_settings(config: &Config, from: &config::Upstream) -> identity::Sett
         config::IdentityMode::Mint => {
             assertion.on_requests = false;
             made.assertion = Some(assertion);
-            let path = given.mint_path.as_ref().map(|path| path.as_str().to_owned()).unwrap_or_default();
-            made.mint = Some(Mint { path, body: MintBody::Header, ..Mint::default() });
+            let path = given
+                .mint_path
+                .as_ref()
+                .map(|path| path.as_str().to_owned())
+                .unwrap_or_default();
+            made.mint = Some(Mint {
+                path,
+                body: MintBody::Header,
+                ..Mint::default()
+            });
         }
         config::IdentityMode::Basic => {
             let user = given.username.clone().unwrap_or_default();
-            made.credential = Some(Credential::Basic { user, password: source() });
+            made.credential = Some(Credential::Basic {
+                user,
+                password: source(),
+            });
         }
         config::IdentityMode::Bearer => {
-            let header = given.header.as_ref().map_or("authorization", config::HeaderName::as_str).to_owned();
-            let prefix = if given.header.is_none() { "Bearer " } else { "" };
-            made.credential = Some(Credential::Token { header, prefix: prefix.to_owned(), token: source() });
+            let header = given
+                .header
+                .as_ref()
+                .map_or("authorization", config::HeaderName::as_str)
+                .to_owned();
+            let prefix = if given.header.is_none() {
+                "Bearer "
+            } else {
+                ""
+            };
+            made.credential = Some(Credential::Token {
+                header,
+                prefix: prefix.to_owned(),
+                token: source(),
+            });
         }
         config::IdentityMode::Headers | config::IdentityMode::None => {}
     }
     made
 }
 
-fn app(config: &Config, from: &config::App, upstreams: &HashMap<String, Behind>) -> Result<App, RunError> {
+fn app(
+    config: &Config,
+    from: &config::App,
+    upstreams: &HashMap<String, Behind>,
+) -> Result<App, RunError> {
     let family = config.app_domain(from.name.as_str());
-    let shared = matches!(from.origin, config::OriginKind::Shared) || from.placement == config::Placement::Inline;
+    let shared = matches!(from.origin, config::OriginKind::Shared)
+        || from.placement == config::Placement::Inline;
     if shared && from.public_url.is_none() {
         let why = "public_url is missing: it says which host name the app is served on";
         return Err(RunError::build(format!("apps.{}", from.name), why));
     }
-    let mut origins = vec![origin(config, from, "", from.public_url.as_ref(), &from.upstream, upstreams)?];
+    let mut origins = vec![origin(
+        config,
+        from,
+        "",
+        from.public_url.as_ref(),
+        &from.upstream,
+        upstreams,
+    )?];
     for further in &from.origins {
         let upstream = further.upstream.as_ref().unwrap_or(&from.upstream);
-        origins.push(origin(config, from, further.name.as_str(), Some(&further.public_url), upstream, upstreams)?);
+        origins.push(origin(
+            config,
+            from,
+            further.name.as_str(),
+            Some(&further.public_url),
+            upstream,
+            upstreams,
+        )?);
     }
     Ok(App {
         name: from.name.as_str().to_owned(),
@@ -246,11 +350,22 @@ fn app(config: &Config, from: &config::App, upstreams: &HashMap<String, Behind>)
         browser_cookies: from.browser_cookies.clone(),
         no_store: from.cache == config::Cache::NoStore,
         replace_origins: from.rewrite_origins,
-        max_request_body: from.max_request_body.unwrap_or(config.limits.max_request_body).bytes(),
+        max_request_body: from
+            .max_request_body
+            .unwrap_or(config.limits.max_request_body)
+            .bytes(),
         binding: BindingRule {
             certificate: from.binding.certificate,
-            prefix_v4: if from.binding.network { from.binding.network_prefix_v4 } else { 0 },
-            prefix_v6: if from.binding.network { from.binding.network_prefix_v6 } else { 0 },
+            prefix_v4: if from.binding.network {
+                from.binding.network_prefix_v4
+            } else {
+                0
+            },
+            prefix_v6: if from.binding.network {
+                from.binding.network_prefix_v6
+            } else {
+                0
+            },
         },
         banner: banner::Settings {
             reencode: from.banner.reencode,
@@ -270,25 +385,48 @@ fn origin(
     upstream: &config::Label,
     upstreams: &HashMap<String, Behind>,
 ) -> Result<AppOrigin, RunError> {
-    let missing = || RunError::build(format!("apps.{}", app.name), format!("there is no upstream {upstream}"));
+    let missing = || {
+        RunError::build(
+            format!("apps.{}", app.name),
+            format!("there is no upstream {upstream}"),
+        )
+    };
     let behind = upstreams.get(upstream.as_str()).ok_or_else(missing)?;
     // Without a public URL the app is taken to live under the name that its sessions end in.
     let (text, authority, host, is_https) = match public {
-        Some(url) => (url.as_str().to_owned(), url.authority().to_owned(), url.host().to_owned(), url.is_https()),
+        Some(url) => (
+            url.as_str().to_owned(),
+            url.authority().to_owned(),
+            url.host().to_owned(),
+            url.is_https(),
+        ),
         None => {
             let (scheme, _) = config.listeners.apps.external();
             let family = config.app_domain(app.name.as_str());
-            (format!("{}://{family}", scheme.as_str()), family.clone(), family, scheme == config::Scheme::Https)
+            (
+                format!("{}://{family}", scheme.as_str()),
+                family.clone(),
+                family,
+                scheme == config::Scheme::Https,
+            )
         }
     };
-    let scheme = if is_https { Scheme::Https } else { Scheme::Http };
+    let scheme = if is_https {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
     let host_rule = match (&behind.host, public) {
         (config::HostHeader::Preserve, Some(_)) => HostRule::Fixed(authority.clone()),
         (config::HostHeader::Preserve, None) => HostRule::Preserve,
         (config::HostHeader::Upstream, _) => HostRule::Address,
         (config::HostHeader::Fixed(host), _) => HostRule::Fixed(host.clone()),
     };
-    let forward = forward::Settings { host: host_rule, public: public.map(|_| (scheme, authority.clone())), ..forward::Settings::default() };
+    let forward = forward::Settings {
+        host: host_rule,
+        public: public.map(|_| (scheme, authority.clone())),
+        ..forward::Settings::default()
+    };
     let listed = behind.identity.strip_list();
     Ok(AppOrigin {
         name: name.to_owned(),

@@ -36,10 +36,33 @@ async fn record_one(plane: &Plane, event: &SessionEvent) -> Result<(), crate::au
     };
     let part = SessionPart::new(grant, &session, plane.setup().max_field);
     match &event.event {
-        live::Event::Issued => plane.journal.event(&Event::GrantIssued { grant: &part, by: &grant.issued_by }).await,
-        live::Event::Started { .. } => plane.journal.event(&Event::SessionStarted { session: &part, client: None }).await,
+        live::Event::Issued => {
+            plane
+                .journal
+                .event(&Event::GrantIssued {
+                    grant: &part,
+                    by: &grant.issued_by,
+                })
+                .await
+        }
+        live::Event::Started { .. } => {
+            plane
+                .journal
+                .event(&Event::SessionStarted {
+                    session: &part,
+                    client: None,
+                })
+                .await
+        }
         live::Event::Ended { ended, .. } => {
-            plane.journal.event(&Event::SessionEnded { session: &part, cause: ended.cause, by: &ended.by }).await
+            plane
+                .journal
+                .event(&Event::SessionEnded {
+                    session: &part,
+                    cause: ended.cause,
+                    by: &ended.by,
+                })
+                .await
         }
     }
 }

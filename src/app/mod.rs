@@ -1,6 +1,8 @@
 //! The composition root: build, run, reload, drain. Only here do the data plane and the control plane meet.
 
 mod build;
+pub(crate) use build::policy_options;
+
 mod events;
 mod ops;
 mod serve;
@@ -33,8 +35,14 @@ pub enum RunError {
     Store(StoreError),
     Journal(StartError),
     /// One part of the configuration cannot be made to work: which, and why.
-    Build { what: String, why: String },
-    Io { doing: String, source: std::io::Error },
+    Build {
+        what: String,
+        why: String,
+    },
+    Io {
+        doing: String,
+        source: std::io::Error,
+    },
 }
 
 impl fmt::Display for RunError {
@@ -63,7 +71,10 @@ impl std::error::Error for RunError {
 
 impl RunError {
     fn build(what: impl Into<String>, why: impl fmt::Display) -> Self {
-        Self::Build { what: what.into(), why: why.to_string() }
+        Self::Build {
+            what: what.into(),
+            why: why.to_string(),
+        }
     }
 
     fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
@@ -87,8 +98,13 @@ pub(crate) struct Parts {
 pub fn run(config: &Config, path: &Path) -> Result<(), RunError> {
     log::start(&config.log.level, translate::log_format(config));
     let clock = Clock::System;
-    std::fs::create_dir_all(&config.state_dir).map_err(RunError::io(format!("cannot make {}", config.state_dir.display())))?;
-    let journal = Arc::new(Journal::start(translate::journal(config)?, clock.clone()).map_err(RunError::Journal)?);
+    std::fs::create_dir_all(&config.state_dir).map_err(RunError::io(format!(
+        "cannot make {}",
+        config.state_dir.display()
+    )))?;
+    let journal = Arc::new(
+        Journal::start(translate::journal(config)?, clock.clone()).map_err(RunError::Journal)?,
+    );
     let served = serve_with(config, path, clock, &journal);
     let cause = match &served {
         Ok(()) => "signal".to_owned(),
@@ -98,15 +114,30 @@ pub fn run(config: &Config, path: &Path) -> Result<(), RunError> {
     served
 }
 
-fn serve_with(config: &Config, path: &Path, clock: Clock, journal: &Arc<Journal>) -> Result<(), RunError> {
-    let store: Arc<dyn GrantStore> = Arc::new(Sqlite::open(&translate::sqlite(config)).map_err(RunError::Store)?);
-    let (live, events) = Live::open(Arc::clone(&store), clock.clone(), translate::live(config)).map_err(RunError::Store)?;
-    let keys = KeyRing::load_or_generate(&config.keys_dir(), translate::key_algorithm(config.keys.algorithm));
+fn serve_with(
+    config: &Config,
+    path: &Path,
+    clock: Clock,
+    journal: &Arc<Journal>,
+) -> Result<(), RunError> {
+    let store: Arc<dyn GrantStore> =
+        Arc::new(Sqlite::open(&translate::sqlite(config)).map_err(RunError::Store)?);
+    let (live, events) = Live::open(Arc::clone(&store), clock.clone(), translate::live(config))
+        .map_err(RunError::Store)?;
+    let keys = KeyRing::load_or_generate(
+        &config.keys_dir(),
+        translate::key_algorithm(config.keys.algorithm),
+    );
     let keys = Arc::new(keys.map_err(|why| RunError::build("signing keys", why))?);
     let metrics = Arc::new(Metrics::default());
     let setup = build::setup(config, &keys, &live)?;
-    metrics.policy_rows.set(i64::try_from(setup.policy.rows()).unwrap_or(i64::MAX));
-    journal.note(&Event::PolicyLoaded { digest: setup.policy.digest(), rows: setup.policy.rows() as u64 });
+    metrics
+        .policy_rows
+        .set(i64::try_from(setup.policy.rows()).unwrap_or(i64::MAX));
+    journal.note(&Event::PolicyLoaded {
+        digest: setup.policy.digest(),
+        rows: setup.policy.rows() as u64,
+    });
     let plane = Arc::new(Plane {
         live: Arc::clone(&live),
         journal: Arc::clone(journal),
@@ -117,7 +148,12 @@ fn serve_with(config: &Config, path: &Path, clock: Clock, journal: &Arc<Journal>
         attempts: Attempts::default(),
         current: ArcSwap::from_pointee(setup),
     });
-    let parts = Parts { path: path.to_owned(), plane, keys, tls: serve::TlsConfigs::new(config)? };
+    let parts = Parts {
+        path: path.to_owned(),
+        plane,
+        keys,
+        tls: serve::TlsConfigs::new(config)?,
+    };
     let served = serve_until_stopped(config, parts, events);
     live.stop();
     served
@@ -138,9 +174,18 @@ fn serve_until_stopped(
     let served = runtime.block_on(async {
         tokio::spawn(events::record(Arc::clone(&parts.plane), events));
         tokio::spawn(build::refresh_issuers(Arc::clone(&parts.plane)));
-        let ops = ops::listen(config.listeners.ops.address, Arc::clone(&parts), shutdown.drain.clone()).await?;
+        let ops = ops::listen(
+            config.listeners.ops.address,
+            Arc::clone(&parts),
+            shutdown.drain.clone(),
+        )
+        .await?;
         let portal = if config.listeners.portal.enabled {
-            Some(portal::listen(translate::portal(config, &parts)?, shutdown.drain.clone()).await.map_err(RunError::io("portal listener"))?)
+            Some(
+                portal::listen(translate::portal(config, &parts)?, shutdown.drain.clone())
+                    .await
+                    .map_err(RunError::io("portal listener"))?,
+            )
         } else {
             None
         };
@@ -164,13 +209,38 @@ fn ready() {
 /// Where to go and what is enforced, in five lines.
 fn announce(config: &Config, parts: &Parts) {
     let setup = parts.plane.setup();
-    let apps: Vec<String> = setup.apps.iter().map(|app| format!("{} ({:?}, {:?} origin)", app.name, app.placement, app.origin).to_lowercase()).collect();
+    let apps: Vec<String> = setup
+        .apps
+        .iter()
+        .map(|app| {
+            format!(
+                "{} ({:?}, {:?} origin)",
+                app.name, app.placement, app.origin
+            )
+            .to_lowercase()
+        })
+        .collect();
     let lines = [
-        format!("apps      {} on {}", config.session_origin("<session>", "<app>"), config.listeners.apps.address),
+        format!(
+            "apps      {} on {}",
+            config.session_origin("<session>", "<app>"),
+            config.listeners.apps.address
+        ),
         format!("serving   {}", apps.join(", ")),
-        format!("policy    {} rows, deny by default, digest {}", setup.policy.rows(), setup.policy.digest().get(..12).unwrap_or_default()),
-        format!("record    {} ({} durability), before anything is forwarded", config.journal_dir().display(), parts.plane.journal.durability().as_str()),
-        format!("watch     http://{}/metrics, /healthz, /readyz", config.listeners.ops.address),
+        format!(
+            "policy    {} rows, deny by default, digest {}",
+            setup.policy.rows(),
+            setup.policy.digest().get(..12).unwrap_or_default()
+        ),
+        format!(
+            "record    {} ({} durability), before anything is forwarded",
+            config.journal_dir().display(),
+            parts.plane.journal.durability().as_str()
+        ),
+        format!(
+            "watch     http://{}/metrics, /healthz, /readyz",
+            config.listeners.ops.address
+        ),
     ];
     let mut out = std::io::stdout().lock();
     for line in lines {

@@ -14,27 +14,55 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Serves until `drain`.
-pub(super) async fn listen(address: SocketAddr, parts: Arc<Parts>, drain: CancellationToken) -> Result<JoinHandle<()>, RunError> {
+pub(super) async fn listen(
+    address: SocketAddr,
+    parts: Arc<Parts>,
+    drain: CancellationToken,
+) -> Result<JoinHandle<()>, RunError> {
     let stopping = drain.clone();
     let handler: Handler = Arc::new(move |request| route(&parts, &stopping, request));
-    serve(address, None, handler, drain).await.map_err(RunError::io(format!("cannot listen on {address} (listeners.ops)")))
+    serve(address, None, handler, drain)
+        .await
+        .map_err(RunError::io(format!(
+            "cannot listen on {address} (listeners.ops)"
+        )))
 }
 
-fn route(parts: &Parts, stopping: &CancellationToken, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn route(
+    parts: &Parts,
+    stopping: &CancellationToken,
+    request: &Request<Incoming>,
+) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET only\n");
     }
     match request.uri().path() {
-        "/metrics" => answer(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", metrics(parts)),
+        "/metrics" => answer(
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            metrics(parts),
+        ),
         // Being able to answer is all that liveness means; startup is over once this listener is open.
         "/healthz" | "/startupz" => answer(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" => match unready(parts, stopping) {
             None => answer(StatusCode::OK, TEXT, "ready\n"),
-            Some(why) => answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {why}\n")),
+            Some(why) => answer(
+                StatusCode::SERVICE_UNAVAILABLE,
+                TEXT,
+                format!("not ready: {why}\n"),
+            ),
         },
-        JWKS_PATH => answer(StatusCode::OK, "application/jwk-set+json", parts.keys.jwks()),
-        _ => answer(StatusCode::NOT_FOUND, TEXT, "/metrics /healthz /readyz /startupz /.well-known/jwks.json\n"),
+        JWKS_PATH => answer(
+            StatusCode::OK,
+            "application/jwk-set+json",
+            parts.keys.jwks(),
+        ),
+        _ => answer(
+            StatusCode::NOT_FOUND,
+            TEXT,
+            "/metrics /healthz /readyz /startupz /.well-known/jwks.json\n",
+        ),
     }
 }
 
@@ -52,8 +80,14 @@ fn unready(parts: &Parts, stopping: &CancellationToken) -> Option<String> {
 /// The registry, and what other parts count by themselves.
 fn metrics(parts: &Parts) -> String {
     let plane = &parts.plane;
-    plane.metrics.connections.set(i64::try_from(plane.connections.taken()).unwrap_or(i64::MAX));
-    plane.metrics.live_sessions.set(i64::try_from(plane.live.stats().open).unwrap_or(i64::MAX));
+    plane
+        .metrics
+        .connections
+        .set(i64::try_from(plane.connections.taken()).unwrap_or(i64::MAX));
+    plane
+        .metrics
+        .live_sessions
+        .set(i64::try_from(plane.live.stats().open).unwrap_or(i64::MAX));
     let registered = plane.metrics.expose();
     let mut out = registered.trim_end().trim_end_matches("# EOF").to_owned();
     let setup = plane.setup();
@@ -66,7 +100,11 @@ fn metrics(parts: &Parts) -> String {
         let snapshot = origin.upstream.snapshot();
         for (name, value) in snapshot.named() {
             // Writing into a String cannot fail.
-            let _ = writeln!(out, "locum_upstream_{name}{{upstream=\"{}\"}} {value}", origin.upstream_name);
+            let _ = writeln!(
+                out,
+                "locum_upstream_{name}{{upstream=\"{}\"}} {value}",
+                origin.upstream_name
+            );
         }
     }
     for (name, value) in plane.journal.counters().named() {

@@ -22,7 +22,8 @@ impl TlsConfigs {
         let make = |tls: &Option<crate::config::Tls>, what: &str| match tls {
             None => Ok(None),
             Some(tls) => {
-                let made = tls::server_config(&translate::tls(tls)).map_err(|why| RunError::build(what, why))?;
+                let made = tls::server_config(&translate::tls(tls))
+                    .map_err(|why| RunError::build(what, why))?;
                 Ok(Some(Arc::new(ArcSwap::new(made))))
             }
         };
@@ -69,12 +70,19 @@ pub(super) fn count(config: &Config) -> usize {
 }
 
 /// Binds every worker's socket, then starts them: an address that is taken stops the start, not a worker.
-pub(super) fn start(config: &Config, parts: &Parts, shutdown: &Shutdown) -> Result<Workers, RunError> {
+pub(super) fn start(
+    config: &Config,
+    parts: &Parts,
+    shutdown: &Shutdown,
+) -> Result<Workers, RunError> {
     let settings = Arc::new(translate::listener(config, parts.tls.apps.clone()));
     let mut sockets = Vec::new();
     for _ in 0..count(config) {
         let socket = listener::bind(settings.address);
-        sockets.push(socket.map_err(RunError::io(format!("cannot listen on {}", settings.address)))?);
+        sockets.push(socket.map_err(RunError::io(format!(
+            "cannot listen on {}",
+            settings.address
+        )))?);
     }
     let mut threads = Vec::new();
     for (lane, socket) in sockets.into_iter().enumerate() {
@@ -93,7 +101,11 @@ pub(super) fn start(config: &Config, parts: &Parts, shutdown: &Shutdown) -> Resu
                 }
             });
         };
-        threads.push(thread.spawn(run).map_err(RunError::io("cannot start a worker"))?);
+        threads.push(
+            thread
+                .spawn(run)
+                .map_err(RunError::io("cannot start a worker"))?,
+        );
     }
     Ok(Workers(threads))
 }

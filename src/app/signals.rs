@@ -17,8 +17,11 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Returns when the process is told to stop; reloads when it is told to.
 pub(super) async fn wait(parts: &Arc<Parts>, shutdown: &Shutdown) -> Result<(), RunError> {
     let listen = |kind| signal(kind).map_err(RunError::io("cannot listen for signals"));
-    let (mut term, mut int, mut hup) =
-        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
+    let (mut term, mut int, mut hup) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::hangup())?,
+    );
     loop {
         tokio::select! {
             _ = term.recv() => break,
@@ -49,7 +52,10 @@ pub(super) async fn drain(config: &Config, shutdown: &Shutdown, plane: &Plane, w
         }
         if tokio::time::Instant::now() >= deadline {
             plane.metrics.hit(Limit::DrainTimeout);
-            tracing::warn!(connections = plane.connections.taken(), "limits.drain_timeout is over: what is left is cut");
+            tracing::warn!(
+                connections = plane.connections.taken(),
+                "limits.drain_timeout is over: what is left is cut"
+            );
             break;
         }
     }
@@ -64,11 +70,16 @@ pub(super) async fn reload(parts: &Arc<Parts>) {
     match read {
         Ok(Ok(digest)) => {
             plane.metrics.reloaded("taken");
-            tracing::info!(policy = digest, "configuration, policy and certificates were read again");
+            tracing::info!(
+                policy = digest,
+                "configuration, policy and certificates were read again"
+            );
         }
         Ok(Err(error)) => {
             plane.metrics.reloaded("refused");
-            plane.journal.note(&Event::ConfigRefused { problem: &error.to_string() });
+            plane.journal.note(&Event::ConfigRefused {
+                problem: &error.to_string(),
+            });
             tracing::error!(%error, "the reload was refused; what was good stays");
         }
         Err(error) => {
@@ -84,7 +95,10 @@ fn read_again(parts: &Parts) -> Result<String, RunError> {
         Ok(setup) => setup,
         Err(error) => {
             if let RunError::Policy(problems) = &error {
-                parts.plane.journal.note(&Event::PolicyRefused { digest: "", problem: &problems.to_string() });
+                parts.plane.journal.note(&Event::PolicyRefused {
+                    digest: "",
+                    problem: &problems.to_string(),
+                });
             }
             return Err(error);
         }
@@ -92,9 +106,19 @@ fn read_again(parts: &Parts) -> Result<String, RunError> {
     parts.tls.reload(&config)?;
     let digest = setup.policy.digest().to_owned();
     let rows = setup.policy.rows();
-    parts.plane.metrics.policy_rows.set(i64::try_from(rows).unwrap_or(i64::MAX));
-    parts.plane.journal.note(&Event::PolicyLoaded { digest: &digest, rows: rows as u64 });
-    parts.plane.journal.note(&Event::ConfigReloaded { digest: &digest });
+    parts
+        .plane
+        .metrics
+        .policy_rows
+        .set(i64::try_from(rows).unwrap_or(i64::MAX));
+    parts.plane.journal.note(&Event::PolicyLoaded {
+        digest: &digest,
+        rows: rows as u64,
+    });
+    parts
+        .plane
+        .journal
+        .note(&Event::ConfigReloaded { digest: &digest });
     parts.plane.current.store(Arc::new(setup));
     Ok(digest)
 }

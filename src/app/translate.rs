@@ -1,7 +1,9 @@
 //! From the configuration's words to each part's own settings: no part reads the configuration itself.
 
 use super::{Parts, RunError};
-use crate::audit::settings::{self as audit, FileSettings, HeaderSecret, SinkSettings, WebhookSettings};
+use crate::audit::settings::{
+    self as audit, FileSettings, HeaderSecret, SinkSettings, WebhookSettings,
+};
 use crate::config::{self, Config};
 use crate::control::portal;
 use crate::proxy::client::Network;
@@ -26,7 +28,10 @@ pub(super) fn log_format(config: &Config) -> Format {
 }
 
 pub(super) fn sqlite(config: &Config) -> sqlite::Settings {
-    sqlite::Settings { path: config.database(), busy_timeout: config.store.busy_timeout }
+    sqlite::Settings {
+        path: config.database(),
+        busy_timeout: config.store.busy_timeout,
+    }
 }
 
 pub(super) fn live(config: &Config) -> live::Settings {
@@ -64,16 +69,26 @@ pub(super) fn journal(config: &Config) -> Result<audit::Settings, RunError> {
 }
 
 fn sink(from: &config::Sink) -> Result<SinkSettings, RunError> {
-    let missing = |key: &str| RunError::build(format!("audit.sinks.{}", from.name), format!("{key} is missing"));
+    let missing = |key: &str| {
+        RunError::build(
+            format!("audit.sinks.{}", from.name),
+            format!("{key} is missing"),
+        )
+    };
     let kind = match from.kind {
         config::SinkKind::Stdout => audit::SinkKind::Stdout,
-        config::SinkKind::File => audit::SinkKind::File(FileSettings::new(from.path.clone().ok_or_else(|| missing("path"))?)),
+        config::SinkKind::File => audit::SinkKind::File(FileSettings::new(
+            from.path.clone().ok_or_else(|| missing("path"))?,
+        )),
         config::SinkKind::Webhook => {
             let mut webhook = WebhookSettings::new(from.url.clone().ok_or_else(|| missing("url"))?);
             webhook.ca.clone_from(&from.ca);
             webhook.timeout = from.timeout;
             if let Some(token) = secret(from)? {
-                webhook.headers.push(("authorization".into(), HeaderSecret::new(format!("Bearer {token}"))));
+                webhook.headers.push((
+                    "authorization".into(),
+                    HeaderSecret::new(format!("Bearer {token}")),
+                ));
             }
             audit::SinkKind::Webhook(webhook)
         }
@@ -89,17 +104,26 @@ fn secret(from: &config::Sink) -> Result<Option<String>, RunError> {
     let what = format!("audit.sinks.{}", from.name);
     match (&from.secret_file, &from.secret_env) {
         (Some(path), _) => {
-            let text = std::fs::read_to_string(path).map_err(|e| RunError::build(what, format!("{}: {e}", path.display())))?;
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| RunError::build(what, format!("{}: {e}", path.display())))?;
             Ok(Some(text.trim().to_owned()))
         }
-        (None, Some(name)) => std::env::var(name).map(Some).map_err(|_| RunError::build(what, format!("{name} is not set in the environment"))),
+        (None, Some(name)) => std::env::var(name)
+            .map(Some)
+            .map_err(|_| RunError::build(what, format!("{name} is not set in the environment"))),
         (None, None) => Ok(None),
     }
 }
 
 pub(super) fn tls(from: &config::Tls) -> tls::Settings {
-    let mut pairs = vec![tls::Pair { cert: from.cert.clone(), key: from.key.clone() }];
-    pairs.extend(from.extra.iter().map(|extra| tls::Pair { cert: extra.cert.clone(), key: extra.key.clone() }));
+    let mut pairs = vec![tls::Pair {
+        cert: from.cert.clone(),
+        key: from.key.clone(),
+    }];
+    pairs.extend(from.extra.iter().map(|extra| tls::Pair {
+        cert: extra.cert.clone(),
+        key: extra.key.clone(),
+    }));
     tls::Settings {
         pairs,
         client_ca: from.client_ca.clone(),
@@ -112,7 +136,10 @@ pub(super) fn tls(from: &config::Tls) -> tls::Settings {
     }
 }
 
-pub(super) fn listener(config: &Config, tls: Option<Arc<ArcSwap<ServerConfig>>>) -> listener::Settings {
+pub(super) fn listener(
+    config: &Config,
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
+) -> listener::Settings {
     let from = &config.listeners.apps;
     listener::Settings {
         address: from.address,
@@ -124,7 +151,14 @@ pub(super) fn listener(config: &Config, tls: Option<Arc<ArcSwap<ServerConfig>>>)
             config::ProxyProtocol::V2 => ProxyProtocol::V2,
             config::ProxyProtocol::Any => ProxyProtocol::Any,
         },
-        trusted: from.trusted_proxies.iter().map(|range| Network { address: range.address(), prefix: range.prefix() }).collect(),
+        trusted: from
+            .trusted_proxies
+            .iter()
+            .map(|range| Network {
+                address: range.address(),
+                prefix: range.prefix(),
+            })
+            .collect(),
     }
 }
 
@@ -143,7 +177,10 @@ pub(super) fn limits(config: &Config) -> Limits {
         h2_max_pending_resets: from.h2_max_pending_resets,
         max_websockets: from.max_websockets,
         max_sign_in_attempts: from.max_sign_in_attempts,
-        jar: crate::proxy::rewrite::jar::Limits { max_cookies: from.max_jar_cookies, max_cookie_bytes: from.max_jar_cookie_bytes.len() },
+        jar: crate::proxy::rewrite::jar::Limits {
+            max_cookies: from.max_jar_cookies,
+            max_cookie_bytes: from.max_jar_cookie_bytes.len(),
+        },
     }
 }
 
@@ -155,13 +192,21 @@ pub(super) fn key_algorithm(from: config::Algorithm) -> identity::Algorithm {
 }
 
 pub(super) fn issuers(config: &Config) -> Result<external::Settings, RunError> {
-    let issuers = config.issuers.iter().map(issuer).collect::<Result<_, _>>()?;
-    Ok(external::Settings { issuers, ..external::Settings::default() })
+    let issuers = config
+        .issuers
+        .iter()
+        .map(issuer)
+        .collect::<Result<_, _>>()?;
+    Ok(external::Settings {
+        issuers,
+        ..external::Settings::default()
+    })
 }
 
 fn issuer(from: &config::Issuer) -> Result<external::Issuer, RunError> {
     let jwks = if from.jwks.contains("://") {
-        let url = url::Url::parse(&from.jwks).map_err(|why| RunError::build(format!("issuers.{}.jwks", from.issuer), why))?;
+        let url = url::Url::parse(&from.jwks)
+            .map_err(|why| RunError::build(format!("issuers.{}.jwks", from.issuer), why))?;
         external::Jwks::Url(url)
     } else {
         external::Jwks::File(from.jwks.clone().into())
@@ -179,7 +224,12 @@ fn issuer(from: &config::Issuer) -> Result<external::Issuer, RunError> {
     made.types.clone_from(&from.typ);
     made.max_lifetime = from.max_lifetime;
     made.leeway = from.leeway;
-    made.apps = Some(from.apps.iter().map(|app| app.as_str().to_owned()).collect());
+    made.apps = Some(
+        from.apps
+            .iter()
+            .map(|app| app.as_str().to_owned())
+            .collect(),
+    );
     made.tenants = (!from.tenants.is_empty()).then(|| from.tenants.clone());
     made.refresh = from.refresh;
     made.min_refresh = from.cooldown;
@@ -190,5 +240,9 @@ fn issuer(from: &config::Issuer) -> Result<external::Issuer, RunError> {
 
 pub(super) fn portal(config: &Config, parts: &Arc<Parts>) -> Result<portal::Settings, RunError> {
     let keys = Arc::clone(&parts.keys);
-    Ok(portal::Settings { address: config.listeners.portal.address, tls: parts.tls.portal.clone(), jwks: Arc::new(move || keys.jwks()) })
+    Ok(portal::Settings {
+        address: config.listeners.portal.address,
+        tls: parts.tls.portal.clone(),
+        jwks: Arc::new(move || keys.jwks()),
+    })
 }

@@ -28,17 +28,29 @@ pub struct Settings {
 ///
 /// # Errors
 /// The address cannot be bound.
-pub async fn listen(settings: Settings, stop: CancellationToken) -> std::io::Result<JoinHandle<()>> {
+pub async fn listen(
+    settings: Settings,
+    stop: CancellationToken,
+) -> std::io::Result<JoinHandle<()>> {
     let jwks = settings.jwks;
     let handler: Handler = Arc::new(move |request| route(request, &jwks));
     super::http::listen(settings.address, settings.tls, handler, stop).await
 }
 
-fn route(request: &Request<Incoming>, jwks: &Arc<dyn Fn() -> Bytes + Send + Sync>) -> Response<Full<Bytes>> {
+fn route(
+    request: &Request<Incoming>,
+    jwks: &Arc<dyn Fn() -> Bytes + Send + Sync>,
+) -> Response<Full<Bytes>> {
     match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, JWKS_PATH) => answer(StatusCode::OK, "application/jwk-set+json", jwks()),
+        (&Method::GET | &Method::HEAD, JWKS_PATH) => {
+            answer(StatusCode::OK, "application/jwk-set+json", jwks())
+        }
         (&Method::GET | &Method::HEAD, "/") => page(),
-        _ => answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "There is nothing here.\n"),
+        _ => answer(
+            StatusCode::NOT_FOUND,
+            "text/plain; charset=utf-8",
+            "There is nothing here.\n",
+        ),
     }
 }
 
@@ -47,7 +59,13 @@ fn page() -> Response<Full<Bytes>> {
     let mut response = answer(StatusCode::OK, "text/html; charset=utf-8", PAGE);
     let headers = response.headers_mut();
     let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(policy),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     response
 }

@@ -20,7 +20,9 @@ impl Attempts {
     /// Whether `address` may try (again).
     pub fn may_try(&self, address: IpAddr, max: u32, now: Timestamp) -> bool {
         let by_address = self.by_address.lock();
-        !by_address.get(&key(address)).is_some_and(|(since, count)| is_current(*since, now) && *count >= max)
+        !by_address
+            .get(&key(address))
+            .is_some_and(|(since, count)| is_current(*since, now) && *count >= max)
     }
 
     /// Counts a try that failed.
@@ -60,7 +62,11 @@ mod tests {
     #[test]
     fn a_minute_of_failures_is_enough() -> Result<(), std::net::AddrParseError> {
         let attempts = Attempts::default();
-        let (one, same, other) = ("2001:db8::1".parse()?, "2001:db8::2".parse()?, "2001:db8:0:1::1".parse()?);
+        let (one, same, other) = (
+            "2001:db8::1".parse()?,
+            "2001:db8::2".parse()?,
+            "2001:db8:0:1::1".parse()?,
+        );
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         attempts.failed(one, at(0));
         assert!(attempts.may_try(one, 2, at(1)));

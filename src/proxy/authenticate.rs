@@ -58,7 +58,10 @@ pub fn shown(headers: &HeaderMap) -> Shown<'_> {
         Ok(None) => {}
     }
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let bearer = values.next().and_then(|value| value.to_str().ok()).and_then(bearer_token);
+    let bearer = values
+        .next()
+        .and_then(|value| value.to_str().ok())
+        .and_then(bearer_token);
     match (bearer, values.next()) {
         (Some(token), None) => Shown::Bearer(token),
         _ => Shown::Nothing,
@@ -79,10 +82,17 @@ fn cookie(headers: &HeaderMap) -> Result<Option<(SessionId, Secret)>, ()> {
             let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
             let (pair, tail) = rest.split_at(end);
             rest = tail.get(1..).unwrap_or_default();
-            let Some(text) = pair.trim_ascii().strip_prefix(COOKIE.as_bytes()) else { continue };
-            let Some(text) = text.strip_prefix(b"=") else { continue };
-            let read = std::str::from_utf8(text).ok().and_then(|text| text.split_once('.'));
-            let read = read.and_then(|(id, secret)| Some((id.parse().ok()?, Secret::parse(secret)?)));
+            let Some(text) = pair.trim_ascii().strip_prefix(COOKIE.as_bytes()) else {
+                continue;
+            };
+            let Some(text) = text.strip_prefix(b"=") else {
+                continue;
+            };
+            let read = std::str::from_utf8(text)
+                .ok()
+                .and_then(|text| text.split_once('.'));
+            let read =
+                read.and_then(|(id, secret)| Some((id.parse().ok()?, Secret::parse(secret)?)));
             if found.is_some() {
                 return Err(());
             }
@@ -108,35 +118,61 @@ pub async fn authenticate(
     let app = setup.apps.get(place.app).ok_or_else(no_session)?;
     let (live, by_bearer) = match shown(headers) {
         Shown::Cookie(id, secret) => (by_cookie(plane, app, named, id, &secret)?, false),
-        Shown::Bearer(token) => (super::bearer::session(plane, setup, app, client, token).await?, true),
+        Shown::Bearer(token) => (
+            super::bearer::session(plane, setup, app, client, token).await?,
+            true,
+        ),
         Shown::Garbled => {
-            return Err(Refusal::unauthenticated("cookie-garbled", "The session cookie cannot be read. Start again from your start link."));
+            return Err(Refusal::unauthenticated(
+                "cookie-garbled",
+                "The session cookie cannot be read. Start again from your start link.",
+            ));
         }
         Shown::Nothing => return Err(named.map_or_else(no_session, |id| missing_cookie(plane, id))),
     };
     // What was granted for one app is worthless at another, and one session's proof at another's origin.
     if live.grant.app != app.name || named.is_some_and(|id| id != live.id) {
-        return Err(Refusal::unauthenticated("wrong-origin", "This session belongs to another address."));
+        return Err(Refusal::unauthenticated(
+            "wrong-origin",
+            "This session belongs to another address.",
+        ));
     }
     check_binding(plane, setup, app, client, &live)?;
     let state = session::state(&live, app, setup).ok_or_else(no_session)?;
-    Ok(Authenticated { session: live, state, place, by_bearer })
+    Ok(Authenticated {
+        session: live,
+        state,
+        place,
+        by_bearer,
+    })
 }
 
 fn no_session() -> Refusal {
-    Refusal::unauthenticated("no-session", "Open your start link, or ask for a grant first.")
+    Refusal::unauthenticated(
+        "no-session",
+        "Open your start link, or ask for a grant first.",
+    )
 }
 
 /// No cookie came to a session's own origin: was there a session, and what became of it?
 fn missing_cookie(plane: &Plane, id: SessionId) -> Refusal {
     match plane.live.find(id) {
         Found::Ended(grave) => ended(&grave),
-        Found::Stale(why) => Refusal::unavailable("stale-store", format!("Sessions cannot be checked now: {why}.")),
+        Found::Stale(why) => Refusal::unavailable(
+            "stale-store",
+            format!("Sessions cannot be checked now: {why}."),
+        ),
         Found::Live(_) | Found::Pending(_) | Found::Unknown => no_session(),
     }
 }
 
-fn by_cookie(plane: &Plane, app: &App, named: Option<SessionId>, id: SessionId, secret: &Secret) -> Result<Arc<LiveSession>, Refusal> {
+fn by_cookie(
+    plane: &Plane,
+    app: &App,
+    named: Option<SessionId>,
+    id: SessionId,
+    secret: &Secret,
+) -> Result<Arc<LiveSession>, Refusal> {
     // With an origin for each session, a cookie says nothing on the app's own host name.
     if named.is_none() && app.origin == OriginMode::Session {
         return Err(no_session());
@@ -145,7 +181,10 @@ fn by_cookie(plane: &Plane, app: &App, named: Option<SessionId>, id: SessionId, 
         Found::Live(live) if live.cookie_matches(secret) => Ok(live),
         Found::Live(_) | Found::Pending(_) | Found::Unknown => Err(no_session()),
         Found::Ended(grave) => Err(ended(&grave)),
-        Found::Stale(why) => Err(Refusal::unavailable("stale-store", format!("Sessions cannot be checked now: {why}."))),
+        Found::Stale(why) => Err(Refusal::unavailable(
+            "stale-store",
+            format!("Sessions cannot be checked now: {why}."),
+        )),
     }
 }
 
@@ -159,21 +198,40 @@ pub fn ended(grave: &Tombstone) -> Refusal {
         EndCause::Idle => "was ended: nobody used it for a while",
     };
     let at = grave.ended.at;
-    let mut refusal = Refusal::unauthenticated("session-ended", format!("It {how} at {at} ({}). To go on, ask for a new grant.", grave.ended.by));
+    let mut refusal = Refusal::unauthenticated(
+        "session-ended",
+        format!(
+            "It {how} at {at} ({}). To go on, ask for a new grant.",
+            grave.ended.by
+        ),
+    );
     refusal.title = "This support session is over".into();
     refusal
 }
 
 /// A cookie or token that turns up elsewhere is taken for stolen: the session ends for everybody.
-fn check_binding(plane: &Plane, setup: &Setup, app: &App, client: &Client, live: &Arc<LiveSession>) -> Result<(), Refusal> {
+fn check_binding(
+    plane: &Plane,
+    setup: &Setup,
+    app: &App,
+    client: &Client,
+    live: &Arc<LiveSession>,
+) -> Result<(), Refusal> {
     let binding = &live.binding;
     let certificate = binding.certificate.as_deref();
-    let is_wrong_certificate = certificate.is_some_and(|bound| client.certificate.as_deref() != Some(bound));
-    let is_wrong_network = binding.network.is_some_and(|(address, prefix)| !Network { address, prefix }.contains(client.address.ip()));
+    let is_wrong_certificate =
+        certificate.is_some_and(|bound| client.certificate.as_deref() != Some(bound));
+    let is_wrong_network = binding.network.is_some_and(|(address, prefix)| {
+        !Network { address, prefix }.contains(client.address.ip())
+    });
     if !is_wrong_certificate && !is_wrong_network {
         return Ok(());
     }
-    let detail = if is_wrong_certificate { "another client certificate" } else { "another network" };
+    let detail = if is_wrong_certificate {
+        "another client certificate"
+    } else {
+        "another network"
+    };
     drop(plane.live.end(live.id, EndCause::BindingBroken, "locum"));
     plane.metrics.alerts.inc();
     let state = session::state(live, app, setup);
@@ -185,7 +243,10 @@ fn check_binding(plane: &Plane, setup: &Setup, app: &App, client: &Client, live:
         detail,
     };
     plane.journal.note(&alert);
-    Err(Refusal::unauthenticated("binding-broken", format!("The session was used from {detail} than it started at, and has been ended.")))
+    Err(Refusal::unauthenticated(
+        "binding-broken",
+        format!("The session was used from {detail} than it started at, and has been ended."),
+    ))
 }
 
 #[cfg(test)]
@@ -205,11 +266,21 @@ mod tests {
     fn exactly_one_whole_cookie_is_read() -> Result<(), aws_lc_rs::error::Unspecified> {
         let (id, secret) = (SessionId::fresh(), Secret::fresh()?);
         let good = format!("{COOKIE}={id}.{}", secret.reveal());
-        for lines in [vec![good.as_str()], vec!["a=1; b", &format!("x=y;{good} ; z=1")]] {
-            assert!(matches!(read(&lines), Ok(Some((read, again))) if read == id && again.hash().matches(&secret)), "{lines:?}");
+        for lines in [
+            vec![good.as_str()],
+            vec!["a=1; b", &format!("x=y;{good} ; z=1")],
+        ] {
+            assert!(
+                matches!(read(&lines), Ok(Some((read, again))) if read == id && again.hash().matches(&secret)),
+                "{lines:?}"
+            );
         }
         assert!(matches!(read(&[&format!("x{good}")]), Ok(None)));
-        for lines in [vec![good.as_str(), good.as_str()], vec!["__Host-locum="], vec!["__Host-locum=abc.def"]] {
+        for lines in [
+            vec![good.as_str(), good.as_str()],
+            vec!["__Host-locum="],
+            vec!["__Host-locum=abc.def"],
+        ] {
             assert!(read(&lines).is_err(), "{lines:?}");
         }
         Ok(())

@@ -12,15 +12,27 @@ use http::StatusCode;
 use std::sync::Arc;
 
 /// The session of a bearer grant: a look-up for a known one, a verification for a new one.
-pub async fn session(plane: &Plane, setup: &Setup, app: &App, client: &Client, token: &str) -> Result<Arc<LiveSession>, Refusal> {
+pub async fn session(
+    plane: &Plane,
+    setup: &Setup,
+    app: &App,
+    client: &Client,
+    token: &str,
+) -> Result<Arc<LiveSession>, Refusal> {
     if let Some(known) = setup.bearers.recall(token, &app.name) {
         return known.map_err(|why| refused(&why));
     }
     let (address, now) = (client.address.ip(), plane.clock.now());
-    if !plane.attempts.may_try(address, setup.limits.max_sign_in_attempts, now) {
+    if !plane
+        .attempts
+        .may_try(address, setup.limits.max_sign_in_attempts, now)
+    {
         return Err(too_many(plane));
     }
-    let presented = setup.bearers.present(token, &app.name, binding(app.binding, client)).await;
+    let presented = setup
+        .bearers
+        .present(token, &app.name, binding(app.binding, client))
+        .await;
     presented.map_err(|why| {
         if why.fault() == Fault::Client {
             plane.attempts.failed(address, now);
@@ -33,15 +45,28 @@ pub async fn session(plane: &Plane, setup: &Setup, app: &App, client: &Client, t
 pub fn too_many(plane: &Plane) -> Refusal {
     plane.metrics.hit(Limit::SignInAttempts);
     let detail = "Too many tries from this address failed. Wait a minute, then try once.";
-    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", "Too many tries", detail)
+    Refusal::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-attempts",
+        "Too many tries",
+        detail,
+    )
 }
 
 /// What a session that starts from this client is tied to.
 pub fn binding(rule: BindingRule, client: &Client) -> Binding {
     let address = client.address.ip().to_canonical();
-    let prefix = if address.is_ipv4() { rule.prefix_v4 } else { rule.prefix_v6 };
+    let prefix = if address.is_ipv4() {
+        rule.prefix_v4
+    } else {
+        rule.prefix_v6
+    };
     Binding {
-        certificate: client.certificate.as_deref().filter(|_| rule.certificate).map(str::to_owned),
+        certificate: client
+            .certificate
+            .as_deref()
+            .filter(|_| rule.certificate)
+            .map(str::to_owned),
         network: (prefix > 0).then_some((address, prefix)),
     }
 }
@@ -50,7 +75,9 @@ pub fn binding(rule: BindingRule, client: &Client) -> Binding {
 pub fn refused(why: &BearerRefused) -> Refusal {
     match (why.fault(), why) {
         (_, BearerRefused::Ended(grave)) => super::authenticate::ended(grave),
-        (Fault::Client, _) => Refusal::unauthenticated(why.name(), format!("The grant was not taken: {why}.")),
+        (Fault::Client, _) => {
+            Refusal::unauthenticated(why.name(), format!("The grant was not taken: {why}."))
+        }
         (Fault::Ours, _) => {
             tracing::error!(error = %why, "a grant could not be checked");
             Refusal::new(
@@ -62,4 +89,3 @@ pub fn refused(why: &BearerRefused) -> Refusal {
         }
     }
 }
-

@@ -34,7 +34,12 @@ impl Closer {
     pub fn response_ended(self, end: End, sent: u64, digest: Option<[u8; 32]>) {
         let (outcome, cause) = match end {
             End::Done => (Outcome::Done, ""),
-            End::Cut => (Outcome::Cut, self.session.ending().map_or("ended", |ended| cause_name(ended.cause))),
+            End::Cut => (
+                Outcome::Cut,
+                self.session
+                    .ending()
+                    .map_or("ended", |ended| cause_name(ended.cause)),
+            ),
             End::Upstream => (Outcome::Failed, "upstream-broke-off"),
             End::Rewrite => (Outcome::Refused, "banner-impossible"),
             End::Aborted => (Outcome::Aborted, "client-gone"),

@@ -22,12 +22,21 @@ use tokio_util::sync::CancellationToken;
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves one accepted socket until it ends. Never fails: what goes wrong is counted or recorded inside.
-pub async fn run(worker: Worker, settings: Arc<Settings>, stream: TcpStream, peer: SocketAddr, drain: CancellationToken) {
+pub async fn run(
+    worker: Worker,
+    settings: Arc<Settings>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    drain: CancellationToken,
+) {
     // Without this, small answers wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let mut client = Client {
         address: peer,
-        is_trusted_proxy: settings.trusted.iter().any(|range| range.contains(peer.ip())),
+        is_trusted_proxy: settings
+            .trusted
+            .iter()
+            .any(|range| range.contains(peer.ip())),
         certificate: None,
         is_tls: settings.tls.is_some(),
     };
@@ -36,7 +45,10 @@ pub async fn run(worker: Worker, settings: Arc<Settings>, stream: TcpStream, pee
     }
     // Only a trusted peer may say who the client is.
     if !client.is_trusted_proxy {
-        worker.plane().metrics.refused("proxy-protocol-untrusted", 0);
+        worker
+            .plane()
+            .metrics
+            .refused("proxy-protocol-untrusted", 0);
         return;
     }
     let limit = worker.plane().setup().limits.handshake_timeout;
@@ -58,8 +70,13 @@ pub async fn run(worker: Worker, settings: Arc<Settings>, stream: TcpStream, pee
 }
 
 /// TLS, where the listener has it.
-async fn secure<S>(worker: Worker, settings: &Settings, stream: S, mut client: Client, drain: CancellationToken)
-where
+async fn secure<S>(
+    worker: Worker,
+    settings: &Settings,
+    stream: S,
+    mut client: Client,
+    drain: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Some(tls) = &settings.tls else {
@@ -81,8 +98,15 @@ where
     };
     let (_, session) = stream.get_ref();
     let is_h2 = session.alpn_protocol() == Some(b"h2");
-    client.certificate = session.peer_certificates().and_then(|chain| chain.first()).map(|der| thumbprint(der));
-    if is_h2 { http2(worker, stream, client, drain).await } else { http1(worker, stream, client, drain).await }
+    client.certificate = session
+        .peer_certificates()
+        .and_then(|chain| chain.first())
+        .map(|der| thumbprint(der));
+    if is_h2 {
+        http2(worker, stream, client, drain).await
+    } else {
+        http1(worker, stream, client, drain).await
+    }
 }
 
 /// SHA-256 of the certificate's DER form, hex (RFC 8705 §3.1 uses the same digest).
@@ -105,10 +129,16 @@ where
         return http1(worker, stream, client, drain).await;
     }
     let limit = worker.plane().setup().limits.header_timeout;
-    let Ok(Ok((stream, is_h2))) = tokio::time::timeout(limit, super::preface::sniff(stream, H2_PREFACE)).await else {
+    let Ok(Ok((stream, is_h2))) =
+        tokio::time::timeout(limit, super::preface::sniff(stream, H2_PREFACE)).await
+    else {
         return;
     };
-    if is_h2 { http2(worker, stream, client, drain).await } else { http1(worker, stream, client, drain).await }
+    if is_h2 {
+        http2(worker, stream, client, drain).await
+    } else {
+        http1(worker, stream, client, drain).await
+    }
 }
 
 async fn http1<S>(worker: Worker, stream: S, client: Client, drain: CancellationToken)
@@ -121,10 +151,16 @@ where
     let client = Arc::new(client);
     let service = service_fn(move |request| {
         let numbered = notes.next();
-        let from = Arrival { client: Arc::clone(&client), notes: Some(Arc::clone(&notes)), head: numbered.head };
+        let from = Arrival {
+            client: Arc::clone(&client),
+            notes: Some(Arc::clone(&notes)),
+            head: numbered.head,
+        };
         exchange::handle(worker.clone(), from, numbered.note, request)
     });
-    let connection = h1_builder(&limits).serve_connection(guard, service).with_upgrades();
+    let connection = h1_builder(&limits)
+        .serve_connection(guard, service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {
         biased;
@@ -154,7 +190,11 @@ where
     let limits = worker.plane().setup().limits;
     let client = Arc::new(client);
     let service = service_fn(move |request| {
-        let from = Arrival { client: Arc::clone(&client), notes: None, head: 0 };
+        let from = Arrival {
+            client: Arc::clone(&client),
+            notes: None,
+            head: 0,
+        };
         exchange::handle(worker.clone(), from, None, request)
     });
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());

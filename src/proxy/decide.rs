@@ -66,18 +66,37 @@ pub async fn decide(
     if let Some(refusal) = Refusal::findings(untolerated) {
         return Err(denied(refusal, None, None));
     }
-    let target = canonical.path_and_query().map_err(|_| denied(too_long(), None, None))?;
+    let target = canonical
+        .path_and_query()
+        .map_err(|_| denied(too_long(), None, None))?;
     let grant = grant_facts(plane, authenticated, inbound);
     let body = match routed.body_need() {
         Some(need) => buffer(plane, inbound, payload, authenticated, need).await?,
         None => Some(Bytes::new()),
     };
     let verdict = routed.decide(&grant, body.as_deref());
-    shadow(plane, setup, authenticated, inbound, &facts, &grant, body.as_deref(), &verdict);
-    if verdict.is_permit() { Ok(Permitted { verdict, target }) } else { Err(explain(verdict, &target)) }
+    shadow(
+        plane,
+        setup,
+        authenticated,
+        inbound,
+        &facts,
+        &grant,
+        body.as_deref(),
+        &verdict,
+    );
+    if verdict.is_permit() {
+        Ok(Permitted { verdict, target })
+    } else {
+        Err(explain(verdict, &target))
+    }
 }
 
-fn grant_facts<'a>(plane: &Plane, authenticated: &'a Authenticated, inbound: &Inbound) -> GrantFacts<'a> {
+fn grant_facts<'a>(
+    plane: &Plane,
+    authenticated: &'a Authenticated,
+    inbound: &Inbound,
+) -> GrantFacts<'a> {
     let grant = &authenticated.session.grant;
     GrantFacts {
         scopes: &grant.scopes,
@@ -93,7 +112,11 @@ fn grant_facts<'a>(plane: &Plane, authenticated: &'a Authenticated, inbound: &In
 }
 
 fn denied(refusal: Refusal, decision: Option<Decision>, canonical: Option<String>) -> Box<Refused> {
-    Box::new(Refused { decision, canonical, ..refusal.into() })
+    Box::new(Refused {
+        decision,
+        canonical,
+        ..refusal.into()
+    })
 }
 
 /// A verdict of no, in the words and with the status that its reason has.
@@ -104,12 +127,25 @@ fn explain(verdict: Verdict, target: &PathAndQuery) -> Box<Refused> {
         _ => Refusal::forbidden(&verdict.decision),
     };
     let detail = verdict.why.words().to_owned();
-    Box::new(Refused { decision: Some(verdict.decision), canonical: Some(target.as_str().to_owned()), detail, ..refusal.into() })
+    Box::new(Refused {
+        decision: Some(verdict.decision),
+        canonical: Some(target.as_str().to_owned()),
+        detail,
+        ..refusal.into()
+    })
 }
 
 /// Reads up to `max_bytes` of the body. `None`: it is longer.
-async fn buffer(plane: &Plane, inbound: &Inbound, payload: &mut Payload, authenticated: &Authenticated, need: BodyNeed) -> Result<Option<Bytes>, Box<Refused>> {
-    let Some(mut body) = payload.rest.take() else { return Ok(Some(Bytes::new())) };
+async fn buffer(
+    plane: &Plane,
+    inbound: &Inbound,
+    payload: &mut Payload,
+    authenticated: &Authenticated,
+    need: BodyNeed,
+) -> Result<Option<Bytes>, Box<Refused>> {
+    let Some(mut body) = payload.rest.take() else {
+        return Ok(Some(Bytes::new()));
+    };
     let reading = read(&mut body, need.max_bytes);
     let read = tokio::select! {
         biased;
@@ -145,7 +181,14 @@ enum Read {
 async fn read(body: &mut hyper::body::Incoming, max: usize) -> Result<Read, Refusal> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "body-broken", "The request body broke off", "Send it again."))?;
+        let frame = frame.map_err(|_| {
+            Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "body-broken",
+                "The request body broke off",
+                "Send it again.",
+            )
+        })?;
         if let Some(data) = frame.data_ref() {
             if all.len() + data.len() > max {
                 return Ok(Read::TooLong);
@@ -157,15 +200,27 @@ async fn read(body: &mut hyper::body::Incoming, max: usize) -> Result<Read, Refu
 }
 
 fn too_long() -> Refusal {
-    Refusal::too_big(StatusCode::URI_TOO_LONG, "uri-too-long", "Its target is too long once it is encoded.")
+    Refusal::too_big(
+        StatusCode::URI_TOO_LONG,
+        "uri-too-long",
+        "Its target is too long once it is encoded.",
+    )
 }
 
 fn timed_out() -> Refusal {
-    Refusal::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The request body took too long", "Send it again.")
+    Refusal::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "body-timeout",
+        "The request body took too long",
+        "Send it again.",
+    )
 }
 
 fn ended_while_reading() -> Refusal {
-    Refusal::unauthenticated("session-ended", "The session ended while the request was arriving.")
+    Refusal::unauthenticated(
+        "session-ended",
+        "The session ended while the request was arriving.",
+    )
 }
 
 /// A candidate policy decides beside the live one; where it differs, that is recorded and nothing else.

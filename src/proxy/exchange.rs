@@ -44,14 +44,26 @@ pub struct Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, authenticated: None, decision: None, canonical: None, detail: String::new(), is_recorded: false }
+        Self {
+            refusal,
+            authenticated: None,
+            decision: None,
+            canonical: None,
+            detail: String::new(),
+            is_recorded: false,
+        }
     }
 }
 
 type Answer = Result<Response<ResponseBody>, Box<Refused>>;
 
 /// Answers one request. What is not permitted is refused and recorded.
-pub async fn handle(worker: Worker, from: Arrival, note: Option<Note>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
+pub async fn handle(
+    worker: Worker,
+    from: Arrival,
+    note: Option<Note>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
     let setup = worker.plane().setup().clone();
     let (inbound, payload) = Inbound::new(from, note, request);
     Ok(match stages(&worker, &setup, &inbound, payload).await {
@@ -61,16 +73,26 @@ pub async fn handle(worker: Worker, from: Arrival, note: Option<Note>, request: 
 }
 
 /// The stages in their order. Each takes what the one before it proved.
-async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &Inbound, mut payload: Payload) -> Result<Response<ResponseBody>, Box<Refused>> {
+async fn stages(
+    worker: &Worker,
+    setup: &Arc<Setup>,
+    inbound: &Inbound,
+    mut payload: Payload,
+) -> Result<Response<ResponseBody>, Box<Refused>> {
     let plane = worker.plane();
     if let Some(fault) = inbound.note.as_ref().and_then(|note| note.fault) {
         count_fault(plane, fault);
         return Err(Box::new(guarded(fault).into()));
     }
-    let seen = Seen { is_tls: setup.scheme == "https", note: inbound.note.as_ref(), serves: None };
+    let seen = Seen {
+        is_tls: setup.scheme == "https",
+        note: inbound.note.as_ref(),
+        serves: None,
+    };
     let canonical = canonical::canonical(&inbound.parts, &seen);
     let Some(named) = &canonical.host else {
-        let refusal = Refusal::findings(canonical.findings).unwrap_or_else(|| Refusal::ambiguous(Reason::HostInvalid));
+        let refusal = Refusal::findings(canonical.findings)
+            .unwrap_or_else(|| Refusal::ambiguous(Reason::HostInvalid));
         return Err(Box::new(refusal.into()));
     };
     let host = setup.hosts.find(&named.name, named.port);
@@ -80,7 +102,9 @@ async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &Inbound, mut payl
     if canonical.path.starts_with(reserved::PREFIX) {
         return reserved::answer(plane, setup, inbound, payload, host, &canonical).await;
     }
-    let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers).await.map_err(Refused::from)?;
+    let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers)
+        .await
+        .map_err(Refused::from)?;
     authenticated.session.touch(plane.clock.now());
     if banner::is_service_worker(&inbound.parts.headers) {
         return no_service_worker(plane, setup, inbound, &authenticated).await;
@@ -88,7 +112,17 @@ async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &Inbound, mut payl
     let Some(app) = authenticated.app(setup) else {
         return Err(Box::new(Refusal::ambiguous(Reason::HostForeign).into()));
     };
-    let permitted = match decide::decide(plane, setup, &authenticated, app, inbound, &mut payload, &canonical).await {
+    let permitted = match decide::decide(
+        plane,
+        setup,
+        &authenticated,
+        app,
+        inbound,
+        &mut payload,
+        &canonical,
+    )
+    .await
+    {
         Ok(permitted) => permitted,
         Err(denied) => {
             let mut refused = *denied;
@@ -96,12 +130,26 @@ async fn stages(worker: &Worker, setup: &Arc<Setup>, inbound: &Inbound, mut payl
             return Err(Box::new(refused));
         }
     };
-    forward(worker, setup, app, inbound, payload, authenticated, permitted).await
+    forward(
+        worker,
+        setup,
+        app,
+        inbound,
+        payload,
+        authenticated,
+        permitted,
+    )
+    .await
 }
 
 /// A service worker would answer navigations from a cache that knows no banner and no record: it gets a script
 /// that does nothing instead. Recorded like a refusal, since nothing is forwarded.
-async fn no_service_worker(plane: &Plane, setup: &Setup, inbound: &Inbound, authenticated: &Authenticated) -> Answer {
+async fn no_service_worker(
+    plane: &Plane,
+    setup: &Setup,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+) -> Answer {
     let record = audit::Refusal {
         opening: audit::Opening {
             session: Some(&authenticated.state.part),
@@ -113,11 +161,17 @@ async fn no_service_worker(plane: &Plane, setup: &Setup, inbound: &Inbound, auth
         detail: "answered with an empty script",
     };
     if plane.journal.refuse(&record).await.is_err() {
-        return Err(Box::new(Refused { is_recorded: true, ..unrecordable().into() }));
+        return Err(Box::new(Refused {
+            is_recorded: true,
+            ..unrecordable().into()
+        }));
     }
     let mut response = Response::new(ResponseBody::whole(banner::SERVICE_WORKER));
     refusal::own_headers(response.headers_mut());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/javascript"),
+    );
     Ok(response)
 }
 
@@ -149,12 +203,20 @@ async fn forward(
         Err(refused) => {
             plane.metrics.hit(Limit::Journal);
             tracing::error!(error = %refused, "a request could not be recorded and was refused");
-            return Err(Box::new(Refused { is_recorded: true, ..unrecordable().into() }));
+            return Err(Box::new(Refused {
+                is_recorded: true,
+                ..unrecordable().into()
+            }));
         }
     };
     plane.metrics.in_flight.inc();
     plane.metrics.forwarded.inc();
-    let way = Way { worker, setup, app, origin };
+    let way = Way {
+        worker,
+        setup,
+        app,
+        origin,
+    };
     if inbound.is_websocket() {
         upgrade::forward(&way, inbound, payload, authenticated, permitted, receipt).await
     } else {
@@ -163,13 +225,19 @@ async fn forward(
 }
 
 fn unrecordable() -> Refusal {
-    Refusal::unavailable("journal", "Requests cannot be recorded now, so none is let through.")
+    Refusal::unavailable(
+        "journal",
+        "Requests cannot be recorded now, so none is let through.",
+    )
 }
 
 fn guarded(fault: Fault) -> Refusal {
     let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
     match fault {
-        Fault::Ambiguous(reason) => Refusal { status, ..Refusal::ambiguous(reason) },
+        Fault::Ambiguous(reason) => Refusal {
+            status,
+            ..Refusal::ambiguous(reason)
+        },
         _ => Refusal::too_big(status, fault.name(), fault.words()),
     }
 }
@@ -186,15 +254,31 @@ fn count_fault(plane: &Plane, fault: Fault) {
 }
 
 /// Records the refusal, then gives it its form.
-async fn refuse(plane: &Plane, setup: &Setup, inbound: &Inbound, refused: Refused) -> Response<ResponseBody> {
-    let Refused { mut refusal, authenticated, decision, canonical, detail, is_recorded } = refused;
+async fn refuse(
+    plane: &Plane,
+    setup: &Setup,
+    inbound: &Inbound,
+    refused: Refused,
+) -> Response<ResponseBody> {
+    let Refused {
+        mut refusal,
+        authenticated,
+        decision,
+        canonical,
+        detail,
+        is_recorded,
+    } = refused;
     let status = refusal.status.as_u16();
     plane.metrics.refused(refusal.reason, status);
     if !is_recorded {
-        let app = authenticated.as_ref().and_then(|authenticated| authenticated.app(setup));
+        let app = authenticated
+            .as_ref()
+            .and_then(|authenticated| authenticated.app(setup));
         let record = audit::Refusal {
             opening: audit::Opening {
-                session: authenticated.as_ref().map(|authenticated| &authenticated.state.part),
+                session: authenticated
+                    .as_ref()
+                    .map(|authenticated| &authenticated.state.part),
                 policy: Some(&setup.policy_part),
                 decision: decision.as_ref(),
                 app: app.map_or("", |app| &app.name),
@@ -210,17 +294,27 @@ async fn refuse(plane: &Plane, setup: &Setup, inbound: &Inbound, refused: Refuse
             refusal = unrecordable();
         }
     }
-    let is_faulty = inbound.note.as_ref().is_some_and(|note| note.fault.is_some());
+    let is_faulty = inbound
+        .note
+        .as_ref()
+        .is_some_and(|note| note.fault.is_some());
     let mut response = render(&refusal, inbound, authenticated.as_ref());
     if is_faulty {
         // What follows on this connection cannot be trusted to be where it seems.
-        response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        response.headers_mut().insert(
+            http::header::CONNECTION,
+            http::HeaderValue::from_static("close"),
+        );
     }
     response
 }
 
 /// A page with the banner for a person, a problem document for a program.
-fn render(refusal: &Refusal, inbound: &Inbound, authenticated: Option<&Authenticated>) -> Response<ResponseBody> {
+fn render(
+    refusal: &Refusal,
+    inbound: &Inbound,
+    authenticated: Option<&Authenticated>,
+) -> Response<ResponseBody> {
     if !refusal::wants_page(&inbound.parts.headers) {
         return refusal::problem(refusal, inbound.exchange).map(ResponseBody::whole);
     }
@@ -233,5 +327,10 @@ fn render(refusal: &Refusal, inbound: &Inbound, authenticated: Option<&Authentic
 }
 
 fn scopes(grant: &crate::model::Grant) -> String {
-    grant.scopes.iter().map(crate::model::Scope::as_str).collect::<Vec<_>>().join(", ")
+    grant
+        .scopes
+        .iter()
+        .map(crate::model::Scope::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

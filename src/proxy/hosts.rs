@@ -63,7 +63,13 @@ impl Hosts {
     /// `authority` is that of its public URL: `shop.example`, `shop.example:8443`.
     pub fn add_own(&mut self, authority: &str, place: Place) {
         let (name, port) = split_port(authority);
-        self.own.insert((name.to_ascii_lowercase(), port.filter(|port| *port != self.usual)), place);
+        self.own.insert(
+            (
+                name.to_ascii_lowercase(),
+                port.filter(|port| *port != self.usual),
+            ),
+            place,
+        );
     }
 
     /// Looks up the host of a request; `name` in lower case.

@@ -43,11 +43,28 @@ pub struct Payload {
 }
 
 impl Inbound {
-    pub fn new(arrival: Arrival, note: Option<Note>, request: http::Request<Incoming>) -> (Self, Payload) {
+    pub fn new(
+        arrival: Arrival,
+        note: Option<Note>,
+        request: http::Request<Incoming>,
+    ) -> (Self, Payload) {
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
-        let inbound = Self { exchange: ExchangeId::fresh(), started: Instant::now(), arrival, note, parts };
-        (inbound, Payload { first: None, rest: Some(body), upgrade })
+        let inbound = Self {
+            exchange: ExchangeId::fresh(),
+            started: Instant::now(),
+            arrival,
+            note,
+            parts,
+        };
+        (
+            inbound,
+            Payload {
+                first: None,
+                rest: Some(body),
+                upgrade,
+            },
+        )
     }
 
     pub fn client(&self) -> &Client {
@@ -62,7 +79,11 @@ impl Inbound {
     pub fn host(&self) -> &[u8] {
         match self.parts.uri.authority() {
             Some(authority) => authority.as_str().as_bytes(),
-            None => self.parts.headers.get(header::HOST).map_or(b"", |host| host.as_bytes()),
+            None => self
+                .parts
+                .headers
+                .get(header::HOST)
+                .map_or(b"", |host| host.as_bytes()),
         }
     }
 
@@ -74,7 +95,11 @@ impl Inbound {
     /// Whether it asks to become a WebSocket: RFC 6455 §4.1, or RFC 8441 §4 over HTTP/2.
     pub fn is_websocket(&self) -> bool {
         if self.is_h2() {
-            return self.parts.extensions.get::<hyper::ext::Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket");
+            return self
+                .parts
+                .extensions
+                .get::<hyper::ext::Protocol>()
+                .is_some_and(|protocol| protocol.as_str() == "websocket");
         }
         let asks = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
         self.parts.headers.get(header::UPGRADE).is_some_and(asks)
@@ -82,13 +107,21 @@ impl Inbound {
 
     /// The method that policy and record see: an extended CONNECT is the WebSocket's GET.
     pub fn method(&self) -> &str {
-        if self.is_h2() && self.is_websocket() { "GET" } else { self.parts.method.as_str() }
+        if self.is_h2() && self.is_websocket() {
+            "GET"
+        } else {
+            self.parts.method.as_str()
+        }
     }
 
     /// The part of a record that any request has.
     pub fn opening(&self) -> Opening<'_> {
         let fault = self.note.as_ref().filter(|note| note.fault.is_some());
-        let target = self.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let target = self
+            .parts
+            .uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
         Opening {
             exchange: self.exchange,
             session: None,
@@ -99,7 +132,11 @@ impl Inbound {
             host: if fault.is_some() { b"" } else { self.host() },
             target: fault.map_or(target, |note| &note.target).as_bytes(),
             canonical: None,
-            user_agent: self.parts.headers.get(header::USER_AGENT).map(http::HeaderValue::as_bytes),
+            user_agent: self
+                .parts
+                .headers
+                .get(header::USER_AGENT)
+                .map(http::HeaderValue::as_bytes),
             client: self.arrival.client.address,
             upstream: None,
             protocol: match (self.is_websocket(), self.is_h2()) {

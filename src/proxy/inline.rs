@@ -17,7 +17,9 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 
 /// The place of an app whose ordinary requests pass, if this is one of them.
 pub fn place(setup: &Setup, host: HostMatch, headers: &HeaderMap) -> Option<Place> {
-    let HostMatch::App(place) = host else { return None };
+    let HostMatch::App(place) = host else {
+        return None;
+    };
     let app = setup.apps.get(place.app)?;
     if app.placement != Placement::Inline {
         return None;
@@ -38,12 +40,21 @@ pub async fn pass(
     payload: Payload,
     place: Place,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
-    let origin = setup.apps.get(place.app).and_then(|app| app.origins.get(place.origin));
+    let origin = setup
+        .apps
+        .get(place.app)
+        .and_then(|app| app.origins.get(place.origin));
     let Some(origin) = origin else {
-        return Err(Box::new(Refusal::ambiguous(crate::model::Reason::HostForeign).into()));
+        return Err(Box::new(
+            Refusal::ambiguous(crate::model::Reason::HostForeign).into(),
+        ));
     };
     worker.plane().metrics.passed.inc();
-    let upgrades = if inbound.is_websocket() { Upgrades::KeepWebSocket } else { Upgrades::Drop };
+    let upgrades = if inbound.is_websocket() {
+        Upgrades::KeepWebSocket
+    } else {
+        Upgrades::Drop
+    };
     let mut headers = inbound.parts.headers.clone();
     strip_hop_by_hop(&mut headers, upgrades);
     origin.strip.strip(&mut headers);
@@ -51,9 +62,21 @@ pub async fn pass(
     strip_cookie(&mut headers);
     stamp(setup, origin, inbound, &mut headers);
     let upgrading = payload.upgrade;
-    let (body, _) = RequestBody::new(payload.first, payload.rest, Bounds { max_bytes: 0, digest: false }, None);
+    let (body, _) = RequestBody::new(
+        payload.first,
+        payload.rest,
+        Bounds {
+            max_bytes: 0,
+            digest: false,
+        },
+        None,
+    );
     let mut request = Request::new(body);
-    *request.method_mut() = if inbound.is_websocket() { http::Method::GET } else { inbound.parts.method.clone() };
+    *request.method_mut() = if inbound.is_websocket() {
+        http::Method::GET
+    } else {
+        inbound.parts.method.clone()
+    };
     let target = inbound.parts.uri.path_and_query().cloned();
     *request.uri_mut() = target.map(http::Uri::from).unwrap_or_default();
     *request.headers_mut() = headers;
@@ -69,7 +92,10 @@ pub async fn pass(
             tracing::warn!(%error, remedy = error.remedy(), "the app did not answer");
             // An ordinary customer is nobody's session: there is nothing to put on the audit record.
             let refusal = Refusal::upstream(error.status(), error.name(), "Try again in a moment.");
-            Err(Box::new(Refused { is_recorded: true, ..refusal.into() }))
+            Err(Box::new(Refused {
+                is_recorded: true,
+                ..refusal.into()
+            }))
         }
     }
 }
@@ -80,7 +106,11 @@ fn stamp(setup: &Setup, origin: &AppOrigin, inbound: &Inbound, headers: &mut Hea
     let hop = Hop {
         peer: client.address.ip(),
         trusted: client.is_trusted_proxy,
-        scheme: if setup.scheme == "https" { Scheme::Https } else { Scheme::Http },
+        scheme: if setup.scheme == "https" {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        },
         host: &host,
         version: inbound.parts.version,
     };
@@ -89,7 +119,8 @@ fn stamp(setup: &Setup, origin: &AppOrigin, inbound: &Inbound, headers: &mut Hea
 
 /// A name that only Locum may use never reaches the app, whatever its value.
 fn strip_cookie(headers: &mut HeaderMap) {
-    let has = |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), COOKIE.as_bytes()).is_some();
+    let has =
+        |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), COOKIE.as_bytes()).is_some();
     if !headers.get_all(header::COOKIE).iter().any(has) {
         return;
     }

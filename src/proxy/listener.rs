@@ -56,7 +56,11 @@ pub struct Shutdown {
 /// # Errors
 /// Whatever the system says: the address is taken, not ours, or privileged.
 pub fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let domain = if address.is_ipv6() { socket2::Domain::IPV6 } else { socket2::Domain::IPV4 };
+    let domain = if address.is_ipv6() {
+        socket2::Domain::IPV6
+    } else {
+        socket2::Domain::IPV4
+    };
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -67,7 +71,12 @@ pub fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 }
 
 /// Serves until drained; returns when the last connection is gone or killed.
-pub async fn serve(worker: Worker, settings: Arc<Settings>, socket: TcpListener, shutdown: Shutdown) {
+pub async fn serve(
+    worker: Worker,
+    settings: Arc<Settings>,
+    socket: TcpListener,
+    shutdown: Shutdown,
+) {
     let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -88,7 +97,14 @@ pub async fn serve(worker: Worker, settings: Arc<Settings>, socket: TcpListener,
     tasks.wait().await;
 }
 
-fn admit(worker: &Worker, settings: &Arc<Settings>, shutdown: &Shutdown, tasks: &TaskTracker, stream: TcpStream, peer: SocketAddr) {
+fn admit(
+    worker: &Worker,
+    settings: &Arc<Settings>,
+    shutdown: &Shutdown,
+    tasks: &TaskTracker,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
     let plane = worker.plane();
     let Some(place) = plane.connections.take(plane.setup().limits.max_connections) else {
         plane.metrics.hit(Limit::Connections);

@@ -29,9 +29,16 @@ pub async fn forward(
     receipt: Receipt,
 ) -> Result<http::Response<ResponseBody>, Box<Refused>> {
     let plane = way.worker.plane();
-    let bounds = Bounds { max_bytes: way.app.max_request_body, digest: way.setup.digests };
+    let bounds = Bounds {
+        max_bytes: way.app.max_request_body,
+        digest: way.setup.digests,
+    };
     let cut = Cut::new(authenticated.session.ended().clone());
-    let is_bodiless = payload.first.is_none() && payload.rest.as_ref().is_none_or(http_body::Body::is_end_stream);
+    let is_bodiless = payload.first.is_none()
+        && payload
+            .rest
+            .as_ref()
+            .is_none_or(http_body::Body::is_end_stream);
     let (body, tally) = RequestBody::new(payload.first, payload.rest, bounds, Some(cut));
     let mut closer = Closer {
         receipt,
@@ -44,16 +51,42 @@ pub async fn forward(
         banner: Banner::NotNeeded,
         upstream: None,
     };
-    if way.app.max_request_body != 0 && declared_length(&inbound.parts.headers) > way.app.max_request_body {
+    if way.app.max_request_body != 0
+        && declared_length(&inbound.parts.headers) > way.app.max_request_body
+    {
         plane.metrics.hit(Limit::RequestBody);
-        return Err(closed_with(closer, authenticated, too_large(), Outcome::Refused));
+        return Err(closed_with(
+            closer,
+            authenticated,
+            too_large(),
+            Outcome::Refused,
+        ));
     }
     if let Err(refusal) = mint(way, inbound, &authenticated).await {
-        return Err(closed_with(closer, authenticated, refusal, Outcome::Refused));
+        return Err(closed_with(
+            closer,
+            authenticated,
+            refusal,
+            Outcome::Refused,
+        ));
     }
-    let request = match request(way, inbound, &authenticated, &permitted, body, Upgrades::Drop) {
+    let request = match request(
+        way,
+        inbound,
+        &authenticated,
+        &permitted,
+        body,
+        Upgrades::Drop,
+    ) {
         Ok(request) => request,
-        Err(refusal) => return Err(closed_with(closer, authenticated, refusal, Outcome::Refused)),
+        Err(refusal) => {
+            return Err(closed_with(
+                closer,
+                authenticated,
+                refusal,
+                Outcome::Refused,
+            ));
+        }
     };
     let ended = authenticated.session.ended().clone();
     let sent = tokio::select! {
@@ -73,35 +106,67 @@ pub async fn forward(
 }
 
 /// Where the app wants a session of its own (`mint`): gets one before the session's first request goes out.
-pub async fn mint(way: &Way<'_>, inbound: &Inbound, authenticated: &Authenticated) -> Result<(), Refusal> {
+pub async fn mint(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+) -> Result<(), Refusal> {
     if !way.origin.identity.mints() {
         return Ok(());
     }
     let host = String::from_utf8_lossy(inbound.host()).into_owned();
     let host = stamp::host_value(&way.origin.forward.host, &host);
-    let to = identity::Way { upstream: &way.origin.upstream, lane: way.worker.lane(), host: host.as_ref() };
-    let live = Live { session: authenticated.session.id, grant: &authenticated.session.grant, cache: &authenticated.state.identity };
+    let to = identity::Way {
+        upstream: &way.origin.upstream,
+        lane: way.worker.lane(),
+        host: host.as_ref(),
+    };
+    let live = Live {
+        session: authenticated.session.id,
+        grant: &authenticated.session.grant,
+        cache: &authenticated.state.identity,
+    };
     let now = way.worker.plane().clock.now();
-    let place = Place { host: &way.origin.host, path: "/", is_https: way.origin.is_https };
+    let place = Place {
+        host: &way.origin.host,
+        path: "/",
+        is_https: way.origin.is_https,
+    };
     let keep = |lines: &[HeaderValue]| {
         for line in lines {
-            authenticated.state.jar.store(&String::from_utf8_lossy(line.as_bytes()), place, now);
+            authenticated
+                .state
+                .jar
+                .store(&String::from_utf8_lossy(line.as_bytes()), place, now);
         }
     };
     match way.origin.identity.prepare(to, live, keep).await {
         Ok(_) => Ok(()),
         Err(error) => {
             tracing::error!(%error, upstream = way.origin.upstream_name, "the app gave no session for the subject; the request was refused");
-            Err(Refusal::upstream(StatusCode::BAD_GATEWAY, "mint", "It gave no session for the customer. The exchange number finds the cause in the log."))
+            Err(Refusal::upstream(
+                StatusCode::BAD_GATEWAY,
+                "mint",
+                "It gave no session for the customer. The exchange number finds the cause in the log.",
+            ))
         }
     }
 }
 
 /// Writes the closing record of an exchange that was opened but has no answer of the app's.
-pub fn closed_with(mut closer: Closer, authenticated: Authenticated, refusal: Refusal, outcome: Outcome) -> Box<Refused> {
+pub fn closed_with(
+    mut closer: Closer,
+    authenticated: Authenticated,
+    refusal: Refusal,
+    outcome: Outcome,
+) -> Box<Refused> {
     closer.status = refusal.status.as_u16();
     closer.close(outcome, refusal.reason, 0, None);
-    Box::new(Refused { authenticated: Some(authenticated), is_recorded: true, ..refusal.into() })
+    Box::new(Refused {
+        authenticated: Some(authenticated),
+        is_recorded: true,
+        ..refusal.into()
+    })
 }
 
 /// The request for the upstream: canonical target, headers mapped and stripped, cookies from the jar, identity on.
@@ -125,18 +190,32 @@ pub fn request<B>(
     if refusal::wants_page(&headers) {
         respond::prepare_navigation(&mut headers, way.app);
     } else if way.app.replace_origins {
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
     }
     set_cookies(way, authenticated, permitted, &mut headers);
     stamp_hop(way, inbound, &mut headers);
-    let live = Live { session: authenticated.session.id, grant: &authenticated.session.grant, cache: &authenticated.state.identity };
+    let live = Live {
+        session: authenticated.session.id,
+        grant: &authenticated.session.grant,
+        cache: &authenticated.state.identity,
+    };
     if let Err(error) = way.origin.identity.apply(live, &mut headers) {
         tracing::error!(%error, upstream = way.origin.upstream_name, "the subject's identity could not be put on; the request was refused");
-        return Err(Refusal::unavailable("identity", "The customer's identity cannot be stated to the app now."));
+        return Err(Refusal::unavailable(
+            "identity",
+            "The customer's identity cannot be stated to the app now.",
+        ));
     }
     let mut request = Request::new(body);
     // An extended CONNECT (RFC 8441) goes out as the HTTP/1.1 handshake it stands for.
-    *request.method_mut() = if inbound.is_websocket() { http::Method::GET } else { inbound.parts.method.clone() };
+    *request.method_mut() = if inbound.is_websocket() {
+        http::Method::GET
+    } else {
+        inbound.parts.method.clone()
+    };
     *request.uri_mut() = http::Uri::from(permitted.target().clone());
     *request.headers_mut() = headers;
     Ok(request)
@@ -148,7 +227,11 @@ fn stamp_hop(way: &Way<'_>, inbound: &Inbound, headers: &mut HeaderMap) {
     let hop = Hop {
         peer: client.address.ip(),
         trusted: client.is_trusted_proxy,
-        scheme: if way.setup.scheme == "https" { Scheme::Https } else { Scheme::Http },
+        scheme: if way.setup.scheme == "https" {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        },
         host: &host,
         version: inbound.parts.version,
     };
@@ -156,12 +239,28 @@ fn stamp_hop(way: &Way<'_>, inbound: &Inbound, headers: &mut HeaderMap) {
 }
 
 /// The app's own cookies come from the jar; of the browser's only those that its scripts are meant to have.
-fn set_cookies(way: &Way<'_>, authenticated: &Authenticated, permitted: &Permitted, headers: &mut HeaderMap) {
+fn set_cookies(
+    way: &Way<'_>,
+    authenticated: &Authenticated,
+    permitted: &Permitted,
+    headers: &mut HeaderMap,
+) {
     let mut out = String::new();
-    let place = Place { host: &way.origin.host, path: permitted.target().path(), is_https: way.origin.is_https };
-    authenticated.state.jar.write_cookies(place, way.worker.plane().clock.now(), &mut out);
+    let place = Place {
+        host: &way.origin.host,
+        path: permitted.target().path(),
+        is_https: way.origin.is_https,
+    };
+    authenticated
+        .state
+        .jar
+        .write_cookies(place, way.worker.plane().clock.now(), &mut out);
     for value in headers.get_all(header::COOKIE) {
-        let pairs = value.to_str().unwrap_or_default().split(';').filter_map(|pair| pair.trim().split_once('='));
+        let pairs = value
+            .to_str()
+            .unwrap_or_default()
+            .split(';')
+            .filter_map(|pair| pair.trim().split_once('='));
         for (name, value) in pairs {
             if name != COOKIE && way.app.browser_cookies.iter().any(|listed| listed == name) {
                 push_pair(&mut out, name, value);
@@ -178,20 +277,38 @@ fn set_cookies(way: &Way<'_>, authenticated: &Authenticated, permitted: &Permitt
 
 /// What `Content-Length` announces; 0 where there is none.
 fn declared_length(headers: &HeaderMap) -> u64 {
-    headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
+    headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or(0)
 }
 
 fn too_large() -> Refusal {
-    Refusal::too_big(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Its body is larger than this app takes.")
+    Refusal::too_big(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body-too-large",
+        "Its body is larger than this app takes.",
+    )
 }
 
 /// The session ended while the app was at work.
 pub fn cut_short() -> (Refusal, Outcome) {
-    (Refusal::unauthenticated("session-ended", "The session ended while the app was at work. It may have acted."), Outcome::Cut)
+    (
+        Refusal::unauthenticated(
+            "session-ended",
+            "The session ended while the app was at work. It may have acted.",
+        ),
+        Outcome::Cut,
+    )
 }
 
 /// What the client is told of a failure on the way to the app: its own fault, ours or the app's.
-pub fn upstream_failed(way: &Way<'_>, inbound: &Inbound, tally: Option<&Tally>, error: &UpstreamError) -> (Refusal, Outcome) {
+pub fn upstream_failed(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    tally: Option<&Tally>,
+    error: &UpstreamError,
+) -> (Refusal, Outcome) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let body_fault = inbound.body_fault();
     match (tally.and_then(Tally::failure), body_fault) {
@@ -200,10 +317,22 @@ pub fn upstream_failed(way: &Way<'_>, inbound: &Inbound, tally: Option<&Tally>, 
             return (too_large(), Outcome::Refused);
         }
         (Some(Failure::Ended), _) => return cut_short(),
-        (_, Some(super::guard::Fault::Ambiguous(reason))) => return (Refusal::ambiguous(reason), Outcome::Refused),
-        (_, Some(fault)) => return (Refusal::too_big(StatusCode::BAD_REQUEST, fault.name(), fault.words()), Outcome::Refused),
+        (_, Some(super::guard::Fault::Ambiguous(reason))) => {
+            return (Refusal::ambiguous(reason), Outcome::Refused);
+        }
+        (_, Some(fault)) => {
+            return (
+                Refusal::too_big(StatusCode::BAD_REQUEST, fault.name(), fault.words()),
+                Outcome::Refused,
+            );
+        }
         (Some(Failure::Client), None) => {
-            let gone = Refusal::new(StatusCode::BAD_REQUEST, "body-broken", "The request body broke off", "Send it again.");
+            let gone = Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "body-broken",
+                "The request body broke off",
+                "Send it again.",
+            );
             return (gone, Outcome::Aborted);
         }
         (None, None) => {}
@@ -213,5 +342,8 @@ pub fn upstream_failed(way: &Way<'_>, inbound: &Inbound, tally: Option<&Tally>, 
         way.worker.plane().metrics.hit(Limit::Upstream);
     }
     let detail = "It may be down or busy. Try again in a moment; the exchange number finds the cause in the log.";
-    (Refusal::upstream(error.status(), error.name(), detail), Outcome::Failed)
+    (
+        Refusal::upstream(error.status(), error.name(), detail),
+        Outcome::Failed,
+    )
 }

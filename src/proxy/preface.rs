@@ -14,7 +14,10 @@ pub struct Replayed<S> {
 }
 
 /// Reads until the bytes differ from `preface` or all of it was seen.
-pub async fn sniff<S: AsyncRead + Unpin>(mut inner: S, preface: &[u8]) -> io::Result<(Replayed<S>, bool)> {
+pub async fn sniff<S: AsyncRead + Unpin>(
+    mut inner: S,
+    preface: &[u8],
+) -> io::Result<(Replayed<S>, bool)> {
     let mut first = Vec::with_capacity(preface.len());
     while first.len() < preface.len() && preface.starts_with(&first) {
         let mut rest = (&mut inner).take((preface.len() - first.len()) as u64);
@@ -23,11 +26,22 @@ pub async fn sniff<S: AsyncRead + Unpin>(mut inner: S, preface: &[u8]) -> io::Re
         }
     }
     let is_preface = first == preface;
-    Ok((Replayed { first, at: 0, inner }, is_preface))
+    Ok((
+        Replayed {
+            first,
+            at: 0,
+            inner,
+        },
+        is_preface,
+    ))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Replayed<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let left = this.first.get(this.at..).unwrap_or_default();
         if left.is_empty() {
@@ -41,7 +55,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Replayed<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Replayed<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
@@ -53,7 +71,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Replayed<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 
@@ -68,7 +90,12 @@ mod tests {
 
     #[tokio::test]
     async fn every_byte_is_given_again() -> io::Result<()> {
-        for (text, want) in [("PRI * rest", true), ("PRX", false), ("GET / HTTP/1.1", false), ("", false)] {
+        for (text, want) in [
+            ("PRI * rest", true),
+            ("PRX", false),
+            ("GET / HTTP/1.1", false),
+            ("", false),
+        ] {
             let (mut stream, is_preface) = sniff(text.as_bytes(), b"PRI *").await?;
             let mut all = String::new();
             stream.read_to_string(&mut all).await?;

@@ -40,12 +40,25 @@ pub fn respond(
     let (mut parts, body) = response.into_parts();
     closer.status = parts.status.as_u16();
     let setup = way.setup;
-    adjust(way, inbound, &authenticated, &mut parts.headers, parts.version);
-    let carry = banner::applies(&inbound.parts.method, &inbound.parts.headers, parts.status, &parts.headers, &way.app.banner);
+    adjust(
+        way,
+        inbound,
+        &authenticated,
+        &mut parts.headers,
+        parts.version,
+    );
+    let carry = banner::applies(
+        &inbound.parts.method,
+        &inbound.parts.headers,
+        parts.status,
+        &parts.headers,
+        &way.app.banner,
+    );
     let replacer = replacer(way, &authenticated, &parts.headers);
     let transform: Option<Box<dyn Transform>> = match carry {
         Carry::No => replacer.map(|replacer| Box::new(Replacing(replacer)) as _),
-        Carry::Yes(plan) => match carrying(way, &authenticated, plan, replacer, &mut parts.headers) {
+        Carry::Yes(plan) => match carrying(way, &authenticated, plan, replacer, &mut parts.headers)
+        {
             Ok(transform) => {
                 way.worker.plane().metrics.documents.inc();
                 closer.banner = Banner::Shown;
@@ -71,7 +84,13 @@ pub fn source(body: UpstreamBody) -> Source {
     Box::pin(body.map_err(|error| Box::new(error) as BoxError))
 }
 
-fn adjust(way: &Way<'_>, inbound: &Inbound, authenticated: &Authenticated, headers: &mut HeaderMap, version: http::Version) {
+fn adjust(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+    headers: &mut HeaderMap,
+    version: http::Version,
+) {
     strip_hop_by_hop(headers, Upgrades::Drop);
     for name in &NOT_PASSED {
         headers.remove(name);
@@ -86,12 +105,21 @@ fn adjust(way: &Way<'_>, inbound: &Inbound, authenticated: &Authenticated, heade
 }
 
 /// `Set-Cookie` goes into the jar; listed cookies go to the browser instead, bound to the session's own host.
-pub fn keep_cookies(way: &Way<'_>, inbound: &Inbound, authenticated: &Authenticated, headers: &mut HeaderMap) {
+pub fn keep_cookies(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+    headers: &mut HeaderMap,
+) {
     if !headers.contains_key(header::SET_COOKIE) {
         return;
     }
     let now = way.worker.plane().clock.now();
-    let place = Place { host: &way.origin.host, path: inbound.parts.uri.path(), is_https: way.origin.is_https };
+    let place = Place {
+        host: &way.origin.host,
+        path: inbound.parts.uri.path(),
+        is_https: way.origin.is_https,
+    };
     let mut shown = Vec::new();
     for value in headers.get_all(header::SET_COOKIE) {
         let line = String::from_utf8_lossy(value.as_bytes());
@@ -110,22 +138,34 @@ pub fn keep_cookies(way: &Way<'_>, inbound: &Inbound, authenticated: &Authentica
 
 /// A cookie for the session's host alone: `Domain` would be refused there, or reach other sessions.
 fn without_domain(line: &str) -> String {
-    let is_domain = |part: &&str| part.trim_start().get(..6).is_some_and(|name| name.eq_ignore_ascii_case("domain"));
-    line.split(';').filter(|part| !is_domain(part)).collect::<Vec<_>>().join(";")
+    let is_domain = |part: &&str| {
+        part.trim_start()
+            .get(..6)
+            .is_some_and(|name| name.eq_ignore_ascii_case("domain"))
+    };
+    line.split(';')
+        .filter(|part| !is_domain(part))
+        .collect::<Vec<_>>()
+        .join(";")
 }
 
 /// What a navigation asks of the app: a whole document that can be read.
 pub fn prepare_navigation(headers: &mut HeaderMap, app: &super::setup::App) {
     banner::adjust_request(headers);
     if app.replace_origins {
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
     }
 }
 
 fn replacer(way: &Way<'_>, authenticated: &Authenticated, headers: &HeaderMap) -> Option<Replacer> {
     let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     // The app was asked for plain text; where it compressed all the same, there is nothing to find.
-    let is_plain = headers.get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
+    let is_plain = headers
+        .get(header::CONTENT_ENCODING)
+        .is_none_or(|coding| coding == "identity");
     if way.app.replace_origins && is_plain && replace::applies(content_type) {
         Replacer::new(&authenticated.state.origins)
     } else {
@@ -143,7 +183,10 @@ fn carrying(
     let prepared = &authenticated.state.banner;
     plan.adjust_headers(headers, prepared);
     let stream = plan.stream(Arc::clone(prepared), &way.app.banner)?;
-    Ok(Box::new(Carrying { replacer, stream: Some(stream) }))
+    Ok(Box::new(Carrying {
+        replacer,
+        stream: Some(stream),
+    }))
 }
 
 /// An HTML document that cannot carry the banner is refused, not passed.
@@ -165,14 +208,24 @@ pub fn with_banner(page: Response<String>, prepared: &Arc<Prepared>) -> Response
     let mut request = HeaderMap::new();
     request.insert("sec-fetch-dest", HeaderValue::from_static("document"));
     let settings = banner::Settings::default();
-    let carry = banner::applies(&http::Method::GET, &request, parts.status, &parts.headers, &settings);
-    let Carry::Yes(plan) = carry else { return Response::from_parts(parts, ResponseBody::whole(body)) };
+    let carry = banner::applies(
+        &http::Method::GET,
+        &request,
+        parts.status,
+        &parts.headers,
+        &settings,
+    );
+    let Carry::Yes(plan) = carry else {
+        return Response::from_parts(parts, ResponseBody::whole(body));
+    };
     plan.adjust_headers(&mut parts.headers, prepared);
-    let rewritten = plan.stream(Arc::clone(prepared), &settings).and_then(|mut stream| {
-        let mut out = stream.push(Bytes::from(body))?.to_vec();
-        out.extend_from_slice(&stream.finish()?);
-        Ok(out)
-    });
+    let rewritten = plan
+        .stream(Arc::clone(prepared), &settings)
+        .and_then(|mut stream| {
+            let mut out = stream.push(Bytes::from(body))?.to_vec();
+            out.extend_from_slice(&stream.finish()?);
+            Ok(out)
+        });
     match rewritten {
         Ok(out) => Response::from_parts(parts, ResponseBody::whole(out)),
         Err(error) => {
@@ -203,13 +256,20 @@ struct Carrying {
 
 impl Transform for Carrying {
     fn push(&mut self, chunk: Bytes) -> Result<Bytes, BoxError> {
-        let chunk = self.replacer.as_mut().map_or(chunk.clone(), |replacer| replacer.push(&chunk));
-        let Some(stream) = &mut self.stream else { return Ok(Bytes::new()) };
+        let chunk = self
+            .replacer
+            .as_mut()
+            .map_or(chunk.clone(), |replacer| replacer.push(&chunk));
+        let Some(stream) = &mut self.stream else {
+            return Ok(Bytes::new());
+        };
         Ok(stream.push(chunk)?)
     }
 
     fn finish(&mut self) -> Result<Bytes, BoxError> {
-        let Some(mut stream) = self.stream.take() else { return Ok(Bytes::new()) };
+        let Some(mut stream) = self.stream.take() else {
+            return Ok(Bytes::new());
+        };
         let mut out = match &mut self.replacer {
             Some(replacer) => stream.push(replacer.finish())?.to_vec(),
             None => Vec::new(),
@@ -225,8 +285,17 @@ mod tests {
 
     #[test]
     fn browser_cookies_lose_their_domain_only() {
-        assert_eq!(without_domain("csrf=1; Domain=shop.example; Path=/; Secure"), "csrf=1; Path=/; Secure");
-        assert_eq!(without_domain("csrf=1; domain=.x;HttpOnly"), "csrf=1;HttpOnly");
-        assert_eq!(without_domain("domainlike=1; Path=/"), "domainlike=1; Path=/");
+        assert_eq!(
+            without_domain("csrf=1; Domain=shop.example; Path=/; Secure"),
+            "csrf=1; Path=/; Secure"
+        );
+        assert_eq!(
+            without_domain("csrf=1; domain=.x;HttpOnly"),
+            "csrf=1;HttpOnly"
+        );
+        assert_eq!(
+            without_domain("domainlike=1; Path=/"),
+            "domainlike=1; Path=/"
+        );
     }
 }

@@ -36,7 +36,9 @@ struct Handoff {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("jar", &self.jar).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("jar", &self.jar)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,11 +58,18 @@ impl State {
             ended: None,
         };
         let origins = setup.origins(app, live.id);
-        let origin = origins.pairs().first().map_or("", |pair| pair.session.as_str());
+        let origin = origins
+            .pairs()
+            .first()
+            .map_or("", |pair| pair.session.as_str());
         Self {
             jar: Jar::new(setup.limits.jar),
             part: SessionPart::new(&live.grant, &session, setup.max_field),
-            banner: Arc::new(banner::Prepared::new(&banner::Facts::new(live.id, &live.grant, origin))),
+            banner: Arc::new(banner::Prepared::new(&banner::Facts::new(
+                live.id,
+                &live.grant,
+                origin,
+            ))),
             origins,
             identity: IdentityCache::default(),
             handoffs: Mutex::default(),
@@ -75,14 +84,20 @@ impl State {
         if handoffs.len() >= MAX_HANDOFFS {
             return None;
         }
-        handoffs.push(Handoff { code: code.hash(), cookie, until: now.plus(HANDOFF) });
+        handoffs.push(Handoff {
+            code: code.hash(),
+            cookie,
+            until: now.plus(HANDOFF),
+        });
         Some(code)
     }
 
     /// Redeems what [`State::hand_off`] gave.
     pub fn take_handoff(&self, code: &Secret, now: Timestamp) -> Option<Secret> {
         let mut handoffs = self.handoffs.lock();
-        let at = handoffs.iter().position(|open| open.code.matches(code) && open.until > now)?;
+        let at = handoffs
+            .iter()
+            .position(|open| open.code.matches(code) && open.until > now)?;
         Some(handoffs.swap_remove(at).cookie)
     }
 }

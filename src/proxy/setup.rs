@@ -6,13 +6,13 @@ use super::hosts::Hosts;
 use super::rewrite::banner;
 use super::rewrite::jar;
 use super::rewrite::origins::{Origins, Pair};
-use super::upstream::{Upstream, forward};
 use super::upstream::identity::Identity;
+use super::upstream::{Upstream, forward};
 use crate::audit::PolicyPart;
 use crate::model::SessionId;
 use crate::policy::Policy;
-use crate::store::external::Bearers;
 use crate::policy::shadow::Differ;
+use crate::store::external::Bearers;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,20 +176,30 @@ impl Setup {
             return origin.public.clone();
         }
         let scheme = self.scheme;
-        let name = if origin.name.is_empty() { String::new() } else { format!("--{}", origin.name) };
+        let name = if origin.name.is_empty() {
+            String::new()
+        } else {
+            format!("--{}", origin.name)
+        };
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         format!("{scheme}://{session}{name}.{}{port}", app.family)
     }
 
     /// All origins of `app` in both worlds.
     pub fn origins(&self, app: &App, session: SessionId) -> Origins {
-        let pair = |origin: &AppOrigin| Pair { app: origin.public.clone(), session: self.session_origin(app, origin, session) };
+        let pair = |origin: &AppOrigin| Pair {
+            app: origin.public.clone(),
+            session: self.session_origin(app, origin, session),
+        };
         Origins::new(app.origins.iter().map(pair).collect())
     }
 
     /// Where a grant for `app` starts: `…/.locum/start?code=`.
     pub fn start_url(&self, app: &App, session: SessionId, code: &str) -> Option<String> {
         let main = app.origins.first()?;
-        Some(format!("{}/.locum/start?code={code}", self.session_origin(app, main, session)))
+        Some(format!(
+            "{}/.locum/start?code={code}",
+            self.session_origin(app, main, session)
+        ))
     }
 }

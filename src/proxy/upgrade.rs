@@ -49,19 +49,51 @@ pub async fn forward(
     };
     let Some(place) = plane.websockets.take(way.setup.limits.max_websockets) else {
         plane.metrics.hit(Limit::WebSockets);
-        let busy = Refusal::unavailable("too-many-websockets", "As many WebSockets as allowed are open.");
+        let busy = Refusal::unavailable(
+            "too-many-websockets",
+            "As many WebSockets as allowed are open.",
+        );
         return Err(closed_with(closer, authenticated, busy, Outcome::Refused));
     };
     let Some(client) = payload.upgrade else {
-        let refusal = Refusal::new(StatusCode::BAD_REQUEST, "upgrade", "This connection cannot become a WebSocket", "Connect again.");
-        return Err(closed_with(closer, authenticated, refusal, Outcome::Refused));
+        let refusal = Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "upgrade",
+            "This connection cannot become a WebSocket",
+            "Connect again.",
+        );
+        return Err(closed_with(
+            closer,
+            authenticated,
+            refusal,
+            Outcome::Refused,
+        ));
     };
     if let Err(refusal) = outbound::mint(way, inbound, &authenticated).await {
-        return Err(closed_with(closer, authenticated, refusal, Outcome::Refused));
+        return Err(closed_with(
+            closer,
+            authenticated,
+            refusal,
+            Outcome::Refused,
+        ));
     }
-    let request = match outbound::request(way, inbound, &authenticated, &permitted, Empty::<Bytes>::new(), Upgrades::KeepWebSocket) {
+    let request = match outbound::request(
+        way,
+        inbound,
+        &authenticated,
+        &permitted,
+        Empty::<Bytes>::new(),
+        Upgrades::KeepWebSocket,
+    ) {
         Ok(request) => request,
-        Err(refusal) => return Err(closed_with(closer, authenticated, refusal, Outcome::Refused)),
+        Err(refusal) => {
+            return Err(closed_with(
+                closer,
+                authenticated,
+                refusal,
+                Outcome::Refused,
+            ));
+        }
     };
     let request = handshake(request);
     let ended = authenticated.session.ended().clone();
@@ -72,14 +104,25 @@ pub async fn forward(
     };
     let response = match sent {
         Ok(response) => response,
-        Err((refusal, outcome)) => return Err(closed_with(closer, authenticated, refusal, outcome)),
+        Err((refusal, outcome)) => {
+            return Err(closed_with(closer, authenticated, refusal, outcome));
+        }
     };
     let mut closer = closer;
     closer.first_byte = Some(inbound.started.elapsed());
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return respond::respond(way, inbound, authenticated, response, closer);
     }
-    Ok(switch(way, inbound, authenticated, &permitted, response, client, closer, place))
+    Ok(switch(
+        way,
+        inbound,
+        authenticated,
+        &permitted,
+        response,
+        client,
+        closer,
+        place,
+    ))
 }
 
 /// RFC 8441 has no key; the HTTP/1.1 handshake towards the app needs one (RFC 6455 §4.1). Extensions are not
@@ -88,11 +131,15 @@ fn handshake<B>(mut request: Request<B>) -> Request<B> {
     let headers = request.headers_mut();
     websocket::strip_extensions(headers);
     if !headers.contains_key(header::SEC_WEBSOCKET_KEY) {
-        let key = base64::engine::general_purpose::STANDARD.encode(crate::model::ExchangeId::fresh().to_bits().to_be_bytes());
+        let key = base64::engine::general_purpose::STANDARD
+            .encode(crate::model::ExchangeId::fresh().to_bits().to_be_bytes());
         if let Ok(key) = HeaderValue::try_from(key) {
             headers.insert(header::SEC_WEBSOCKET_KEY, key);
         }
-        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        );
     }
     request
 }
@@ -114,13 +161,20 @@ fn switch(
     let answer = answer(inbound, response.headers());
     closer.status = answer.status().as_u16();
     release(inbound);
-    let rules = permitted.verdict().websocket.as_deref().map(rules).unwrap_or_default();
+    let rules = permitted
+        .verdict()
+        .websocket
+        .as_deref()
+        .map(rules)
+        .unwrap_or_default();
     let exchange = inbound.exchange;
     let ended = authenticated.session.ended().clone();
     plane.metrics.websockets.inc();
     tokio::spawn(async move {
         let _place = place;
-        let mut counts = Counting { metrics: Arc::clone(&plane.metrics) };
+        let mut counts = Counting {
+            metrics: Arc::clone(&plane.metrics),
+        };
         let summary = both(client, upstream, &rules, ended, &mut counts).await;
         plane.metrics.websockets.dec();
         let Some(summary) = summary else {
@@ -142,10 +196,26 @@ fn switch(
     answer
 }
 
-async fn both(client: OnUpgrade, upstream: OnUpgrade, rules: &Rules, ended: CancellationToken, observer: &mut dyn Observer) -> Option<Summary> {
+async fn both(
+    client: OnUpgrade,
+    upstream: OnUpgrade,
+    rules: &Rules,
+    ended: CancellationToken,
+    observer: &mut dyn Observer,
+) -> Option<Summary> {
     let open = |upgraded: Upgraded| TokioIo::new(upgraded);
     let (client, upstream) = tokio::try_join!(client, upstream).ok()?;
-    Some(relay(open(client), open(upstream), rules, &websocket::Settings::default(), ended, observer).await)
+    Some(
+        relay(
+            open(client),
+            open(upstream),
+            rules,
+            &websocket::Settings::default(),
+            ended,
+            observer,
+        )
+        .await,
+    )
 }
 
 /// 101 for HTTP/1.1, 200 for an extended CONNECT.
@@ -160,7 +230,11 @@ fn answer(inbound: &Inbound, from: &HeaderMap) -> Response<ResponseBody> {
     if inbound.is_h2() {
         return answer;
     }
-    for name in [header::SEC_WEBSOCKET_ACCEPT, header::UPGRADE, header::CONNECTION] {
+    for name in [
+        header::SEC_WEBSOCKET_ACCEPT,
+        header::UPGRADE,
+        header::CONNECTION,
+    ] {
         if let Some(value) = from.get(&name) {
             headers.insert(name, value.clone());
         }
@@ -178,7 +252,11 @@ fn release(inbound: &Inbound) {
 
 fn rules(given: &WsRules) -> Rules {
     Rules {
-        mode: if given.mode == WsMode::Allow { websocket::Mode::Allow } else { websocket::Mode::ReceiveOnly },
+        mode: if given.mode == WsMode::Allow {
+            websocket::Mode::Allow
+        } else {
+            websocket::Mode::ReceiveOnly
+        },
         max_message: given.max_message,
         max_rate: given.max_rate.unwrap_or(0),
         deny: Vec::new(),
@@ -190,7 +268,10 @@ fn outcome(summary: &Summary, authenticated: &Authenticated) -> (Outcome, String
         Cause::ClientClosed => (Outcome::Done, "client-closed".into()),
         Cause::UpstreamClosed => (Outcome::Done, "upstream-closed".into()),
         Cause::SessionEnded => {
-            let cause = authenticated.session.ending().map_or("ended", |ended| cause_name(ended.cause));
+            let cause = authenticated
+                .session
+                .ending()
+                .map_or("ended", |ended| cause_name(ended.cause));
             (Outcome::Cut, cause.into())
         }
         Cause::Refused(refusal) => (Outcome::Cut, format!("refused: {refusal}")),
@@ -212,13 +293,26 @@ impl Observer for Counting {
 }
 
 /// An ordinary customer's WebSocket (inline placement): bytes pass as they are.
-pub async fn pass<B>(worker: &Worker, inbound: &Inbound, client: Option<OnUpgrade>, origin: &AppOrigin, request: Request<B>) -> Result<Response<ResponseBody>, Box<Refused>>
+pub async fn pass<B>(
+    worker: &Worker,
+    inbound: &Inbound,
+    client: Option<OnUpgrade>,
+    origin: &AppOrigin,
+    request: Request<B>,
+) -> Result<Response<ResponseBody>, Box<Refused>>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let request = if inbound.is_h2() { handshake(request) } else { request };
-    let failed = |status, name| Refused { is_recorded: true, ..Refusal::upstream(status, name, "Try again in a moment.").into() };
+    let request = if inbound.is_h2() {
+        handshake(request)
+    } else {
+        request
+    };
+    let failed = |status, name| Refused {
+        is_recorded: true,
+        ..Refusal::upstream(status, name, "Try again in a moment.").into()
+    };
     let mut response = match origin.upstream.send(worker.lane(), request).await {
         Ok(response) => response,
         Err(error) => return Err(Box::new(failed(error.status(), error.name()))),
@@ -237,7 +331,11 @@ where
     release(inbound);
     tokio::spawn(async move {
         if let Ok((client, upstream)) = tokio::try_join!(client, upstream) {
-            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(upstream)).await;
+            let _ = tokio::io::copy_bidirectional(
+                &mut TokioIo::new(client),
+                &mut TokioIo::new(upstream),
+            )
+            .await;
         }
     });
     Ok(answer)

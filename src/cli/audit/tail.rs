@@ -1,5 +1,6 @@
 //! `locum audit tail`.
 
+use crate::audit::tail::{Entry, Filter, From, Tail as TailOf};
 use crate::cli::{Context, Exit, Failure};
 use std::path::PathBuf;
 
@@ -41,17 +42,40 @@ pub(in crate::cli) struct Tail {
 
 impl Tail {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let Self {
-            dir,
-            follow: _,
-            lines: _,
-            session: _,
-            grant: _,
-            operator: _,
-            denied: _,
-        } = self;
-        let _dir = super::journal(dir, context)?;
-        // WIRE: audit::tail(&dir, …)
-        Err(crate::cli::unwired("audit tail"))
+        let dir = super::journal(self.dir, context)?;
+        let filter = Filter {
+            operator: self.operator,
+            session: self.session,
+            ..Filter::default()
+        };
+        let from = From::Last(u64::try_from(self.lines).unwrap_or(u64::MAX));
+        for entry in TailOf::new(&dir, from, self.follow, filter) {
+            let entry = entry.map_err(|why| {
+                Failure::cannot(
+                    format!("cannot read the journal in {}", dir.display()),
+                    "name the journal's directory",
+                )
+                .because(why)
+            })?;
+            let is_of_grant = self
+                .grant
+                .as_deref()
+                .is_none_or(|grant| entry.json["locum"]["grant"] == grant);
+            if !is_of_grant || (self.denied && !is_refusal(&entry)) {
+                continue;
+            }
+            let line = if context.out.is_json() {
+                entry.raw.clone()
+            } else {
+                entry.pretty()
+            };
+            context.out.line(line)?;
+        }
+        Ok(Exit::Ok)
     }
+}
+
+/// Answered by Locum and not by the app.
+fn is_refusal(entry: &Entry) -> bool {
+    entry.event() == "exchange.refused"
 }

@@ -1,5 +1,6 @@
 //! `locum audit verify`.
 
+use crate::audit;
 use crate::cli::{Context, Exit, Failure};
 use std::path::PathBuf;
 
@@ -26,8 +27,23 @@ pub(in crate::cli) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let _dir = super::journal(self.dir, context)?;
-        // WIRE: audit::verify(&dir) -> report; Exit::No where it names a record
-        Err(crate::cli::unwired("audit verify"))
+        let dir = super::journal(self.dir, context)?;
+        let report = audit::verify(&dir, &audit::verify::Options::default()).map_err(|why| {
+            Failure::cannot(
+                format!("cannot read the journal in {}", dir.display()),
+                "name the journal's directory",
+            )
+            .because(why)
+        })?;
+        if context.out.is_json() {
+            context.out.json(&report)?;
+        } else {
+            context.out.line(report.to_string().trim_end())?;
+        }
+        Ok(if report.is_intact() {
+            Exit::Ok
+        } else {
+            Exit::No
+        })
     }
 }

@@ -3,6 +3,9 @@
 use super::view::{View, print_list};
 use crate::cli::{Context, Exit, Failure};
 use crate::config::Config;
+use crate::control::grants;
+use crate::model::Timestamp;
+use crate::store::Filter;
 
 const AFTER_HELP: &str = "\
 Shows what is pending and live, newest first; --all adds what is over. With
@@ -48,17 +51,25 @@ impl List {
         Ok(Exit::Ok)
     }
 
-    fn find(self, _config: &Config) -> Result<Vec<View>, Failure> {
-        // WIRE: sqlite::Sqlite::open(config.database())?.list(&Filter { … }) mapped by View::new
-        let Self {
-            all: _,
-            app: _,
-            operator: _,
-            subject: _,
-            tenant: _,
-            ticket: _,
-            limit: _,
-        } = self;
-        Err(crate::cli::unwired("grant list"))
+    fn find(self, config: &Config) -> Result<Vec<View>, Failure> {
+        let store = super::store(config)?;
+        let filter = Filter {
+            app: self.app,
+            operator: self.operator,
+            subject: self.subject,
+            tenant: self.tenant,
+            ticket: self.ticket,
+            limit: if self.all { self.limit } else { 0 },
+            ..Filter::default()
+        };
+        let now = Timestamp::now();
+        let found = grants::list(&store, &filter).map_err(super::failure)?;
+        let views = found
+            .iter()
+            .map(|stored| View::new(&stored.grant, &stored.session, now));
+        Ok(views
+            .filter(|view| self.all || view.is_open())
+            .take(self.limit)
+            .collect())
     }
 }

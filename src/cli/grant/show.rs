@@ -3,7 +3,8 @@
 use super::view::View;
 use crate::cli::{Context, Exit, Failure};
 use crate::config::Config;
-use crate::model::{GrantId, SessionId};
+use crate::control::grants;
+use crate::model::{GrantId, SessionId, Timestamp};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -26,6 +27,15 @@ pub(in crate::cli) struct Show {
 pub(super) enum Id {
     Grant(GrantId),
     Session(SessionId),
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Grant(id) => id.fmt(f),
+            Self::Session(id) => id.fmt(f),
+        }
+    }
 }
 
 impl std::str::FromStr for Id {
@@ -52,7 +62,8 @@ impl Show {
     }
 }
 
-fn find(_config: &Config, _id: Id) -> Result<View, Failure> {
-    // WIRE: store.find_grant(id) / find_session(id); None: Failure::no("there is no such grant", …)
-    Err(crate::cli::unwired("grant show"))
+fn find(config: &Config, id: Id) -> Result<View, Failure> {
+    let store = super::store(config)?;
+    let stored = grants::show(&store, &id.to_string()).map_err(super::failure)?;
+    Ok(View::new(&stored.grant, &stored.session, Timestamp::now()))
 }

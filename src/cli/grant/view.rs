@@ -113,6 +113,11 @@ impl View {
         }
     }
 
+    /// Pending or live.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Pending | State::Live)
+    }
+
     fn left(&self) -> String {
         if self.seconds_left == 0 {
             return "-".into();

@@ -1,6 +1,7 @@
 //! `locum policy check`.
 
 use super::{Context, Exit, Failure, Source};
+use crate::policy;
 
 const AFTER_HELP: &str = "\
 Every error is listed at once as file:line with its remedy: unknown keys,
@@ -21,8 +22,16 @@ pub(in crate::cli) struct Check {
 
 impl Check {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let _resolved = super::resolve(self.source.paths, context)?;
-        // WIRE: policy::check(&resolved.paths, &options) -> CheckReport (Ok) or Problems (Exit::No)
-        Err(crate::cli::unwired("policy check"))
+        let resolved = super::resolve(self.source.paths, context)?;
+        let report = match policy::check(&resolved.paths, &resolved.options) {
+            Ok(report) => report,
+            Err(problems) => return super::refused(context, &problems),
+        };
+        if context.out.is_json() {
+            context.out.json(&report)?;
+        } else {
+            context.out.line(report.to_string().trim_end())?;
+        }
+        Ok(Exit::Ok)
     }
 }

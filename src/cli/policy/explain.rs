@@ -2,6 +2,7 @@
 
 use super::{Context, Exit, Failure};
 use crate::model::{Scope, Timestamp};
+use crate::policy::{self, ExplainQuery, Policy};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -87,9 +88,9 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 impl Explain {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let _body = self.body()?;
+        let body = self.body()?;
         let resolved = super::resolve(self.paths, context)?;
-        let _app = match (self.app, resolved.apps.as_deref()) {
+        let app = match (self.app, resolved.options.apps.as_deref()) {
             (Some(app), _) => app,
             (None, Some([only])) => only.clone(),
             (None, Some(several)) => {
@@ -98,15 +99,35 @@ impl Explain {
             }
             (None, None) => String::new(),
         };
-        // WIRE: policy::explain(&Policy::load(…)?, &ExplainQuery { … }) -> Explanation
-        let _ = (
-            self.request,
-            self.scope,
-            self.header,
-            self.websocket,
-            self.grant,
-        );
-        Err(crate::cli::unwired("policy explain"))
+        let policy = match Policy::load(&resolved.paths, &resolved.options) {
+            Ok(policy) => policy,
+            Err(problems) => return super::refused(context, &problems),
+        };
+        let grant = self.grant;
+        let query = ExplainQuery {
+            app,
+            request: self.request,
+            headers: self.header,
+            body,
+            websocket: self.websocket,
+            scopes: self.scope,
+            operator: grant.operator,
+            subject: grant.subject,
+            tenant: grant.tenant,
+            ticket: grant.ticket,
+            approvals: grant.approved_by,
+            break_glass: grant.break_glass,
+            client: grant.client,
+            now: grant.at,
+        };
+        let explanation = policy::explain(&policy, &query)
+            .map_err(|why| Failure::usage(why, "write the request as \"GET /path?query\""))?;
+        if context.out.is_json() {
+            context.out.json(&explanation)?;
+        } else {
+            context.out.line(explanation.to_string().trim_end())?;
+        }
+        Ok(Exit::Ok)
     }
 
     fn body(&self) -> Result<Option<Vec<u8>>, Failure> {

@@ -5,6 +5,7 @@ mod explain;
 mod test;
 
 use super::{Context, Exit, Failure};
+use crate::policy::{LoadOptions, Problems};
 use std::path::PathBuf;
 
 /// Check, test and explain route policy, without serving.
@@ -33,22 +34,32 @@ struct Source {
     paths: Vec<PathBuf>,
 }
 
-/// The policy's paths, and the names of the configured apps where the configuration says them.
+/// The policy's paths, and how to load them.
 struct Resolved {
     paths: Vec<PathBuf>,
-    apps: Option<Vec<String>>,
+    options: LoadOptions,
 }
 
 /// The paths given, else the configuration's. With paths given, no configuration is needed.
 fn resolve(paths: Vec<PathBuf>, context: &Context) -> Result<Resolved, Failure> {
     if !paths.is_empty() {
-        return Ok(Resolved { paths, apps: None });
+        return Ok(Resolved {
+            paths,
+            options: LoadOptions::default(),
+        });
     }
     let config = context.load_without_files()?;
-    let name =
-        |app: &crate::config::App| app.policy.as_ref().unwrap_or(&app.name).as_str().to_owned();
     Ok(Resolved {
-        apps: Some(config.apps.iter().map(name).collect()),
+        options: crate::app::policy_options(&config),
         paths: config.policy.paths,
     })
+}
+
+/// Every error of the files; the answer is no.
+fn refused(context: &mut Context, problems: &Problems) -> Result<Exit, Failure> {
+    if context.out.is_json() {
+        context.out.json(problems)?;
+        return Ok(Exit::No);
+    }
+    Err(Failure::no(problems.to_string(), "mend what is listed"))
 }

@@ -12,7 +12,10 @@ pub struct Cut {
 
 impl Cut {
     pub fn new(ended: CancellationToken) -> Self {
-        Self { ended, waiter: None }
+        Self {
+            ended,
+            waiter: None,
+        }
     }
 
     /// Whether the session is over by now. Costs one atomic load.
@@ -25,7 +28,9 @@ impl Cut {
         if self.is_over() {
             return Poll::Ready(());
         }
-        let waiter = self.waiter.get_or_insert_with(|| Box::pin(self.ended.clone().cancelled_owned()));
+        let waiter = self
+            .waiter
+            .get_or_insert_with(|| Box::pin(self.ended.clone().cancelled_owned()));
         waiter.as_mut().poll(cx)
     }
 }

@@ -1,7 +1,7 @@
 //! The request body towards the upstream.
 
-use super::tally::{Digest, Failure, Tally};
 use super::Cut;
+use super::tally::{Digest, Failure, Tally};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -30,13 +30,25 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
-    pub fn new(first: Option<Bytes>, rest: Option<Incoming>, bounds: Bounds, cut: Option<Cut>) -> (Self, Arc<Tally>) {
+    pub fn new(
+        first: Option<Bytes>,
+        rest: Option<Incoming>,
+        bounds: Bounds,
+        cut: Option<Cut>,
+    ) -> (Self, Arc<Tally>) {
         let tally = Arc::new(Tally::default());
         let mut digest = Digest::new(bounds.digest);
         if first.is_none() && rest.as_ref().is_none_or(Body::is_end_stream) {
             tally.complete(digest.finish());
         }
-        let body = Self { first, rest, bounds, tally: Arc::clone(&tally), digest, cut };
+        let body = Self {
+            first,
+            rest,
+            bounds,
+            tally: Arc::clone(&tally),
+            digest,
+            cut,
+        };
         (body, tally)
     }
 
@@ -61,8 +73,15 @@ impl RequestBody {
 
     /// Nothing came: has the session ended meanwhile? (How long it may take is the upstream's setting.)
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        let is_over = self.cut.as_mut().is_some_and(|cut| cut.poll_over(cx).is_ready());
-        if is_over { Poll::Ready(self.failed(Failure::Ended)) } else { Poll::Pending }
+        let is_over = self
+            .cut
+            .as_mut()
+            .is_some_and(|cut| cut.poll_over(cx).is_ready());
+        if is_over {
+            Poll::Ready(self.failed(Failure::Ended))
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -70,7 +89,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = Failure;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let this = &mut *self;
         if this.cut.as_ref().is_some_and(Cut::is_over) {
             return Poll::Ready(Some(Err(this.failed(Failure::Ended))));
@@ -78,10 +100,14 @@ impl Body for RequestBody {
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(this.took(&first).map(|()| Frame::data(first))));
         }
-        let Some(rest) = this.rest.as_mut() else { return Poll::Ready(None) };
+        let Some(rest) = this.rest.as_mut() else {
+            return Poll::Ready(None);
+        };
         match Pin::new(rest).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let counted = frame.data_ref().map_or(Ok(()), |data| this.took(&data.clone()));
+                let counted = frame
+                    .data_ref()
+                    .map_or(Ok(()), |data| this.took(&data.clone()));
                 Poll::Ready(Some(counted.map(|()| frame)))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(this.failed(Failure::Client)))),
@@ -96,12 +122,17 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream) && self.tally.failure().is_none()
+        self.first.is_none()
+            && self.rest.as_ref().is_none_or(Body::is_end_stream)
+            && self.tally.failure().is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
         let first = self.first.as_ref().map_or(0, |first| first.len() as u64);
-        let rest = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let rest = self
+            .rest
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         let mut sum = SizeHint::new();
         if let Some(upper) = rest.upper() {
             sum.set_upper(upper.saturating_add(first));

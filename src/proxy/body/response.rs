@@ -143,7 +143,9 @@ impl ResponseBody {
                 // Small pieces: what is compressed may unfold to a thousand times as much.
                 Some(transform) => {
                     let piece = self.rest.split_to(self.rest.len().min(PIECE));
-                    transform.push(piece).map_err(|error| rewrite_failed(&error))?
+                    transform
+                        .push(piece)
+                        .map_err(|error| rewrite_failed(&error))?
                 }
             };
             if !out.is_empty() {
@@ -155,7 +157,11 @@ impl ResponseBody {
     }
 
     fn last(&mut self) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let rest = match self.transform.take().map(|mut transform| transform.finish()) {
+        let rest = match self
+            .transform
+            .take()
+            .map(|mut transform| transform.finish())
+        {
             None => Bytes::new(),
             Some(Ok(rest)) => rest,
             Some(Err(error)) => {
@@ -165,11 +171,17 @@ impl ResponseBody {
         };
         self.sent += rest.len() as u64;
         self.ended(End::Done);
-        if rest.is_empty() { Poll::Ready(None) } else { Poll::Ready(Some(Ok(Frame::data(rest)))) }
+        if rest.is_empty() {
+            Poll::Ready(None)
+        } else {
+            Poll::Ready(Some(Ok(Frame::data(rest))))
+        }
     }
 
     fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
-        self.cut.as_mut().is_some_and(|cut| cut.poll_over(cx).is_ready())
+        self.cut
+            .as_mut()
+            .is_some_and(|cut| cut.poll_over(cx).is_ready())
     }
 }
 
@@ -182,7 +194,10 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
         if let Some(whole) = this.whole.take() {
             this.sent += whole.len() as u64;
@@ -196,17 +211,28 @@ impl Body for ResponseBody {
                 Err(end) => return this.broke(end),
                 Ok(Some(out)) => {
                     // hyper stops asking once Content-Length is reached, so the end is looked for here too.
-                    if this.transform.is_none() && this.source.as_ref().is_some_and(|source| source.is_end_stream()) {
+                    if this.transform.is_none()
+                        && this
+                            .source
+                            .as_ref()
+                            .is_some_and(|source| source.is_end_stream())
+                    {
                         this.ended(End::Done);
                     }
                     return Poll::Ready(Some(Ok(Frame::data(out))));
                 }
                 Ok(None) => {}
             }
-            let Some(source) = this.source.as_mut() else { return Poll::Ready(None) };
+            let Some(source) = this.source.as_mut() else {
+                return Poll::Ready(None);
+            };
             let frame = match source.as_mut().poll_frame(cx) {
                 Poll::Pending => {
-                    return if this.is_cut(cx) { this.broke(End::Cut) } else { Poll::Pending };
+                    return if this.is_cut(cx) {
+                        this.broke(End::Cut)
+                    } else {
+                        Poll::Pending
+                    };
                 }
                 Poll::Ready(None) => return this.last(),
                 Poll::Ready(Some(Err(_))) => return this.broke(End::Upstream),
@@ -218,7 +244,9 @@ impl Body for ResponseBody {
                     this.rest = data;
                 }
                 // Trailers: gRPC needs them; after a rewrite they would describe other bytes.
-                Err(trailers) if this.transform.is_none() => return Poll::Ready(Some(Ok(trailers))),
+                Err(trailers) if this.transform.is_none() => {
+                    return Poll::Ready(Some(Ok(trailers)));
+                }
                 Err(_) => {}
             }
         }

@@ -24,51 +24,100 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub fn new(status: StatusCode, reason: &'static str, title: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, reason, title: title.into(), detail: detail.into(), rule: None }
+    pub fn new(
+        status: StatusCode,
+        reason: &'static str,
+        title: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            reason,
+            title: title.into(),
+            detail: detail.into(),
+            rule: None,
+        }
     }
 
     /// 400: two parsers could read it differently.
     pub fn ambiguous(reason: Reason) -> Self {
         let detail = format!("{} Nothing was sent to the app. ({reason})", reason.words());
-        Self::new(StatusCode::BAD_REQUEST, reason.name(), "This request can be read in more than one way", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            reason.name(),
+            "This request can be read in more than one way",
+            detail,
+        )
     }
 
     /// The refusal for the first of `findings`; `None` where there is none.
     pub fn findings(findings: Findings) -> Option<Self> {
         let reason = findings.first()?;
-        let status = StatusCode::from_u16(crate::proxy::canonical::status(findings)).unwrap_or(StatusCode::BAD_REQUEST);
-        Some(Self { status, ..Self::ambiguous(reason) })
+        let status = StatusCode::from_u16(crate::proxy::canonical::status(findings))
+            .unwrap_or(StatusCode::BAD_REQUEST);
+        Some(Self {
+            status,
+            ..Self::ambiguous(reason)
+        })
     }
 
     /// 401: nothing shows that a support session stands behind it.
     pub fn unauthenticated(reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, reason, "No support session is active here", detail)
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            reason,
+            "No support session is active here",
+            detail,
+        )
     }
 
     /// 403: the policy's no.
     pub fn forbidden(decision: &Decision) -> Self {
         let title = match &decision.message {
             Some(words) => Cow::Owned(words.trim_end_matches('.').to_owned()),
-            None if &*decision.action == "unlisted" => "This page or action is not part of any support session".into(),
+            None if &*decision.action == "unlisted" => {
+                "This page or action is not part of any support session".into()
+            }
             None => format!("“{}” is not part of this session", decision.action).into(),
         };
-        let detail = format!("The rule “{}” decided. Nothing was sent to the app.", decision.rule);
-        Self { status: StatusCode::FORBIDDEN, reason: "policy", title, detail: detail.into(), rule: Some(Arc::clone(&decision.rule)) }
+        let detail = format!(
+            "The rule “{}” decided. Nothing was sent to the app.",
+            decision.rule
+        );
+        Self {
+            status: StatusCode::FORBIDDEN,
+            reason: "policy",
+            title,
+            detail: detail.into(),
+            rule: Some(Arc::clone(&decision.rule)),
+        }
     }
 
     /// 413, 414, 431: a named limit.
-    pub fn too_big(status: StatusCode, reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn too_big(
+        status: StatusCode,
+        reason: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self::new(status, reason, "This request is too large", detail)
     }
 
     /// 503: what must work for a request to be defensible does not.
     pub fn unavailable(reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, "Support sessions are paused", detail)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            reason,
+            "Support sessions are paused",
+            detail,
+        )
     }
 
     /// 502, 503 or 504: the app's side.
-    pub fn upstream(status: StatusCode, reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn upstream(
+        status: StatusCode,
+        reason: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self::new(status, reason, "The app did not answer", detail)
     }
 }
@@ -99,7 +148,11 @@ pub fn problem(refusal: &Refusal, exchange: ExchangeId) -> Response<String> {
 
 /// The page for a person. `way_back`: whether there is a session to go back to.
 pub fn page(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&str>) -> Response<String> {
-    with_headers(refusal, "text/html; charset=utf-8", page::refusal(refusal, exchange, scopes))
+    with_headers(
+        refusal,
+        "text/html; charset=utf-8",
+        page::refusal(refusal, exchange, scopes),
+    )
 }
 
 fn with_headers(refusal: &Refusal, content_type: &'static str, body: String) -> Response<String> {
@@ -113,7 +166,10 @@ fn with_headers(refusal: &Refusal, content_type: &'static str, body: String) -> 
     }
     if refusal.status == StatusCode::UNAUTHORIZED {
         // RFC 9110 §15.5.2 wants a challenge.
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"locum\""));
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"locum\""),
+        );
     }
     response
 }
@@ -121,9 +177,18 @@ fn with_headers(refusal: &Refusal, content_type: &'static str, body: String) -> 
 /// What every page of Locum's own carries on a session's origin.
 pub fn own_headers(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers.insert(
+        header::X_FRAME_OPTIONS,
+        HeaderValue::from_static("SAMEORIGIN"),
+    );
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"),
@@ -162,7 +227,10 @@ mod tests {
         let body: serde_json::Value = serde_json::from_str(response.body())?;
         assert_eq!(body["status"], 403);
         assert_eq!(body["rule"], "pack.mfa-reset");
-        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
         Ok(())
     }
 
@@ -170,7 +238,10 @@ mod tests {
     fn pages_are_for_navigations_only() {
         let cases: &[(&[(&str, &str)], bool)] = &[
             (&[("sec-fetch-dest", "document")], true),
-            (&[("sec-fetch-dest", "empty"), ("accept", "text/html")], false),
+            (
+                &[("sec-fetch-dest", "empty"), ("accept", "text/html")],
+                false,
+            ),
             (&[("accept", "text/html,*/*;q=0.8")], true),
             (&[("accept", "*/*")], false),
             (&[], false),

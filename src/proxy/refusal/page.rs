@@ -11,14 +11,24 @@ pub const CSS: &str = include_str!("refusal.css");
 pub fn refusal(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&str>) -> String {
     let mut rest = String::new();
     if let Some(rule) = &refusal.rule {
-        let _ = write!(rest, "<dl><dt>Rule</dt><dd><code>{}</code></dd>", escape(rule));
+        let _ = write!(
+            rest,
+            "<dl><dt>Rule</dt><dd><code>{}</code></dd>",
+            escape(rule)
+        );
         if let Some(scopes) = scopes {
             let _ = write!(rest, "<dt>This session may</dt><dd>{}</dd>", escape(scopes));
         }
         rest.push_str("</dl><p>Need it for this case? Ask for a new grant whose scope covers it, and name this exchange.</p>");
-        rest.push_str("<p class=\"ways\"><a class=\"button\" href=\"/\">Back to the start page</a></p>");
+        rest.push_str(
+            "<p class=\"ways\"><a class=\"button\" href=\"/\">Back to the start page</a></p>",
+        );
     }
-    let _ = write!(rest, "<p class=\"small\">Exchange <code>{exchange}</code> · {} · this refusal is on record</p>", refusal.status.as_u16());
+    let _ = write!(
+        rest,
+        "<p class=\"small\">Exchange <code>{exchange}</code> · {} · this refusal is on record</p>",
+        refusal.status.as_u16()
+    );
     document(&refusal.title, &refusal.detail, &rest)
 }
 

@@ -70,7 +70,11 @@ impl Bearers {
     pub fn claims(&self, token: &str) -> bool {
         let parsed = Token::parse(token, self.settings.max_token_bytes).ok();
         let issuer = parsed.as_ref().and_then(Token::claimed_issuer);
-        issuer.is_some_and(|claimed| self.issuers.iter().any(|trusted| trusted.issuer.issuer == claimed))
+        issuer.is_some_and(|claimed| {
+            self.issuers
+                .iter()
+                .any(|trusted| trusted.issuer.issuer == claimed)
+        })
     }
 
     /// The answer for a token seen before, without a signature check or a wait: the fast path of

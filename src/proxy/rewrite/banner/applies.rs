@@ -45,9 +45,15 @@ pub enum Unfit {
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Partial => f.write_str("the app answered a page with a part of it, which cannot carry the banner"),
-            Self::Multipart => f.write_str("the app answered with a multipart page, which cannot carry the banner"),
-            Self::Coding(_) => f.write_str("the app answered in a content coding that it was not asked for"),
+            Self::Partial => f.write_str(
+                "the app answered a page with a part of it, which cannot carry the banner",
+            ),
+            Self::Multipart => {
+                f.write_str("the app answered with a multipart page, which cannot carry the banner")
+            }
+            Self::Coding(_) => {
+                f.write_str("the app answered in a content coding that it was not asked for")
+            }
         }
     }
 }
@@ -86,7 +92,11 @@ impl Plan {
     ///
     /// # Errors
     /// Where a coding's library cannot be set up.
-    pub fn stream(self, prepared: Arc<Prepared>, settings: &Settings) -> Result<Stream, RewriteError> {
+    pub fn stream(
+        self,
+        prepared: Arc<Prepared>,
+        settings: &Settings,
+    ) -> Result<Stream, RewriteError> {
         Stream::new(self, prepared, settings)
     }
 }
@@ -104,15 +114,24 @@ fn destination(request: &HeaderMap) -> Option<Part> {
     // Browsers send no Fetch Metadata to plain http, old ones never: there, navigations ask for HTML by name, and
     // scripts that fetch fragments do not, or say who they are.
     const SCRIPTS: &[&str] = &[
-        "x-requested-with", "hx-request", "turbo-frame", "x-turbo-request-id", "x-pjax", "x-inertia",
-        "x-up-version", "next-action", "rsc",
+        "x-requested-with",
+        "hx-request",
+        "turbo-frame",
+        "x-turbo-request-id",
+        "x-pjax",
+        "x-inertia",
+        "x-up-version",
+        "next-action",
+        "rsc",
     ];
     if SCRIPTS.iter().any(|name| request.contains_key(*name)) {
         return None;
     }
     let asks = request.get_all(ACCEPT).iter().any(|value| {
         let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
-        let mut types = text.split(',').map(|part| part.split(';').next().unwrap_or_default().trim());
+        let mut types = text
+            .split(',')
+            .map(|part| part.split(';').next().unwrap_or_default().trim());
         types.any(|essence| essence == "text/html" || essence == "application/xhtml+xml")
     });
     asks.then_some(Part::Document)
@@ -128,7 +147,9 @@ pub fn is_navigation(request: &HeaderMap) -> bool {
 /// [`super::SERVICE_WORKER`] instead.
 pub fn is_service_worker(request: &HeaderMap) -> bool {
     let is = |name: &str, want: &str| {
-        request.get(name).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(want.as_bytes()))
+        request
+            .get(name)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(want.as_bytes()))
     };
     is("sec-fetch-dest", "serviceworker") || is("service-worker", "script")
 }
@@ -142,12 +163,18 @@ fn media_type(response: &HeaderMap) -> Option<(String, Option<&'static Encoding>
         for part in text.split(',') {
             let mut pieces = part.split(';');
             let essence = pieces.next().unwrap_or_default().trim();
-            let is_type = essence.split_once('/').is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
+            let is_type = essence
+                .split_once('/')
+                .is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
             if !is_type || essence == "*/*" {
                 continue;
             }
             let charset = pieces.find_map(|piece| {
-                let label = piece.trim().strip_prefix("charset=")?.trim().trim_matches(['"', '\'']);
+                let label = piece
+                    .trim()
+                    .strip_prefix("charset=")?
+                    .trim()
+                    .trim_matches(['"', '\'']);
                 Encoding::for_label(label.as_bytes())
             });
             last = Some((essence.to_owned(), charset));
@@ -164,9 +191,12 @@ fn is_download(response: &HeaderMap) -> bool {
 }
 
 fn kind(essence: Option<&str>, response: &HeaderMap) -> Option<Kind> {
-    let is_nosniff = response
-        .get(X_CONTENT_TYPE_OPTIONS)
-        .is_some_and(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"nosniff"));
+    let is_nosniff = response.get(X_CONTENT_TYPE_OPTIONS).is_some_and(|value| {
+        value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"nosniff")
+    });
     match essence {
         Some("text/html") => Some(Kind::Html),
         Some("application/xhtml+xml") => Some(Kind::Xhtml),
@@ -189,7 +219,10 @@ pub fn applies(
     let has_no_body = *method == Method::HEAD
         || *method == Method::CONNECT
         || status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+        || matches!(
+            status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+        );
     let Some(part) = destination(request).filter(|_| !has_no_body && !is_download(response)) else {
         return Carry::No;
     };
@@ -206,7 +239,9 @@ pub fn applies(
     }
     let decode = match encoding::applied(response, settings.max_codings) {
         Ok(codings) => codings,
-        Err(cause) if matches!(kind, Kind::Html | Kind::Xhtml) => return Carry::Refuse(Unfit::Coding(cause)),
+        Err(cause) if matches!(kind, Kind::Html | Kind::Xhtml) => {
+            return Carry::Refuse(Unfit::Coding(cause));
+        }
         Err(_) => return Carry::No,
     };
     let encode = if decode.is_empty() || !settings.reencode {

@@ -48,7 +48,11 @@ pin_project! {
 
 impl<B> Carried<B> {
     pub fn new(inner: B, stream: Stream) -> Self {
-        Self { inner, stream: Some(stream), rest: Bytes::new() }
+        Self {
+            inner,
+            stream: Some(stream),
+            rest: Bytes::new(),
+        }
     }
 }
 

@@ -69,7 +69,9 @@ fn allows_inline(sources: &[&str]) -> bool {
 }
 
 fn allows_own_origin(sources: &[&str]) -> bool {
-    sources.iter().any(|s| s.eq_ignore_ascii_case("'self'") || *s == "*")
+    sources
+        .iter()
+        .any(|s| s.eq_ignore_ascii_case("'self'") || *s == "*")
 }
 
 /// What one need asks of a policy, if anything.
@@ -270,7 +272,11 @@ mod tests {
 
     #[test]
     fn never_adds_unsafe_words() {
-        for policy in ["default-src 'none'", "script-src 'none'", "default-src 'self'"] {
+        for policy in [
+            "default-src 'none'",
+            "script-src 'none'",
+            "default-src 'self'",
+        ] {
             let out = extend(policy, &needs()).unwrap_or_default();
             assert!(!out.contains("unsafe") && !out.contains('*'), "{out}");
         }

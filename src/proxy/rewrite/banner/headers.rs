@@ -5,8 +5,9 @@ use super::prepared::Prepared;
 use super::{Kind, csp};
 use crate::proxy::rewrite::encoding;
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, VARY,
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    LAST_MODIFIED, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -29,15 +30,31 @@ pub fn adjust_request(request: &mut HeaderMap) {
     if !is_navigation(request) {
         return;
     }
-    for name in [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE] {
+    for name in [
+        RANGE,
+        IF_RANGE,
+        IF_NONE_MATCH,
+        IF_MODIFIED_SINCE,
+        IF_MATCH,
+        IF_UNMODIFIED_SINCE,
+    ] {
         request.remove(name);
     }
     // RFC 9842: a dictionary that only the browser has.
-    for name in ["available-dictionary", "dictionary-id", "a-im", "want-content-digest", "want-repr-digest"] {
+    for name in [
+        "available-dictionary",
+        "dictionary-id",
+        "a-im",
+        "want-content-digest",
+        "want-repr-digest",
+    ] {
         request.remove(name);
     }
     if request.contains_key(ACCEPT_ENCODING) {
-        request.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding::ACCEPTED));
+        request.insert(
+            ACCEPT_ENCODING,
+            HeaderValue::from_static(encoding::ACCEPTED),
+        );
     }
 }
 
@@ -51,32 +68,54 @@ pub(super) fn adjust(plan: &Plan, response: &mut HeaderMap, prepared: &Prepared)
     }
     content_type(plan, response);
     // The same URL fetched by a script has no banner: a cache must not mix them up.
-    response.append(VARY, HeaderValue::from_static("Sec-Fetch-Dest, Accept, Accept-Encoding"));
-    let policies: Vec<HeaderValue> = response.get_all(CONTENT_SECURITY_POLICY).iter().cloned().collect();
+    response.append(
+        VARY,
+        HeaderValue::from_static("Sec-Fetch-Dest, Accept, Accept-Encoding"),
+    );
+    let policies: Vec<HeaderValue> = response
+        .get_all(CONTENT_SECURITY_POLICY)
+        .iter()
+        .cloned()
+        .collect();
     if policies.is_empty() {
         return;
     }
     response.remove(CONTENT_SECURITY_POLICY);
     for policy in policies {
-        let extended = policy.to_str().ok().and_then(|text| csp::extend(text, prepared.needs()));
-        let value = extended.and_then(|text| HeaderValue::try_from(text).ok()).unwrap_or(policy);
+        let extended = policy
+            .to_str()
+            .ok()
+            .and_then(|text| csp::extend(text, prepared.needs()));
+        let value = extended
+            .and_then(|text| HeaderValue::try_from(text).ok())
+            .unwrap_or(policy);
         response.append(CONTENT_SECURITY_POLICY, value);
     }
 }
 
 /// One media type instead of several, and UTF-8 where the document is transcoded.
 fn content_type(plan: &Plan, response: &mut HeaderMap) {
-    let transcodes = plan.charset.is_some_and(|encoding| !encoding.is_ascii_compatible());
+    let transcodes = plan
+        .charset
+        .is_some_and(|encoding| !encoding.is_ascii_compatible());
     let is_many = response.get_all(CONTENT_TYPE).iter().count() > 1
-        || response.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().contains(&b','));
-    let Some(essence) = plan.content_type.as_deref().filter(|_| plan.kind != Kind::Sniff) else {
+        || response
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().contains(&b','));
+    let Some(essence) = plan
+        .content_type
+        .as_deref()
+        .filter(|_| plan.kind != Kind::Sniff)
+    else {
         return;
     };
     if !transcodes && !is_many {
         return;
     }
     let text = match plan.charset {
-        Some(encoding) if encoding.is_ascii_compatible() => format!("{essence}; charset={}", encoding.name()),
+        Some(encoding) if encoding.is_ascii_compatible() => {
+            format!("{essence}; charset={}", encoding.name())
+        }
         Some(_) => format!("{essence}; charset=utf-8"),
         None => essence.to_owned(),
     };

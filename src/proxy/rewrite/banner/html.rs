@@ -40,13 +40,32 @@ enum Mode {
 
 /// Elements that leave the parser in the head (§13.2.6.4.4).
 const HEAD_ELEMENTS: &[&[u8]] = &[
-    b"base", b"basefont", b"bgsound", b"head", b"html", b"link", b"meta", b"noframes", b"noscript", b"script",
-    b"style", b"template", b"title",
+    b"base",
+    b"basefont",
+    b"bgsound",
+    b"head",
+    b"html",
+    b"link",
+    b"meta",
+    b"noframes",
+    b"noscript",
+    b"script",
+    b"style",
+    b"template",
+    b"title",
 ];
 
 /// Elements whose content is text up to their own end tag, also inside a template.
 const RAW_ELEMENTS: &[&[u8]] = &[
-    b"iframe", b"noembed", b"noframes", b"noscript", b"script", b"style", b"textarea", b"title", b"xmp",
+    b"iframe",
+    b"noembed",
+    b"noframes",
+    b"noscript",
+    b"script",
+    b"style",
+    b"textarea",
+    b"title",
+    b"xmp",
 ];
 
 /// A comment before the head is held up to this many bytes; if it is longer, the banner goes before it.
@@ -78,7 +97,12 @@ enum Step {
 }
 
 impl Html {
-    pub(super) fn new(part: Part, prepared: Arc<Prepared>, most_held: usize, heeds_meta: bool) -> Self {
+    pub(super) fn new(
+        part: Part,
+        prepared: Arc<Prepared>,
+        most_held: usize,
+        heeds_meta: bool,
+    ) -> Self {
         Self {
             part,
             prepared,
@@ -197,7 +221,11 @@ impl Html {
                 if ends {
                     self.mode = Mode::Data;
                 }
-                if length == 0 && !ends { Step::Wait } else { Step::Took(length) }
+                if length == 0 && !ends {
+                    Step::Wait
+                } else {
+                    Step::Took(length)
+                }
             }
             Mode::Data => self.step_data(rest, out, at_end),
         }
@@ -215,7 +243,11 @@ impl Html {
         }
         let length = end.unwrap_or(rest.len().saturating_sub(3));
         out.extend_from_slice(rest.get(..length).unwrap_or_default());
-        if length == 0 { Step::Wait } else { Step::Took(length) }
+        if length == 0 {
+            Step::Wait
+        } else {
+            Step::Took(length)
+        }
     }
 
     fn step_data(&mut self, rest: &[u8], out: &mut Vec<u8>, at_end: bool) -> Step {
@@ -224,7 +256,9 @@ impl Html {
             Step::Took(length)
         };
         match lex::token(rest) {
-            Token::Blank(length) | Token::Comment(length) | Token::Doctype(length) => pass(length, out),
+            Token::Blank(length) | Token::Comment(length) | Token::Doctype(length) => {
+                pass(length, out)
+            }
             Token::Text if self.templates > 0 => {
                 // A lone `<` is text too: go past it.
                 let next = rest.get(1..).and_then(|more| memchr::memchr(b'<', more));

@@ -34,7 +34,10 @@ pub(super) struct Tag {
 impl Tag {
     /// The name in lower case.
     pub(super) fn name(&self, bytes: &[u8]) -> Vec<u8> {
-        bytes.get(self.name.clone()).unwrap_or_default().to_ascii_lowercase()
+        bytes
+            .get(self.name.clone())
+            .unwrap_or_default()
+            .to_ascii_lowercase()
     }
 
     /// The first attribute of this name; `name` in lower case. Later ones are ignored by browsers.
@@ -108,9 +111,17 @@ fn bogus(bytes: &[u8]) -> Token {
 
 /// One past the end of the comment that starts at `<!--`: `-->` may overlap its start, `--!>` may not.
 pub(super) fn comment_end(bytes: &[u8]) -> Option<usize> {
-    let plain = bytes.get(2..).and_then(|rest| memchr::memmem::find(rest, b"-->")).map(|at| at + 5);
-    let within = bytes.get(..plain.unwrap_or(bytes.len())).unwrap_or_default();
-    let bang = within.get(4..).and_then(|rest| memchr::memmem::find(rest, b"--!>")).map(|at| at + 8);
+    let plain = bytes
+        .get(2..)
+        .and_then(|rest| memchr::memmem::find(rest, b"-->"))
+        .map(|at| at + 5);
+    let within = bytes
+        .get(..plain.unwrap_or(bytes.len()))
+        .unwrap_or_default();
+    let bang = within
+        .get(4..)
+        .and_then(|rest| memchr::memmem::find(rest, b"--!>"))
+        .map(|at| at + 8);
     bang.or(plain)
 }
 
@@ -125,7 +136,12 @@ pub(super) fn tag(bytes: &[u8], at: usize) -> Option<Tag> {
         match cursor.peek()? {
             b'>' => {
                 let end = cursor.at + 1;
-                return Some(Tag { name, attributes, is_self_closed, end });
+                return Some(Tag {
+                    name,
+                    attributes,
+                    is_self_closed,
+                    end,
+                });
             }
             b'/' => {
                 is_self_closed = true;
@@ -153,7 +169,11 @@ impl Cursor<'_> {
     /// Goes to the first byte that `stops`; `None` if there is none yet.
     fn until(&mut self, stops: impl Fn(u8) -> bool) -> Option<Range<usize>> {
         let start = self.at;
-        let found = self.bytes.get(start..)?.iter().position(|byte| stops(*byte))?;
+        let found = self
+            .bytes
+            .get(start..)?
+            .iter()
+            .position(|byte| stops(*byte))?;
         self.at = start + found;
         Some(start..self.at)
     }
@@ -171,7 +191,11 @@ impl Cursor<'_> {
         let name = start..self.at;
         let after = self.at;
         if self.skip_blanks()? != b'=' {
-            return Some(Attribute { name, value: after..after, quoted: after..after });
+            return Some(Attribute {
+                name,
+                value: after..after,
+                quoted: after..after,
+            });
         }
         self.at += 1;
         let (value, quoted) = match self.skip_blanks()? {
@@ -187,7 +211,11 @@ impl Cursor<'_> {
                 (value.clone(), value)
             }
         };
-        Some(Attribute { name, value, quoted })
+        Some(Attribute {
+            name,
+            value,
+            quoted,
+        })
     }
 }
 
@@ -218,14 +246,20 @@ pub(super) enum Reach {
 
 impl RawText {
     pub(super) fn new(name: &[u8]) -> Self {
-        Self { name: name.to_vec(), escape: Escape::None }
+        Self {
+            name: name.to_vec(),
+            escape: Escape::None,
+        }
     }
 
     /// Looks at `bytes`, which follow what was looked at before.
     pub(super) fn scan(&mut self, bytes: &[u8]) -> Reach {
         let is_script = self.name == b"script";
         let mut at = 0;
-        while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'<', b'-', rest)) {
+        while let Some(found) = bytes
+            .get(at..)
+            .and_then(|rest| memchr::memchr2(b'<', b'-', rest))
+        {
             at += found;
             let rest = bytes.get(at..).unwrap_or_default();
             if rest.first() == Some(&b'-') {
@@ -336,13 +370,18 @@ mod tests {
     #[test]
     fn finds_where_tags_end() {
         let text = b"<a href='>' b=\">\" c=d/e f =g =h i>text";
-        let Token::Start(tag) = token(text) else { panic!() };
+        let Token::Start(tag) = token(text) else {
+            panic!()
+        };
         assert_eq!(tag.end, text.len() - 4);
         let value = |name| tag.attribute(text, name).map(|a| &text[a.value.clone()]);
         assert_eq!(value("c"), Some(&b"d/e"[..]));
         assert_eq!(value("f"), Some(&b"g"[..]));
         assert_eq!(value("=h"), Some(&b""[..]));
-        assert!(matches!(token(b"<a href='>"), Token::Partial(Partial::Other)));
+        assert!(matches!(
+            token(b"<a href='>"),
+            Token::Partial(Partial::Other)
+        ));
         assert!(matches!(token(b"</3>"), Token::Comment(4)));
         assert!(matches!(token(b"< a>"), Token::Text));
     }

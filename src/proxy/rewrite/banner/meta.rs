@@ -53,7 +53,9 @@ fn reference(from: &str) -> Option<(char, usize)> {
         Some(hex) => (hex, 16, 3),
         None => (digits, 10, 2),
     };
-    let length = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    let length = digits
+        .find(|c: char| !c.is_digit(radix))
+        .unwrap_or(digits.len());
     let code = u32::from_str_radix(digits.get(..length)?, radix).ok()?;
     let ends = usize::from(digits.get(length..)?.starts_with(';'));
     Some((char::from_u32(code)?, start + length + ends))
@@ -89,7 +91,8 @@ pub(super) fn encoding(bytes: &[u8], tag: &Tag) -> Option<&'static Encoding> {
             let (_, after) = content.split_once("charset")?;
             let value = after.trim_start().strip_prefix('=')?.trim_start();
             let value = value.trim_start_matches(['"', '\'']);
-            let end = value.find(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '"' | '\''));
+            let end =
+                value.find(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '"' | '\''));
             value.get(..end.unwrap_or(value.len()))?.to_owned()
         }
     };

@@ -22,7 +22,8 @@ pub use body::{BodyError, Carried};
 pub use headers::adjust_request;
 pub use html::Part;
 pub use pages::{
-    Asset, Page, EVENTS_KEEP_ALIVE, SERVICE_WORKER, Status, asset, ended_page, event, session_page, status_json,
+    Asset, EVENTS_KEEP_ALIVE, Page, SERVICE_WORKER, Status, asset, ended_page, event, session_page,
+    status_json,
 };
 pub use prepared::{Facts, Prepared};
 pub use stream::{RewriteError, Stream};

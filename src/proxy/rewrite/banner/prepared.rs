@@ -31,7 +31,11 @@ pub struct Facts {
 impl Facts {
     /// The facts of `session` under `grant`, seen at `origin`.
     pub fn new(session: SessionId, grant: &Grant, origin: &str) -> Self {
-        let scopes: Vec<&str> = grant.scopes.iter().map(crate::model::Scope::as_str).collect();
+        let scopes: Vec<&str> = grant
+            .scopes
+            .iter()
+            .map(crate::model::Scope::as_str)
+            .collect();
         Self {
             operator: grant.operator_label().to_owned(),
             subject: grant.subject.id.clone(),
@@ -111,7 +115,18 @@ fn css_string(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '.' | ',' | ':' | '@' | '(' | ')' | '-' | '_' => out.push(c),
+            'a'..='z'
+            | 'A'..='Z'
+            | '0'..='9'
+            | ' '
+            | '.'
+            | ','
+            | ':'
+            | '@'
+            | '('
+            | ')'
+            | '-'
+            | '_' => out.push(c),
             c => {
                 let _ = write!(out, "\\{:x} ", u32::from(c));
             }
@@ -139,7 +154,11 @@ fn compact(source: &str) -> String {
 static SCRIPT: LazyLock<String> = LazyLock::new(|| compact(include_str!("assets/banner.js")));
 static SHEET: LazyLock<String> = LazyLock::new(|| compact(include_str!("assets/bar.css")));
 static PLAIN: LazyLock<String> = LazyLock::new(|| {
-    format!(".locum-plain {{\n{}\n}}\n{}", *SHEET, compact(include_str!("assets/plain.css")))
+    format!(
+        ".locum-plain {{\n{}\n}}\n{}",
+        *SHEET,
+        compact(include_str!("assets/plain.css"))
+    )
 });
 
 fn hash(text: &str) -> String {
@@ -166,7 +185,9 @@ pub struct Prepared {
 
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prepared").field("facts", &self.facts).finish_non_exhaustive()
+        f.debug_struct("Prepared")
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
     }
 }
 
@@ -177,7 +198,12 @@ impl Prepared {
             .replacen("__SHEET__", &literal(&SHEET), 1);
         let words = format!(
             "{}: {} as {} ({}) \u{b7} {} \u{b7} {}",
-            label(facts), facts.operator, facts.subject, facts.tenant, facts.ticket, facts.scopes
+            label(facts),
+            facts.operator,
+            facts.subject,
+            facts.tenant,
+            facts.ticket,
+            facts.scopes
         );
         let mut style = PLAIN.replacen("__WORDS__", &css_string(&words), 1);
         if facts.break_glass {
@@ -291,7 +317,8 @@ pub(super) mod tests {
 
     #[test]
     fn every_field_is_escaped_everywhere() {
-        let evil = "\"'`</script></title></section>]]><img src=x onerror=alert(1)>&\\\u{2028}é\u{202e}\n";
+        let evil =
+            "\"'`</script></title></section>]]><img src=x onerror=alert(1)>&\\\u{2028}é\u{202e}\n";
         let facts = Facts {
             operator: evil.into(),
             subject: evil.into(),
@@ -310,7 +337,10 @@ pub(super) mod tests {
         ] {
             let text = std::str::from_utf8(bytes).unwrap();
             assert!(text.is_ascii());
-            assert!(!text.contains("<img") && !text.contains("onerror=alert(1)>"), "{text}");
+            assert!(
+                !text.contains("<img") && !text.contains("onerror=alert(1)>"),
+                "{text}"
+            );
         }
         let head = std::str::from_utf8(&prepared.head).unwrap();
         assert_eq!(head.matches("</script").count(), 1);

@@ -13,23 +13,47 @@ pub(super) enum Sniffed {
 const MOST: usize = 1445;
 
 const TAGS: &[&[u8]] = &[
-    b"<!DOCTYPE HTML", b"<HTML", b"<HEAD", b"<SCRIPT", b"<IFRAME", b"<H1", b"<DIV", b"<FONT", b"<TABLE", b"<A",
-    b"<STYLE", b"<TITLE", b"<B", b"<BODY", b"<BR", b"<P",
+    b"<!DOCTYPE HTML",
+    b"<HTML",
+    b"<HEAD",
+    b"<SCRIPT",
+    b"<IFRAME",
+    b"<H1",
+    b"<DIV",
+    b"<FONT",
+    b"<TABLE",
+    b"<A",
+    b"<STYLE",
+    b"<TITLE",
+    b"<B",
+    b"<BODY",
+    b"<BR",
+    b"<P",
 ];
 
 /// Looks at the first bytes of a body.
 pub(super) fn sniff(bytes: &[u8], at_end: bool) -> Sniffed {
     let bytes = bytes.get(..MOST.min(bytes.len())).unwrap_or_default();
-    let blanks = bytes.iter().take_while(|byte| super::lex::is_blank(**byte)).count();
+    let blanks = bytes
+        .iter()
+        .take_while(|byte| super::lex::is_blank(**byte))
+        .count();
     let rest = bytes.get(blanks..).unwrap_or_default();
-    let unsure = if at_end || bytes.len() >= MOST { Sniffed::Other } else { Sniffed::Unsure };
+    let unsure = if at_end || bytes.len() >= MOST {
+        Sniffed::Other
+    } else {
+        Sniffed::Unsure
+    };
     if rest.is_empty() {
         return unsure;
     }
     let mut is_open = false;
     for tag in TAGS {
         let have = rest.get(..tag.len().min(rest.len())).unwrap_or_default();
-        let agrees = tag.iter().zip(have).all(|(want, have)| want.eq_ignore_ascii_case(have));
+        let agrees = tag
+            .iter()
+            .zip(have)
+            .all(|(want, have)| want.eq_ignore_ascii_case(have));
         match rest.get(tag.len()) {
             Some(b' ' | b'>') if agrees => return Sniffed::Html,
             None if agrees => is_open = true,

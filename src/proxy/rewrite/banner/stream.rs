@@ -36,7 +36,9 @@ impl fmt::Display for RewriteError {
                 f,
                 "a tag in the document's head is longer than {most} bytes; raise banner.max_token_bytes if it is meant to be"
             ),
-            Self::NotHtml => f.write_str("the app's document says it is XHTML, but its root is not"),
+            Self::NotHtml => {
+                f.write_str("the app's document says it is XHTML, but its root is not")
+            }
             Self::Encoding(name) => write!(
                 f,
                 "the app's document is in {name} and says so only inside; have the app send UTF-8"
@@ -91,7 +93,11 @@ pub struct Stream {
 const SLICE: usize = 1024;
 
 impl Stream {
-    pub(super) fn new(plan: Plan, prepared: Arc<Prepared>, settings: &Settings) -> Result<Self, RewriteError> {
+    pub(super) fn new(
+        plan: Plan,
+        prepared: Arc<Prepared>,
+        settings: &Settings,
+    ) -> Result<Self, RewriteError> {
         let decoder = Decoder::new(&plan.decode, settings.max_decoded_bytes, settings.max_ratio)?;
         let encoder = Encoder::new(plan.encode)?;
         let mut stream = Self {

@@ -88,7 +88,11 @@ impl Text {
             [0, b'<', 0, b'?'] | [0, b'<', 0, b'!'] => (Some(UTF_16BE), 0),
             [b'<', 0, _, 0, ..] if self.keeps_first => (Some(UTF_16LE), 0),
             [0, b'<', 0, _, ..] if self.keeps_first => (Some(UTF_16BE), 0),
-            _ => (self.declared.filter(|encoding| !encoding.is_ascii_compatible()), 0),
+            _ => (
+                self.declared
+                    .filter(|encoding| !encoding.is_ascii_compatible()),
+                0,
+            ),
         };
         let Some(encoding) = encoding else {
             self.state = State::Plain;
@@ -98,7 +102,12 @@ impl Text {
         let mut decoder = Box::new(encoding.new_decoder_without_bom_handling());
         out.extend_from_slice(MARK);
         self.has_bom = true;
-        decode(&mut decoder, first.get(skip..).unwrap_or_default(), false, out);
+        decode(
+            &mut decoder,
+            first.get(skip..).unwrap_or_default(),
+            false,
+            out,
+        );
         self.state = State::Decode(decoder);
     }
 }
@@ -113,10 +122,14 @@ fn may_be_mark(bytes: &[u8]) -> bool {
 }
 
 fn decode(decoder: &mut Decoder, input: &[u8], is_last: bool, out: &mut Vec<u8>) {
-    let most = decoder.max_utf8_buffer_length(input.len()).unwrap_or(input.len().saturating_mul(4));
+    let most = decoder
+        .max_utf8_buffer_length(input.len())
+        .unwrap_or(input.len().saturating_mul(4));
     let start = out.len();
     out.resize(start.saturating_add(most), 0);
-    let Some(room) = out.get_mut(start..) else { return };
+    let Some(room) = out.get_mut(start..) else {
+        return;
+    };
     let (_, _, wrote, _) = decoder.decode_to_utf8(input, room, is_last);
     out.truncate(start + wrote);
 }

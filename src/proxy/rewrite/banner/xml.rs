@@ -33,7 +33,12 @@ pub(super) struct Xml {
 }
 
 impl Xml {
-    pub(super) fn new(part: Part, prepared: Arc<Prepared>, most_held: usize, is_lenient: bool) -> Self {
+    pub(super) fn new(
+        part: Part,
+        prepared: Arc<Prepared>,
+        most_held: usize,
+        is_lenient: bool,
+    ) -> Self {
         Self {
             part,
             prepared,
@@ -90,7 +95,9 @@ impl Xml {
         let find = |what: &[u8]| memchr::memmem::find(rest, what).map(|at| at + what.len());
         Ok(match rest {
             [b'<', b'!', b'-', b'-', ..] => {
-                let end = rest.get(4..).and_then(|more| memchr::memmem::find(more, b"-->"));
+                let end = rest
+                    .get(4..)
+                    .and_then(|more| memchr::memmem::find(more, b"-->"));
                 pass(end.map(|at| at + 7), out)
             }
             [b'<', b'!', b'[', ..] => pass(find(b"]]>"), out),
@@ -147,7 +154,9 @@ impl Xml {
             }
             (Phase::Head, b"title") if !self.has_title => {
                 self.has_title = true;
-                self.opened(whole, tag, out, |scanner, out| out.extend_from_slice(&scanner.prepared.title));
+                self.opened(whole, tag, out, |scanner, out| {
+                    out.extend_from_slice(&scanner.prepared.title)
+                });
             }
             (Phase::Head, b"meta") => match meta::policy(whole, tag, &self.prepared.needs) {
                 Some(changed) => out.extend_from_slice(&changed),
@@ -162,8 +171,16 @@ impl Xml {
         Ok(())
     }
 
-    fn root(&mut self, whole: &[u8], tag: &Tag, name: &[u8], out: &mut Vec<u8>) -> Result<(), RewriteError> {
-        let namespace = tag.attribute(whole, "xmlns").and_then(|xmlns| whole.get(xmlns.value.clone()));
+    fn root(
+        &mut self,
+        whole: &[u8],
+        tag: &Tag,
+        name: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), RewriteError> {
+        let namespace = tag
+            .attribute(whole, "xmlns")
+            .and_then(|xmlns| whole.get(xmlns.value.clone()));
         let is_html = name == b"html" && namespace == Some(XHTML) && !tag.is_self_closed;
         if !is_html && !self.is_lenient {
             return Err(RewriteError::NotHtml);
@@ -212,8 +229,14 @@ fn check_declaration(bytes: &[u8]) -> Result<(), RewriteError> {
     let label = label.trim_start_matches(['"', '\'']);
     let label = label.split(['"', '\'']).next().unwrap_or_default();
     match encoding_rs::Encoding::for_label(label.as_bytes()) {
-        Some(encoding) if encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE => Ok(()),
-        Some(encoding) if !encoding.is_ascii_compatible() => Err(RewriteError::Encoding(encoding.name())),
+        Some(encoding)
+            if encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE =>
+        {
+            Ok(())
+        }
+        Some(encoding) if !encoding.is_ascii_compatible() => {
+            Err(RewriteError::Encoding(encoding.name()))
+        }
         _ => Ok(()),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Coding;
 use super::inflate::{Deflate, Gzip};
-use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use brotli::enc::StandardAlloc;
+use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use std::fmt;
 use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
@@ -155,7 +155,14 @@ fn unbrotli(
     loop {
         let (mut room, mut wrote) = (STEP, 0);
         let result = BrotliDecompressStream(
-            &mut left, &mut at, input, &mut room, &mut wrote, &mut scratch, &mut total, state,
+            &mut left,
+            &mut at,
+            input,
+            &mut room,
+            &mut wrote,
+            &mut scratch,
+            &mut total,
+            state,
         );
         budget.spend(wrote)?;
         out.extend_from_slice(scratch.get(..wrote).unwrap_or_default());

@@ -131,7 +131,8 @@ impl Gzip {
                     input = rest;
                     if let Ok(bytes) = <[u8; 8]>::try_from(held.as_slice()) {
                         let word = u64::from_le_bytes(bytes);
-                        let good = word == u64::from(self.crc.sum()) | (u64::from(self.crc.amount()) << 32);
+                        let good = word
+                            == u64::from(self.crc.sum()) | (u64::from(self.crc.amount()) << 32);
                         if !good {
                             return Err(DecodeError::Corrupt);
                         }

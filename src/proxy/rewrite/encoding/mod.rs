@@ -128,7 +128,10 @@ mod tests {
         assert_eq!(applied(&map, 4), Ok(vec![Coding::Gzip, Coding::Brotli]));
         assert_eq!(applied(&map, 1), Err(UnknownCoding::TooMany(1)));
         let map = headers(CONTENT_ENCODING, &["compress"]);
-        assert_eq!(applied(&map, 4), Err(UnknownCoding::Name("compress".into())));
+        assert_eq!(
+            applied(&map, 4),
+            Err(UnknownCoding::Name("compress".into()))
+        );
     }
 
     #[test]
