@@ -121,14 +121,6 @@ fn unusable(problems: Problems) -> Failure {
     )
 }
 
-/// Until the command's neighbour is there.
-fn unwired(command: &str) -> Failure {
-    Failure::cannot(
-        format!("`locum {command}` is not in this build"),
-        "use a later version",
-    )
-}
-
 /// Runs the command line and returns the process's exit code.
 pub fn main() -> std::process::ExitCode {
     // Exits with 0 for help and version, with 2 for arguments that make no sense.

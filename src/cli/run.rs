@@ -20,8 +20,10 @@ impl Run {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let Self {} = self;
         let config = context.load()?;
-        let remedy = "mend what it names, then start again; `locum check-config` looks without serving";
-        crate::app::run(&config, &context.config).map_err(|why| Failure::cannot(why.to_string(), remedy))?;
+        let remedy =
+            "mend what it names, then start again; `locum check-config` looks without serving";
+        crate::app::run(&config, &context.config)
+            .map_err(|why| Failure::cannot(why.to_string(), remedy))?;
         Ok(Exit::Ok)
     }
 }

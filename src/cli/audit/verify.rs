@@ -1,6 +1,8 @@
 //! `locum audit verify`.
 
+use crate::audit::{self, verify::Options};
 use crate::cli::{Context, Exit, Failure};
+use serde_json::json;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -26,8 +28,20 @@ pub(in crate::cli) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let _dir = super::journal(self.dir, context)?;
-        // WIRE: audit::verify(&dir) -> report; Exit::No where it names a record
-        Err(crate::cli::unwired("audit verify"))
+        let dir = super::journal(self.dir, context)?;
+        let report = audit::verify(&dir, &Options::default())
+            .map_err(|error| Failure::cannot(error.to_string(), ""))?;
+        if context.out.is_json() {
+            context
+                .out
+                .json(&json!({ "ok": report.is_intact(), "report": report }))?;
+        } else {
+            context.out.line(report.to_string())?;
+        }
+        Ok(if report.is_intact() {
+            Exit::Ok
+        } else {
+            Exit::No
+        })
     }
 }

@@ -3,8 +3,10 @@
 use crate::cli::{Context, Exit, Failure, time};
 use crate::config::{Config, Grants};
 use crate::model::{
-    Grant, GrantId, Operator, OperatorKind, Scope, Secret, SessionId, Subject, Tenant, Timestamp,
+    Binding, Grant, GrantId, Operator, OperatorKind, Scope, Secret, SessionId, Subject, Tenant,
+    Timestamp,
 };
+use crate::store::{self, GrantStore as _};
 use serde_json::json;
 use std::time::Duration;
 
@@ -219,9 +221,16 @@ fn start_url(config: &Config, made: &Made) -> String {
     format!("{origin}/.locum/start?code={}", made.code.reveal())
 }
 
-fn store(_config: &Config, _made: &Made) -> Result<(), Failure> {
-    // WIRE: sqlite::Sqlite::open(config.database())?.issue(&store::Issue { … made … })
-    Err(crate::cli::unwired("grant issue"))
+fn store(config: &Config, made: &Made) -> Result<(), Failure> {
+    let issue = store::Issue {
+        grant: made.grant.clone(),
+        session: made.session,
+        // What the configuration binds sessions to is filled in when the session starts.
+        binding: Binding::default(),
+        code: made.code.hash(),
+        code_expires: made.code_expires,
+    };
+    super::open(config)?.issue(&issue).map_err(super::unusable)
 }
 
 fn print(context: &mut Context, config: &Config, made: &Made) -> Result<(), Failure> {
@@ -263,6 +272,7 @@ mod tests {
             default_ttl: minutes(30),
             break_glass_max_ttl: minutes(10),
             code_ttl: Duration::from_secs(30),
+            session_idle: minutes(15),
         };
         assert_eq!(ttl(None, false, &grants).ok(), Some(minutes(30)));
         assert_eq!(ttl(None, true, &grants).ok(), Some(minutes(10)));

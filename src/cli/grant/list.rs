@@ -3,6 +3,8 @@
 use super::view::{View, print_list};
 use crate::cli::{Context, Exit, Failure};
 use crate::config::Config;
+use crate::model::Timestamp;
+use crate::store::{Filter, GrantStore as _, State, Stored};
 
 const AFTER_HELP: &str = "\
 Shows what is pending and live, newest first; --all adds what is over. With
@@ -48,17 +50,41 @@ impl List {
         Ok(Exit::Ok)
     }
 
-    fn find(self, _config: &Config) -> Result<Vec<View>, Failure> {
-        // WIRE: sqlite::Sqlite::open(config.database())?.list(&Filter { … }) mapped by View::new
-        let Self {
-            all: _,
-            app: _,
-            operator: _,
-            subject: _,
-            tenant: _,
-            ticket: _,
-            limit: _,
-        } = self;
-        Err(crate::cli::unwired("grant list"))
+    fn find(self, config: &Config) -> Result<Vec<View>, Failure> {
+        let filter = Filter {
+            app: self.app,
+            operator: self.operator,
+            subject: self.subject,
+            tenant: self.tenant,
+            ticket: self.ticket,
+            limit: self.limit.max(1),
+            ..Filter::default()
+        };
+        let store = super::open(config)?;
+        let list = |state| {
+            let filter = Filter {
+                state,
+                ..filter.clone()
+            };
+            store.list(&filter).map_err(super::unusable)
+        };
+        let found = if self.all {
+            list(None)?
+        } else {
+            let (pending, live) = (list(Some(State::Pending))?, list(Some(State::Live))?);
+            newest_first(pending, live, filter.limit)
+        };
+        let now = Timestamp::now();
+        let views = found
+            .iter()
+            .map(|it| View::new(&it.grant, &it.session, now));
+        Ok(views.filter(|view| self.all || view.is_open()).collect())
     }
+}
+
+fn newest_first(mut all: Vec<Stored>, more: Vec<Stored>, limit: usize) -> Vec<Stored> {
+    all.extend(more);
+    all.sort_by_key(|it| std::cmp::Reverse(it.grant.id));
+    all.truncate(limit);
+    all
 }

@@ -7,6 +7,9 @@ mod show;
 mod view;
 
 use super::{Context, Exit, Failure};
+use crate::config::Config;
+use crate::store::StoreError;
+use crate::store::sqlite::{Settings, Sqlite};
 
 /// Give, look at and take back authority to stand in for a customer.
 #[derive(Debug, clap::Subcommand)]
@@ -26,6 +29,31 @@ impl Grant {
             Self::Revoke(it) => it.run(context),
         }
     }
+}
+
+/// The store that a serving Locum uses too; it sees what is written here within milliseconds.
+fn open(config: &Config) -> Result<Sqlite, Failure> {
+    let path = config.database();
+    if let Some(dir) = path.parent() {
+        make_private(dir).map_err(|error| {
+            let message = format!("cannot make {}", dir.display());
+            Failure::cannot(message, "set state_dir to a directory that is yours").because(error)
+        })?;
+    }
+    let busy_timeout = config.store.busy_timeout;
+    Sqlite::open(&Settings { path, busy_timeout }).map_err(unusable)
+}
+
+/// Makes the directory, for its owner only, if there is none.
+fn make_private(dir: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(dir)
+}
+
+/// The store's errors say what to do themselves.
+fn unusable(error: StoreError) -> Failure {
+    Failure::cannot("the store of grants cannot be used", "").because(error)
 }
 
 /// Who does this, for the record: `cli:<user>`.

@@ -1,9 +1,13 @@
 //! `locum grant revoke`.
 
 use super::show::Id;
+use crate::cli::output::printable;
 use crate::cli::{Context, Exit, Failure};
 use crate::config::Config;
+use crate::model::Timestamp;
+use crate::store::{GrantStore as _, Revocation, Target};
 use serde_json::json;
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 The session ends at once: the next request is refused, and open downloads,
@@ -29,16 +33,6 @@ pub(in crate::cli) struct Revoke {
     issuer: Option<String>,
 }
 
-/// What a revocation did.
-struct Done {
-    /// Sessions that ended by it.
-    ended: Vec<String>,
-    /// Sessions that were over before.
-    already: Vec<String>,
-    /// The token is refused from now on.
-    token: bool,
-}
-
 impl Revoke {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let config = context.load_without_files()?;
@@ -46,26 +40,43 @@ impl Revoke {
         print(context, &done)
     }
 
-    fn revoke(self, _config: &Config) -> Result<Done, Failure> {
-        // WIRE: store.revoke(&Target::…, &super::by(), Timestamp::now()) -> Done
-        let Self {
-            id: _,
-            token: _,
-            issuer: _,
-        } = self;
-        Err(crate::cli::unwired("grant revoke"))
+    fn revoke(self, config: &Config) -> Result<Revocation, Failure> {
+        let now = Timestamp::now();
+        let target = match (self.id, self.token) {
+            (Some(Id::Grant(id)), _) => Target::Grant(id),
+            (Some(Id::Session(id)), _) => Target::Session(id),
+            (None, Some(external_id)) => Target::External {
+                issuer: self.issuer,
+                external_id,
+                remember_until: now.plus(longest_token(config)),
+            },
+            (None, None) => {
+                let remedy = "name a grant, a session or --token";
+                return Err(Failure::usage("nothing to revoke", remedy));
+            }
+        };
+        let store = super::open(config)?;
+        store
+            .revoke(&target, &super::by(), now)
+            .map_err(super::unusable)
     }
 }
 
-fn print(context: &mut Context, done: &Done) -> Result<Exit, Failure> {
-    let nothing = done.ended.is_empty() && done.already.is_empty() && !done.token;
-    let exit = if nothing { Exit::No } else { Exit::Ok };
+/// The longest that any issuer's token can live, and a day for good measure.
+fn longest_token(config: &Config) -> Duration {
+    let lives = config.issuers.iter().map(|it| it.max_lifetime + it.leeway);
+    lives.max().unwrap_or_default() + Duration::from_secs(24 * 3600)
+}
+
+fn print(context: &mut Context, done: &Revocation) -> Result<Exit, Failure> {
+    let exit = if done.is_empty() { Exit::No } else { Exit::Ok };
     if context.out.is_json() {
-        let answer = json!({ "ended": done.ended, "already": done.already, "token": done.token });
+        let already: Vec<_> = done.already.iter().map(|(session, _)| session).collect();
+        let answer = json!({ "ended": done.ended, "already": already, "token": done.token });
         context.out.json(&answer)?;
         return Ok(exit);
     }
-    if nothing {
+    if done.is_empty() {
         let remedy = "`locum grant list --all` shows what there is";
         return Err(Failure::no(
             "there is nothing of that name to revoke",
@@ -77,10 +88,11 @@ fn print(context: &mut Context, done: &Done) -> Result<Exit, Failure> {
             .out
             .line(format!("revoked: session {session} has ended"))?;
     }
-    for session in &done.already {
-        context
-            .out
-            .line(format!("session {session} was over already"))?;
+    for (session, ended) in &done.already {
+        let (at, by) = (ended.at, printable(&ended.by));
+        context.out.line(format!(
+            "session {session} was over already: ended by {by} at {at}"
+        ))?;
     }
     if done.token {
         context

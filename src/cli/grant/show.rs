@@ -3,7 +3,8 @@
 use super::view::View;
 use crate::cli::{Context, Exit, Failure};
 use crate::config::Config;
-use crate::model::{GrantId, SessionId};
+use crate::model::{GrantId, SessionId, Timestamp};
+use crate::store::GrantStore as _;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -52,7 +53,17 @@ impl Show {
     }
 }
 
-fn find(_config: &Config, _id: Id) -> Result<View, Failure> {
-    // WIRE: store.find_grant(id) / find_session(id); None: Failure::no("there is no such grant", …)
-    Err(crate::cli::unwired("grant show"))
+fn find(config: &Config, id: Id) -> Result<View, Failure> {
+    let store = super::open(config)?;
+    let found = match id {
+        Id::Grant(id) => store.find_grant(id),
+        Id::Session(id) => store.find_session(id),
+    };
+    match found.map_err(super::unusable)? {
+        Some(it) => Ok(View::new(&it.grant, &it.session, Timestamp::now())),
+        None => {
+            let remedy = "`locum grant list --all` shows what there is";
+            Err(Failure::no("there is no such grant", remedy))
+        }
+    }
 }

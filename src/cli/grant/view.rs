@@ -113,6 +113,11 @@ impl View {
         }
     }
 
+    /// Whether it is pending or live.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Live | State::Pending)
+    }
+
     fn left(&self) -> String {
         if self.seconds_left == 0 {
             return "-".into();

@@ -1,6 +1,8 @@
 //! `locum policy check`.
 
 use super::{Context, Exit, Failure, Source};
+use crate::policy;
+use serde_json::json;
 
 const AFTER_HELP: &str = "\
 Every error is listed at once as file:line with its remedy: unknown keys,
@@ -21,8 +23,17 @@ pub(in crate::cli) struct Check {
 
 impl Check {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let _resolved = super::resolve(self.source.paths, context)?;
-        // WIRE: policy::check(&resolved.paths, &options) -> CheckReport (Ok) or Problems (Exit::No)
-        Err(crate::cli::unwired("policy check"))
+        let resolved = super::resolve(self.source.paths, context)?;
+        match policy::check(&resolved.paths, &resolved.options) {
+            Ok(report) if context.out.is_json() => {
+                context.out.json(&json!({ "ok": true, "report": report }))?;
+                Ok(Exit::Ok)
+            }
+            Ok(report) => {
+                context.out.line(report.to_string())?;
+                Ok(Exit::Ok)
+            }
+            Err(problems) => super::print_problems(&problems, context),
+        }
     }
 }

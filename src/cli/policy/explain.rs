@@ -2,6 +2,7 @@
 
 use super::{Context, Exit, Failure};
 use crate::model::{Scope, Timestamp};
+use crate::policy::{self, ExplainQuery, Policy};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -87,26 +88,41 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 impl Explain {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let _body = self.body()?;
+        let body = self.body()?;
         let resolved = super::resolve(self.paths, context)?;
-        let _app = match (self.app, resolved.apps.as_deref()) {
-            (Some(app), _) => app,
-            (None, Some([only])) => only.clone(),
-            (None, Some(several)) => {
-                let remedy = format!("add --app with one of {}", several.join(", "));
-                return Err(Failure::usage("several apps are configured", remedy));
-            }
-            (None, None) => String::new(),
+        let app = app(self.app, resolved.options.apps.as_deref())?;
+        let policy = Policy::load(&resolved.paths, &resolved.options).map_err(|problems| {
+            let message = format!("the policy has errors:\n{problems}");
+            Failure::cannot(
+                message,
+                "mend what is listed, then run `locum policy check`",
+            )
+        })?;
+        let query = ExplainQuery {
+            app,
+            request: self.request,
+            headers: self.header,
+            body,
+            websocket: self.websocket,
+            scopes: self.scope,
+            operator: self.grant.operator,
+            subject: self.grant.subject,
+            tenant: self.grant.tenant,
+            ticket: self.grant.ticket,
+            approvals: self.grant.approved_by,
+            break_glass: self.grant.break_glass,
+            client: self.grant.client,
+            now: self.grant.at,
         };
-        // WIRE: policy::explain(&Policy::load(…)?, &ExplainQuery { … }) -> Explanation
-        let _ = (
-            self.request,
-            self.scope,
-            self.header,
-            self.websocket,
-            self.grant,
-        );
-        Err(crate::cli::unwired("policy explain"))
+        let explanation = policy::explain(&policy, &query).map_err(|why| {
+            Failure::usage(why, "write method and target, as in \"GET /orders/17\"")
+        })?;
+        if context.out.is_json() {
+            context.out.json(&explanation)?;
+        } else {
+            context.out.line(explanation.to_string())?;
+        }
+        Ok(Exit::Ok)
     }
 
     fn body(&self) -> Result<Option<Vec<u8>>, Failure> {
@@ -117,5 +133,18 @@ impl Explain {
             let message = format!("cannot read the body from {}", file.display());
             Failure::cannot(message, "name a file that you may read").because(error)
         })
+    }
+}
+
+/// The app that was named, or the only one; none where no configuration says.
+fn app(asked: Option<String>, known: Option<&[String]>) -> Result<String, Failure> {
+    match (asked, known) {
+        (Some(app), _) => Ok(app),
+        (None, Some([only])) => Ok(only.clone()),
+        (None, Some(several)) => {
+            let remedy = format!("add --app with one of {}", several.join(", "));
+            Err(Failure::usage("several apps are configured", remedy))
+        }
+        (None, None) => Ok(String::new()),
     }
 }

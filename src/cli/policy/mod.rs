@@ -5,6 +5,8 @@ mod explain;
 mod test;
 
 use super::{Context, Exit, Failure};
+use crate::policy::{LoadOptions, Problems};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Check, test and explain route policy, without serving.
@@ -33,22 +35,35 @@ struct Source {
     paths: Vec<PathBuf>,
 }
 
-/// The policy's paths, and the names of the configured apps where the configuration says them.
+/// The policy's paths, and how they are loaded.
 struct Resolved {
     paths: Vec<PathBuf>,
-    apps: Option<Vec<String>>,
+    options: LoadOptions,
 }
 
 /// The paths given, else the configuration's. With paths given, no configuration is needed.
 fn resolve(paths: Vec<PathBuf>, context: &Context) -> Result<Resolved, Failure> {
     if !paths.is_empty() {
-        return Ok(Resolved { paths, apps: None });
+        let options = LoadOptions::default();
+        return Ok(Resolved { paths, options });
     }
     let config = context.load_without_files()?;
-    let name =
-        |app: &crate::config::App| app.policy.as_ref().unwrap_or(&app.name).as_str().to_owned();
     Ok(Resolved {
-        apps: Some(config.apps.iter().map(name).collect()),
+        options: crate::app::policy_options(&config),
         paths: config.policy.paths,
     })
+}
+
+/// The files have errors: all of them, and the answer is no.
+fn print_problems(problems: &Problems, context: &mut Context) -> Result<Exit, Failure> {
+    if context.out.is_json() {
+        context
+            .out
+            .json(&json!({ "ok": false, "problems": problems }))?;
+    } else {
+        let count = problems.len();
+        let s = if count == 1 { "" } else { "s" };
+        super::output::tell(&format!("{problems}\n{count} problem{s}"));
+    }
+    Ok(Exit::No)
 }

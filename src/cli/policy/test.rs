@@ -1,6 +1,7 @@
 //! `locum policy test`.
 
 use super::{Context, Exit, Failure, Source};
+use crate::policy;
 
 const AFTER_HELP: &str = "\
 Cases stand beside the policy in *.cases.toml: a request and a grant, and the
@@ -21,8 +22,16 @@ pub(in crate::cli) struct Test {
 
 impl Test {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let _resolved = super::resolve(self.source.paths, context)?;
-        // WIRE: policy::test(&resolved.paths, &options) -> TestReport; Exit::No unless passed()
-        Err(crate::cli::unwired("policy test"))
+        let resolved = super::resolve(self.source.paths, context)?;
+        let report = match policy::test(&resolved.paths, &resolved.options) {
+            Ok(report) => report,
+            Err(problems) => return super::print_problems(&problems, context),
+        };
+        if context.out.is_json() {
+            context.out.json(&report)?;
+        } else {
+            context.out.line(report.to_string())?;
+        }
+        Ok(if report.passed() { Exit::Ok } else { Exit::No })
     }
 }
