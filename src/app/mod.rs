@@ -9,6 +9,8 @@ mod serve;
 mod signals;
 mod translate;
 
+pub(crate) use build::policy_options;
+
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems};
 use crate::control::portal;

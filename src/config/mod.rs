@@ -106,8 +106,12 @@ impl Config {
     }
 
     /// What browsers are given as a session's origin: `https://<session>.<app>.<suffix>`, with the port
-    /// where it is not the scheme's own.
+    /// where it is not the scheme's own; the app's own where that is shared.
     pub fn session_origin(&self, session: &str, app: &str) -> String {
+        let shared = self.app(app).filter(|it| it.origin == OriginKind::Shared);
+        if let Some(url) = shared.and_then(|it| it.public_url.as_ref()) {
+            return url.as_str().to_owned();
+        }
         let (scheme, port) = self.listeners.apps.external();
         let host = format!("{session}.{}", self.app_domain(app));
         match (scheme, port) {

@@ -317,3 +317,167 @@ fn a_closed_pipe_is_no_error() {
     assert!(output.status.success(), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
 }
+
+/// A directory with the smallest configuration and the shipped policy.
+fn with_policy() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::create_dir_all(dir.path().join("config/policy")).expect("a directory");
+    for file in std::fs::read_dir(root.join("config/policy"))
+        .expect("policy")
+        .flatten()
+    {
+        std::fs::copy(
+            file.path(),
+            dir.path().join("config/policy").join(file.file_name()),
+        )
+        .expect("copied");
+    }
+    std::fs::write(dir.path().join("config/locum.toml"), GOOD).expect("a file");
+    dir
+}
+
+fn json(text: &str) -> serde_json::Value {
+    let line = text.lines().next().unwrap_or_default();
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn the_shipped_policy_is_right_and_its_cases_need_every_row() {
+    let dir = with_policy();
+    let run = |arguments: &[&str]| locum_in(dir.path(), arguments, &[]);
+    let checked = run(&["policy", "check"]);
+    assert!(checked.ends_with("--- exit 0\n"), "{checked}");
+    let tested = run(&["policy", "test"]);
+    assert!(tested.ends_with("--- exit 0\n"), "{tested}");
+
+    // Without its first row the cases fail.
+    let path = dir.path().join("config/policy/storefront.toml");
+    let text = std::fs::read_to_string(&path).expect("policy");
+    let rows: Vec<_> = text.match_indices("[[rows]]").map(|(at, _)| at).collect();
+    let (first, second) = (rows[0], rows[1]);
+    std::fs::write(&path, format!("{}{}", &text[..first], &text[second..])).expect("written");
+    let tested = run(&["policy", "test"]);
+    assert!(
+        tested.contains("FAILED") && tested.ends_with("--- exit 1\n"),
+        "{tested}"
+    );
+}
+
+#[test]
+fn explain_names_the_row_that_decides() {
+    let dir = with_policy();
+    let explain = |request: &str| {
+        let text = locum_in(
+            dir.path(),
+            &["policy", "explain", "--json", "-s", "view", request],
+            &[],
+        );
+        assert!(text.ends_with("--- exit 0\n"), "{text}");
+        json(&text)
+    };
+    let allowed = explain("GET /orders/17");
+    assert_eq!(allowed["effect"], "permit", "{allowed}");
+    let denied = explain("POST /account/mfa/reset");
+    assert_eq!(denied["effect"], "deny", "{denied}");
+    assert_ne!(denied["rule"], "default-deny", "{denied}");
+    let unlisted = explain("GET /nowhere/at/all");
+    assert_eq!(unlisted["rule"], "default-deny", "{unlisted}");
+    let nonsense = locum_in(
+        dir.path(),
+        &["policy", "explain", "-s", "view", "orders"],
+        &[],
+    );
+    assert!(nonsense.ends_with("--- exit 2\n"), "{nonsense}");
+}
+
+#[test]
+fn a_grant_is_issued_listed_shown_and_revoked() {
+    let dir = with_policy();
+    let run = |arguments: &[&str]| locum_in(dir.path(), arguments, &[("USER", "ada")]);
+    assert!(run(&["grant", "list"]).starts_with("no grants match"));
+    let made = json(&run(&[
+        "grant",
+        "issue",
+        "--json",
+        "-s",
+        "view,orders",
+        "--operator",
+        "ada@support.example",
+        "--subject",
+        "kim@acme.example",
+        "--tenant",
+        "acme",
+        "--ticket",
+        "SUP-1042",
+        "--reason",
+        "Order 17 shows twice",
+        "--ttl",
+        "20m",
+    ]));
+    let (grant, session) = (
+        made["grant"].as_str().expect("id"),
+        made["session"].as_str().expect("id"),
+    );
+    let start = format!("https://{session}.shop.localhost/.locum/start?code=");
+    assert!(
+        made["start_url"]
+            .as_str()
+            .is_some_and(|url| url.starts_with(&start)),
+        "{made}"
+    );
+
+    let listed = run(&["grant", "list"]);
+    assert!(
+        listed.contains(grant) && listed.contains("pending"),
+        "{listed}"
+    );
+    let shown = json(&run(&["grant", "show", session, "--json"]));
+    assert_eq!(shown["issued_by"], "cli:ada", "{shown}");
+    assert_eq!(
+        shown["scopes"],
+        serde_json::json!(["orders", "view"]),
+        "{shown}"
+    );
+
+    let revoked = run(&["grant", "revoke", grant]);
+    assert_eq!(
+        revoked,
+        format!("revoked: session {session} has ended\n--- exit 0\n")
+    );
+    let again = run(&["grant", "revoke", grant]);
+    assert!(
+        again.contains("was over already: ended by cli:ada"),
+        "{again}"
+    );
+    assert!(again.ends_with("--- exit 0\n"), "{again}");
+    assert!(run(&["grant", "list"]).starts_with("no grants match"));
+    assert!(run(&["grant", "list", "--all"]).contains("ended"));
+
+    let unknown = run(&["grant", "revoke", "g00000000000000000000000000"]);
+    assert!(
+        unknown.contains("nothing of that name") && unknown.ends_with("--- exit 1\n"),
+        "{unknown}"
+    );
+    let token = run(&[
+        "grant",
+        "revoke",
+        "--token",
+        "jti-1",
+        "--issuer",
+        "https://desk.example",
+    ]);
+    assert_eq!(
+        token,
+        "revoked: the token is refused from now on\n--- exit 0\n"
+    );
+}
+
+#[test]
+fn a_journal_that_is_not_there_cannot_be_verified() {
+    let dir = with_policy();
+    let text = locum_in(dir.path(), &["audit", "verify", "nowhere"], &[]);
+    assert!(text.ends_with("--- exit 3\n"), "{text}");
+    let text = locum_in(dir.path(), &["audit", "tail", "nowhere"], &[]);
+    assert!(text.ends_with("--- exit 3\n"), "{text}");
+}

@@ -1,17 +1,17 @@
 //! `locum audit tail`.
 
-use crate::audit::tail::{Entry, Filter, From, Tail as TailOf};
+use crate::audit::tail::{self, Filter, From};
 use crate::cli::{Context, Exit, Failure};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-One line a record: time, decision, operator as subject, method and target,
-status, rule. With --json the records as they are in the journal.
+One line a record: time, event, operator as subject, method and target, decision,
+rule, exchange. With --json the records as they are in the journal.
 
 Examples:
   locum audit tail -f
-  locum audit tail -n 0 -f --denied
-  locum audit tail -n 1000 --session s01k9… --json | jq .status";
+  locum audit tail -n 0 -f --event exchange.refused
+  locum audit tail -n 1000 --session s01k9… --json | jq .status_code";
 
 /// Show the last records, and follow new ones.
 #[derive(Debug, clap::Args)]
@@ -23,59 +23,63 @@ pub(in crate::cli) struct Tail {
     /// Go on with new records as they come, until interrupted.
     #[arg(long, short)]
     follow: bool,
-    /// Begin with the last so many.
+    /// Begin with the last so many, counted before any condition.
     #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
-    lines: usize,
-    /// Only records of this session.
-    #[arg(long, value_name = "ID")]
-    session: Option<String>,
-    /// Only records of this grant.
-    #[arg(long, value_name = "ID")]
-    grant: Option<String>,
+    lines: u64,
+    /// Begin with the first.
+    #[arg(long, conflicts_with = "lines")]
+    all: bool,
     /// Only records of this operator.
     #[arg(long, value_name = "ID")]
     operator: Option<String>,
-    /// Only refusals.
-    #[arg(long)]
-    denied: bool,
+    /// Only records about this subject.
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+    /// Only records in this tenant.
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// Only records of this session.
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// Only records of this exchange.
+    #[arg(long, value_name = "ID")]
+    exchange: Option<String>,
+    /// Only this event, as exchange.refused, or this kind, as exchange.
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
 }
 
 impl Tail {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let dir = super::journal(self.dir, context)?;
+        let from = if self.all {
+            From::Start
+        } else {
+            From::Last(self.lines)
+        };
         let filter = Filter {
             operator: self.operator,
+            subject: self.subject,
+            tenant: self.tenant,
             session: self.session,
-            ..Filter::default()
+            exchange: self.exchange,
+            event: self.event,
         };
-        let from = From::Last(u64::try_from(self.lines).unwrap_or(u64::MAX));
-        for entry in TailOf::new(&dir, from, self.follow, filter) {
-            let entry = entry.map_err(|why| {
+        for entry in tail::Tail::new(&dir, from, self.follow, filter) {
+            let entry = entry.map_err(|error| {
+                let message = format!("cannot read the journal in {}", dir.display());
                 Failure::cannot(
-                    format!("cannot read the journal in {}", dir.display()),
-                    "name the journal's directory",
+                    message,
+                    "look whether it is there and yours to read, then run `locum audit verify`",
                 )
-                .because(why)
+                .because(error)
             })?;
-            let is_of_grant = self
-                .grant
-                .as_deref()
-                .is_none_or(|grant| entry.json["locum"]["grant"] == grant);
-            if !is_of_grant || (self.denied && !is_refusal(&entry)) {
-                continue;
-            }
-            let line = if context.out.is_json() {
-                entry.raw.clone()
+            if context.out.is_json() {
+                context.out.line(entry.raw.trim_end())?;
             } else {
-                entry.pretty()
-            };
-            context.out.line(line)?;
+                context.out.line(entry.pretty())?;
+            }
         }
         Ok(Exit::Ok)
     }
-}
-
-/// Answered by Locum and not by the app.
-fn is_refusal(entry: &Entry) -> bool {
-    entry.event() == "exchange.refused"
 }

@@ -1,7 +1,8 @@
 //! `locum audit verify`.
 
-use crate::audit;
+use crate::audit::{self, verify::Options};
 use crate::cli::{Context, Exit, Failure};
+use serde_json::json;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -28,17 +29,14 @@ pub(in crate::cli) struct Verify {
 impl Verify {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let dir = super::journal(self.dir, context)?;
-        let report = audit::verify(&dir, &audit::verify::Options::default()).map_err(|why| {
-            Failure::cannot(
-                format!("cannot read the journal in {}", dir.display()),
-                "name the journal's directory",
-            )
-            .because(why)
-        })?;
+        let report = audit::verify(&dir, &Options::default())
+            .map_err(|error| Failure::cannot(error.to_string(), ""))?;
         if context.out.is_json() {
-            context.out.json(&report)?;
+            context
+                .out
+                .json(&json!({ "ok": report.is_intact(), "report": report }))?;
         } else {
-            context.out.line(report.to_string().trim_end())?;
+            context.out.line(report.to_string())?;
         }
         Ok(if report.is_intact() {
             Exit::Ok

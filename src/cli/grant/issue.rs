@@ -1,9 +1,12 @@
 //! `locum grant issue`.
 
 use crate::cli::{Context, Exit, Failure, time};
-use crate::config::{Config, Grants, OriginKind};
-use crate::control::grants::{self, IssueRequest, Issued, Limits};
-use crate::model::{Binding, OperatorKind, Scope, Timestamp};
+use crate::config::{Config, Grants};
+use crate::model::{
+    Binding, Grant, GrantId, Operator, OperatorKind, Scope, Secret, SessionId, Subject, Tenant,
+    Timestamp,
+};
+use crate::store::{self, GrantStore as _};
 use serde_json::json;
 use std::time::Duration;
 
@@ -83,6 +86,9 @@ struct Cause {
     /// The reason, in a sentence.
     #[arg(long, value_name = "TEXT", value_parser = word)]
     reason: String,
+    /// Who approved it; may be repeated.
+    #[arg(long, value_name = "ID", value_parser = word)]
+    approved_by: Vec<String>,
     /// Emergency access: shorter, marked in banner and record, to be reviewed after.
     #[arg(long)]
     break_glass: bool,
@@ -102,59 +108,72 @@ fn word(text: &str) -> Result<String, String> {
     }
 }
 
+/// What `grant issue` made.
+struct Made {
+    grant: Grant,
+    session: SessionId,
+    code: Secret,
+    code_expires: Timestamp,
+}
+
 impl Issue {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let config = context.load_without_files()?;
-        let limits = limits(&config);
-        let request = self.request(&config)?;
-        let store = super::store(&config)?;
-        let made =
-            grants::issue(&store, &request, &limits, Timestamp::now()).map_err(super::failure)?;
+        let made = self.make(&config, Timestamp::now())?;
+        store(&config, &made)?;
         print(context, &config, &made)?;
         Ok(Exit::Ok)
     }
 
-    fn request(self, config: &Config) -> Result<IssueRequest, Failure> {
-        let (people, cause) = (self.people, self.cause);
-        Ok(IssueRequest {
-            app: app(self.app, config)?,
-            operator: people.operator,
-            operator_name: people.operator_name,
-            operator_kind: if people.workload {
-                OperatorKind::Workload
-            } else {
-                OperatorKind::Human
+    fn make(self, config: &Config, now: Timestamp) -> Result<Made, Failure> {
+        let app = app(self.app, config)?;
+        let ttl = ttl(self.ttl, self.cause.break_glass, &config.grants)?;
+        let not_before = self.not_before.unwrap_or(now);
+        let mut scopes = self.scope;
+        scopes.sort();
+        scopes.dedup();
+        let kind = if self.people.workload {
+            OperatorKind::Workload
+        } else {
+            OperatorKind::Human
+        };
+        let code = Secret::fresh().map_err(|error| {
+            let remedy = "try again; if it stays, this machine's random generator is broken";
+            Failure::cannot("no random bytes for the start code", remedy).because(error)
+        })?;
+        let grant = Grant {
+            id: GrantId::fresh(),
+            app,
+            operator: Operator {
+                id: self.people.operator,
+                name: self.people.operator_name,
+                kind,
             },
-            subject: people.subject,
-            subject_name: people.subject_name,
-            tenant: people.tenant,
-            tenant_name: people.tenant_name,
-            scopes: self.scope.iter().map(ToString::to_string).collect(),
-            ticket: cause.ticket,
-            reason: cause.reason,
-            ttl: ttl(self.ttl, cause.break_glass, &config.grants)?,
-            not_before: self.not_before,
-            break_glass: cause.break_glass,
-            binding: Binding::default(),
+            subject: Subject {
+                id: self.people.subject,
+                name: self.people.subject_name,
+            },
+            tenant: Tenant {
+                id: self.people.tenant,
+                name: self.people.tenant_name,
+            },
+            scopes,
+            ticket: self.cause.ticket,
+            reason: self.cause.reason,
+            approvals: self.cause.approved_by,
+            break_glass: self.cause.break_glass,
+            not_before,
+            expires_at: not_before.max(now).plus(ttl),
+            issued_at: now,
             issued_by: super::by(),
+            external_id: None,
+        };
+        Ok(Made {
+            grant,
+            session: SessionId::fresh(),
+            code,
+            code_expires: not_before.max(now).plus(config.grants.code_ttl),
         })
-    }
-}
-
-/// What the configuration allows a grant to be.
-pub(super) fn limits(config: &Config) -> Limits {
-    Limits {
-        max_ttl: config.grants.max_ttl,
-        max_break_glass_ttl: config.grants.break_glass_max_ttl,
-        code_ttl: config.grants.code_ttl,
-        apps: Some(
-            config
-                .apps
-                .iter()
-                .map(|app| app.name.as_str().to_owned())
-                .collect(),
-        ),
-        ..Limits::default()
     }
 }
 
@@ -196,23 +215,25 @@ fn ttl(asked: Option<Duration>, break_glass: bool, grants: &Grants) -> Result<Du
     Ok(ttl)
 }
 
-/// Where the operator's browser starts the session: its own origin, or the app's where that is shared.
-fn start_url(config: &Config, made: &Issued) -> String {
-    let code = made.code.reveal();
-    let app = config.app(&made.grant.app);
-    let shared = app
-        .filter(|app| app.origin == OriginKind::Shared)
-        .and_then(|app| app.public_url.as_ref());
-    match shared {
-        Some(url) => format!("{url}/.locum/start?session={}&code={code}", made.session),
-        None => {
-            let origin = config.session_origin(&made.session.to_string(), &made.grant.app);
-            format!("{origin}/.locum/start?code={code}")
-        }
-    }
+/// Where the operator's browser starts the session.
+fn start_url(config: &Config, made: &Made) -> String {
+    let origin = config.session_origin(&made.session.to_string(), &made.grant.app);
+    format!("{origin}/.locum/start?code={}", made.code.reveal())
 }
 
-fn print(context: &mut Context, config: &Config, made: &Issued) -> Result<(), Failure> {
+fn store(config: &Config, made: &Made) -> Result<(), Failure> {
+    let issue = store::Issue {
+        grant: made.grant.clone(),
+        session: made.session,
+        // What the configuration binds sessions to is filled in when the session starts.
+        binding: Binding::default(),
+        code: made.code.hash(),
+        code_expires: made.code_expires,
+    };
+    super::open(config)?.issue(&issue).map_err(super::unusable)
+}
+
+fn print(context: &mut Context, config: &Config, made: &Made) -> Result<(), Failure> {
     let url = start_url(config, made);
     let grant = &made.grant;
     if context.out.is_json() {
@@ -250,8 +271,8 @@ mod tests {
             max_ttl: minutes(60),
             default_ttl: minutes(30),
             break_glass_max_ttl: minutes(10),
-            session_idle: minutes(15),
             code_ttl: Duration::from_secs(30),
+            session_idle: minutes(15),
         };
         assert_eq!(ttl(None, false, &grants).ok(), Some(minutes(30)));
         assert_eq!(ttl(None, true, &grants).ok(), Some(minutes(10)));

@@ -3,9 +3,8 @@
 use super::view::{View, print_list};
 use crate::cli::{Context, Exit, Failure};
 use crate::config::Config;
-use crate::control::grants;
 use crate::model::Timestamp;
-use crate::store::Filter;
+use crate::store::{Filter, GrantStore as _, State, Stored};
 
 const AFTER_HELP: &str = "\
 Shows what is pending and live, newest first; --all adds what is over. With
@@ -52,24 +51,40 @@ impl List {
     }
 
     fn find(self, config: &Config) -> Result<Vec<View>, Failure> {
-        let store = super::store(config)?;
         let filter = Filter {
             app: self.app,
             operator: self.operator,
             subject: self.subject,
             tenant: self.tenant,
             ticket: self.ticket,
-            limit: if self.all { self.limit } else { 0 },
+            limit: self.limit.max(1),
             ..Filter::default()
         };
+        let store = super::open(config)?;
+        let list = |state| {
+            let filter = Filter {
+                state,
+                ..filter.clone()
+            };
+            store.list(&filter).map_err(super::unusable)
+        };
+        let found = if self.all {
+            list(None)?
+        } else {
+            let (pending, live) = (list(Some(State::Pending))?, list(Some(State::Live))?);
+            newest_first(pending, live, filter.limit)
+        };
         let now = Timestamp::now();
-        let found = grants::list(&store, &filter).map_err(super::failure)?;
         let views = found
             .iter()
-            .map(|stored| View::new(&stored.grant, &stored.session, now));
-        Ok(views
-            .filter(|view| self.all || view.is_open())
-            .take(self.limit)
-            .collect())
+            .map(|it| View::new(&it.grant, &it.session, now));
+        Ok(views.filter(|view| self.all || view.is_open()).collect())
     }
+}
+
+fn newest_first(mut all: Vec<Stored>, more: Vec<Stored>, limit: usize) -> Vec<Stored> {
+    all.extend(more);
+    all.sort_by_key(|it| std::cmp::Reverse(it.grant.id));
+    all.truncate(limit);
+    all
 }

@@ -8,8 +8,8 @@ mod view;
 
 use super::{Context, Exit, Failure};
 use crate::config::Config;
-use crate::control::grants;
-use crate::store::sqlite::{self, Sqlite};
+use crate::store::StoreError;
+use crate::store::sqlite::{Settings, Sqlite};
 
 /// Give, look at and take back authority to stand in for a customer.
 #[derive(Debug, clap::Subcommand)]
@@ -31,45 +31,29 @@ impl Grant {
     }
 }
 
-/// The store of the configured installation, also while it serves.
-fn store(config: &Config) -> Result<Sqlite, Failure> {
-    let database = config.database();
-    if let Some(dir) = database.parent() {
-        std::fs::create_dir_all(dir).map_err(|why| {
-            Failure::cannot(
-                format!("cannot make {}", dir.display()),
-                "name a state_dir that you may write",
-            )
-            .because(why)
+/// The store that a serving Locum uses too; it sees what is written here within milliseconds.
+fn open(config: &Config) -> Result<Sqlite, Failure> {
+    let path = config.database();
+    if let Some(dir) = path.parent() {
+        make_private(dir).map_err(|error| {
+            let message = format!("cannot make {}", dir.display());
+            Failure::cannot(message, "set state_dir to a directory that is yours").because(error)
         })?;
     }
-    let settings = sqlite::Settings {
-        path: database,
-        busy_timeout: config.store.busy_timeout,
-    };
-    Sqlite::open(&settings).map_err(|why| {
-        Failure::cannot(
-            "the grant store cannot be opened",
-            "run this as the user that serves, on its machine",
-        )
-        .because(why)
-    })
+    let busy_timeout = config.store.busy_timeout;
+    Sqlite::open(&Settings { path, busy_timeout }).map_err(unusable)
 }
 
-/// What the control plane's refusal means for an exit code.
-fn failure(why: grants::Error) -> Failure {
-    match why {
-        grants::Error::Invalid(_) => {
-            Failure::usage(why.to_string(), "mend what is listed and ask again")
-        }
-        grants::Error::NotFound | grants::Error::Reissue(_) => Failure::no(
-            why.to_string(),
-            "`locum grant list --all` shows what there is",
-        ),
-        grants::Error::Random(_) | grants::Error::Store(_) => {
-            Failure::cannot("the grant store did not do it", "try again").because(why)
-        }
-    }
+/// Makes the directory, for its owner only, if there is none.
+fn make_private(dir: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(dir)
+}
+
+/// The store's errors say what to do themselves.
+fn unusable(error: StoreError) -> Failure {
+    Failure::cannot("the store of grants cannot be used", "").because(error)
 }
 
 /// Who does this, for the record: `cli:<user>`.

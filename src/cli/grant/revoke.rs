@@ -1,12 +1,13 @@
 //! `locum grant revoke`.
 
 use super::show::Id;
+use crate::cli::output::printable;
 use crate::cli::{Context, Exit, Failure};
 use crate::config::Config;
-use crate::control::grants::{self, Which};
 use crate::model::Timestamp;
-use crate::store::Revocation;
+use crate::store::{GrantStore as _, Revocation, Target};
 use serde_json::json;
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 The session ends at once: the next request is refused, and open downloads,
@@ -40,41 +41,42 @@ impl Revoke {
     }
 
     fn revoke(self, config: &Config) -> Result<Revocation, Failure> {
-        let store = super::store(config)?;
-        let id = self.id.map(|id| id.to_string());
-        let which = match (&id, &self.token) {
-            (Some(id), _) => Which::Id(id),
-            (None, token) => Which::ExternalId {
-                jti: token.as_deref().unwrap_or_default(),
-                issuer: self.issuer.as_deref(),
+        let now = Timestamp::now();
+        let target = match (self.id, self.token) {
+            (Some(Id::Grant(id)), _) => Target::Grant(id),
+            (Some(Id::Session(id)), _) => Target::Session(id),
+            (None, Some(external_id)) => Target::External {
+                issuer: self.issuer,
+                external_id,
+                remember_until: now.plus(longest_token(config)),
             },
+            (None, None) => {
+                let remedy = "name a grant, a session or --token";
+                return Err(Failure::usage("nothing to revoke", remedy));
+            }
         };
-        let done = grants::revoke(
-            &store,
-            &which,
-            &super::by(),
-            &super::issue::limits(config),
-            Timestamp::now(),
-        );
-        // A serving Locum looks for changes this often: when this command has ended, the session has.
-        std::thread::sleep(config.store.poll_interval * 3);
-        match done {
-            Err(grants::Error::NotFound) => Ok(Revocation::default()),
-            other => other.map_err(super::failure),
-        }
+        let store = super::open(config)?;
+        store
+            .revoke(&target, &super::by(), now)
+            .map_err(super::unusable)
     }
 }
 
+/// The longest that any issuer's token can live, and a day for good measure.
+fn longest_token(config: &Config) -> Duration {
+    let lives = config.issuers.iter().map(|it| it.max_lifetime + it.leeway);
+    lives.max().unwrap_or_default() + Duration::from_secs(24 * 3600)
+}
+
 fn print(context: &mut Context, done: &Revocation) -> Result<Exit, Failure> {
-    let nothing = done.is_empty();
-    let already: Vec<_> = done.already.iter().map(|(session, _)| session).collect();
-    let exit = if nothing { Exit::No } else { Exit::Ok };
+    let exit = if done.is_empty() { Exit::No } else { Exit::Ok };
     if context.out.is_json() {
+        let already: Vec<_> = done.already.iter().map(|(session, _)| session).collect();
         let answer = json!({ "ended": done.ended, "already": already, "token": done.token });
         context.out.json(&answer)?;
         return Ok(exit);
     }
-    if nothing {
+    if done.is_empty() {
         let remedy = "`locum grant list --all` shows what there is";
         return Err(Failure::no(
             "there is nothing of that name to revoke",
@@ -86,10 +88,11 @@ fn print(context: &mut Context, done: &Revocation) -> Result<Exit, Failure> {
             .out
             .line(format!("revoked: session {session} has ended"))?;
     }
-    for session in already {
-        context
-            .out
-            .line(format!("session {session} was over already"))?;
+    for (session, ended) in &done.already {
+        let (at, by) = (ended.at, printable(&ended.by));
+        context.out.line(format!(
+            "session {session} was over already: ended by {by} at {at}"
+        ))?;
     }
     if done.token {
         context

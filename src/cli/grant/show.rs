@@ -3,8 +3,8 @@
 use super::view::View;
 use crate::cli::{Context, Exit, Failure};
 use crate::config::Config;
-use crate::control::grants;
 use crate::model::{GrantId, SessionId, Timestamp};
+use crate::store::GrantStore as _;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -27,15 +27,6 @@ pub(in crate::cli) struct Show {
 pub(super) enum Id {
     Grant(GrantId),
     Session(SessionId),
-}
-
-impl std::fmt::Display for Id {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Grant(id) => id.fmt(f),
-            Self::Session(id) => id.fmt(f),
-        }
-    }
 }
 
 impl std::str::FromStr for Id {
@@ -63,7 +54,16 @@ impl Show {
 }
 
 fn find(config: &Config, id: Id) -> Result<View, Failure> {
-    let store = super::store(config)?;
-    let stored = grants::show(&store, &id.to_string()).map_err(super::failure)?;
-    Ok(View::new(&stored.grant, &stored.session, Timestamp::now()))
+    let store = super::open(config)?;
+    let found = match id {
+        Id::Grant(id) => store.find_grant(id),
+        Id::Session(id) => store.find_session(id),
+    };
+    match found.map_err(super::unusable)? {
+        Some(it) => Ok(View::new(&it.grant, &it.session, Timestamp::now())),
+        None => {
+            let remedy = "`locum grant list --all` shows what there is";
+            Err(Failure::no("there is no such grant", remedy))
+        }
+    }
 }

@@ -113,9 +113,9 @@ impl View {
         }
     }
 
-    /// Pending or live.
+    /// Whether it is pending or live.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.state, State::Pending | State::Live)
+        matches!(self.state, State::Live | State::Pending)
     }
 
     fn left(&self) -> String {

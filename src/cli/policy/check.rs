@@ -2,6 +2,7 @@
 
 use super::{Context, Exit, Failure, Source};
 use crate::policy;
+use serde_json::json;
 
 const AFTER_HELP: &str = "\
 Every error is listed at once as file:line with its remedy: unknown keys,
@@ -23,15 +24,16 @@ pub(in crate::cli) struct Check {
 impl Check {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let resolved = super::resolve(self.source.paths, context)?;
-        let report = match policy::check(&resolved.paths, &resolved.options) {
-            Ok(report) => report,
-            Err(problems) => return super::refused(context, &problems),
-        };
-        if context.out.is_json() {
-            context.out.json(&report)?;
-        } else {
-            context.out.line(report.to_string().trim_end())?;
+        match policy::check(&resolved.paths, &resolved.options) {
+            Ok(report) if context.out.is_json() => {
+                context.out.json(&json!({ "ok": true, "report": report }))?;
+                Ok(Exit::Ok)
+            }
+            Ok(report) => {
+                context.out.line(report.to_string())?;
+                Ok(Exit::Ok)
+            }
+            Err(problems) => super::print_problems(&problems, context),
         }
-        Ok(Exit::Ok)
     }
 }

@@ -90,20 +90,14 @@ impl Explain {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let body = self.body()?;
         let resolved = super::resolve(self.paths, context)?;
-        let app = match (self.app, resolved.options.apps.as_deref()) {
-            (Some(app), _) => app,
-            (None, Some([only])) => only.clone(),
-            (None, Some(several)) => {
-                let remedy = format!("add --app with one of {}", several.join(", "));
-                return Err(Failure::usage("several apps are configured", remedy));
-            }
-            (None, None) => String::new(),
-        };
-        let policy = match Policy::load(&resolved.paths, &resolved.options) {
-            Ok(policy) => policy,
-            Err(problems) => return super::refused(context, &problems),
-        };
-        let grant = self.grant;
+        let app = app(self.app, resolved.options.apps.as_deref())?;
+        let policy = Policy::load(&resolved.paths, &resolved.options).map_err(|problems| {
+            let message = format!("the policy has errors:\n{problems}");
+            Failure::cannot(
+                message,
+                "mend what is listed, then run `locum policy check`",
+            )
+        })?;
         let query = ExplainQuery {
             app,
             request: self.request,
@@ -111,21 +105,22 @@ impl Explain {
             body,
             websocket: self.websocket,
             scopes: self.scope,
-            operator: grant.operator,
-            subject: grant.subject,
-            tenant: grant.tenant,
-            ticket: grant.ticket,
-            approvals: grant.approved_by,
-            break_glass: grant.break_glass,
-            client: grant.client,
-            now: grant.at,
+            operator: self.grant.operator,
+            subject: self.grant.subject,
+            tenant: self.grant.tenant,
+            ticket: self.grant.ticket,
+            approvals: self.grant.approved_by,
+            break_glass: self.grant.break_glass,
+            client: self.grant.client,
+            now: self.grant.at,
         };
-        let explanation = policy::explain(&policy, &query)
-            .map_err(|why| Failure::usage(why, "write the request as \"GET /path?query\""))?;
+        let explanation = policy::explain(&policy, &query).map_err(|why| {
+            Failure::usage(why, "write method and target, as in \"GET /orders/17\"")
+        })?;
         if context.out.is_json() {
             context.out.json(&explanation)?;
         } else {
-            context.out.line(explanation.to_string().trim_end())?;
+            context.out.line(explanation.to_string())?;
         }
         Ok(Exit::Ok)
     }
@@ -138,5 +133,18 @@ impl Explain {
             let message = format!("cannot read the body from {}", file.display());
             Failure::cannot(message, "name a file that you may read").because(error)
         })
+    }
+}
+
+/// The app that was named, or the only one; none where no configuration says.
+fn app(asked: Option<String>, known: Option<&[String]>) -> Result<String, Failure> {
+    match (asked, known) {
+        (Some(app), _) => Ok(app),
+        (None, Some([only])) => Ok(only.clone()),
+        (None, Some(several)) => {
+            let remedy = format!("add --app with one of {}", several.join(", "));
+            Err(Failure::usage("several apps are configured", remedy))
+        }
+        (None, None) => Ok(String::new()),
     }
 }

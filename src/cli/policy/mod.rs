@@ -6,6 +6,7 @@ mod test;
 
 use super::{Context, Exit, Failure};
 use crate::policy::{LoadOptions, Problems};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Check, test and explain route policy, without serving.
@@ -34,7 +35,7 @@ struct Source {
     paths: Vec<PathBuf>,
 }
 
-/// The policy's paths, and how to load them.
+/// The policy's paths, and how they are loaded.
 struct Resolved {
     paths: Vec<PathBuf>,
     options: LoadOptions,
@@ -43,10 +44,8 @@ struct Resolved {
 /// The paths given, else the configuration's. With paths given, no configuration is needed.
 fn resolve(paths: Vec<PathBuf>, context: &Context) -> Result<Resolved, Failure> {
     if !paths.is_empty() {
-        return Ok(Resolved {
-            paths,
-            options: LoadOptions::default(),
-        });
+        let options = LoadOptions::default();
+        return Ok(Resolved { paths, options });
     }
     let config = context.load_without_files()?;
     Ok(Resolved {
@@ -55,11 +54,16 @@ fn resolve(paths: Vec<PathBuf>, context: &Context) -> Result<Resolved, Failure> 
     })
 }
 
-/// Every error of the files; the answer is no.
-fn refused(context: &mut Context, problems: &Problems) -> Result<Exit, Failure> {
+/// The files have errors: all of them, and the answer is no.
+fn print_problems(problems: &Problems, context: &mut Context) -> Result<Exit, Failure> {
     if context.out.is_json() {
-        context.out.json(problems)?;
-        return Ok(Exit::No);
+        context
+            .out
+            .json(&json!({ "ok": false, "problems": problems }))?;
+    } else {
+        let count = problems.len();
+        let s = if count == 1 { "" } else { "s" };
+        super::output::tell(&format!("{problems}\n{count} problem{s}"));
     }
-    Err(Failure::no(problems.to_string(), "mend what is listed"))
+    Ok(Exit::No)
 }

@@ -25,12 +25,12 @@ impl Test {
         let resolved = super::resolve(self.source.paths, context)?;
         let report = match policy::test(&resolved.paths, &resolved.options) {
             Ok(report) => report,
-            Err(problems) => return super::refused(context, &problems),
+            Err(problems) => return super::print_problems(&problems, context),
         };
         if context.out.is_json() {
             context.out.json(&report)?;
         } else {
-            context.out.line(report.to_string().trim_end())?;
+            context.out.line(report.to_string())?;
         }
         Ok(if report.passed() { Exit::Ok } else { Exit::No })
     }

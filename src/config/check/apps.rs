@@ -4,7 +4,7 @@ use super::Check;
 use crate::config::suggest::nearest;
 use crate::config::{App, ClientAuth, Label, Origin, OriginKind, Placement};
 
-/// What is left of a DNS label beside a session id (27 characters), a hyphen and some room.
+/// What is left of a DNS label beside a session id (27 characters), two hyphens and some room.
 const ORIGIN_NAME_MAX: usize = 32;
 
 pub(super) fn check(check: &mut Check<'_>) {

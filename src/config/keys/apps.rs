@@ -21,7 +21,7 @@ section! {
         /// `Origin`, `Referer`, CORS and CSP. Unset: the app is told the session's origin.
         public_url: Option<Origin> = unset;
         /// Further origins of the app (api, static): each becomes an origin of the session,
-        /// `https://<session>-<name>.<app>.<suffix>/`.
+        /// `https://<session>--<name>.<app>.<suffix>/`.
         origins: Vec<AppOrigin> = [];
         /// Replace the app's declared origins in HTML, JavaScript, JSON and CSS too, while streaming.
         /// For apps that write their own absolute URLs.
