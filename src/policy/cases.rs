@@ -151,12 +151,11 @@ fn read_query(keys: &Keys<'_, '_>) -> ExplainQuery {
     read_headers(keys, &mut query);
     read_body(keys, &mut query);
     for text in keys.texts("scopes") {
-        match text.text.parse() {
-            Ok(scope) => query.scopes.push(scope),
-            Err(_) => {
-                let what = format!("{:?} is no scope", text.text);
-                keys.fault(text.at, "scopes", what, "Use a-z 0-9 - _ . :");
-            }
+        if let Ok(scope) = text.text.parse() {
+            query.scopes.push(scope);
+        } else {
+            let what = format!("{:?} is no scope", text.text);
+            keys.fault(text.at, "scopes", what, "Use a-z 0-9 - _ . :");
         }
     }
     query
