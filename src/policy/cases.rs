@@ -86,66 +86,25 @@ fn read_case(keys: &Keys<'_, '_>) -> Option<Case> {
     );
     let expect = keys.required("expect", "Write \"permit\" or \"deny\"");
     let rule = keys.required("rule", "Name the row that must decide, or \"default-deny\"");
-    let name = keys.text("name").map(|text| text.text.to_owned());
-    let optional = |key| keys.text(key).map(|text| text.text.to_owned());
-    let owned = |key| {
-        keys.texts(key)
-            .into_iter()
-            .map(|text| text.text.to_owned())
-            .collect::<Vec<_>>()
-    };
-    let (action, resource) = (optional("action"), optional("resource"));
-    let mut query = ExplainQuery {
-        app: optional("app").unwrap_or_default(),
-        websocket: keys.flag("websocket"),
-        operator: optional("operator").unwrap_or_default(),
-        subject: optional("subject").unwrap_or_default(),
-        tenant: optional("tenant").unwrap_or_default(),
-        ticket: optional("ticket").unwrap_or_default(),
-        approvals: owned("approvals"),
-        break_glass: keys.flag("break_glass"),
-        ..ExplainQuery::default()
-    };
-    query.now = keys
-        .number("time")
-        .map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
-    read_client(keys, &mut query);
-    read_headers(keys, &mut query);
-    read_body(keys, &mut query);
-    for text in keys.texts("scopes") {
-        match text.text.parse() {
-            Ok(scope) => query.scopes.push(scope),
-            Err(_) => keys.fault(
-                text.at,
-                "scopes",
-                format!("{:?} is no scope", text.text),
-                "Use a-z 0-9 - _ . :",
-            ),
-        }
-    }
-    let (denied_messages, passed_messages) = (owned("denied_messages"), owned("passed_messages"));
+    let name = optional(keys, "name");
+    let (action, resource) = (optional(keys, "action"), optional(keys, "resource"));
+    let mut query = read_query(keys);
+    let denied_messages = owned(keys, "denied_messages");
+    let passed_messages = owned(keys, "passed_messages");
     keys.done();
     let (request, expect) = (request?, expect?);
     request.text.clone_into(&mut query.request);
     if let Err(what) = Example::new(&query) {
-        keys.fault(
-            request.at,
-            "request",
-            what,
-            "Write it as \"GET /orders/17?x=1\"",
-        );
+        let remedy = "Write it as \"GET /orders/17?x=1\"";
+        keys.fault(request.at, "request", what, remedy);
         return None;
     }
     let effect = match expect.text {
         "permit" => Effect::Permit,
         "deny" => Effect::Deny,
         other => {
-            keys.fault(
-                expect.at,
-                "expect",
-                format!("{other:?} is no effect"),
-                "Write \"permit\" or \"deny\"",
-            );
+            let what = format!("{other:?} is no effect");
+            keys.fault(expect.at, "expect", what, "Write \"permit\" or \"deny\"");
             return None;
         }
     };
@@ -161,6 +120,45 @@ fn read_case(keys: &Keys<'_, '_>) -> Option<Case> {
         denied_messages,
         passed_messages,
     })
+}
+
+fn optional(keys: &Keys<'_, '_>, key: &'static str) -> Option<String> {
+    keys.text(key).map(|text| text.text.to_owned())
+}
+
+fn owned(keys: &Keys<'_, '_>, key: &'static str) -> Vec<String> {
+    let texts = keys.texts(key).into_iter();
+    texts.map(|text| text.text.to_owned()).collect()
+}
+
+/// Everything of a case but the request itself and what is expected.
+fn read_query(keys: &Keys<'_, '_>) -> ExplainQuery {
+    let text = |key| optional(keys, key).unwrap_or_default();
+    let seconds = keys.number("time");
+    let mut query = ExplainQuery {
+        app: text("app"),
+        websocket: keys.flag("websocket"),
+        operator: text("operator"),
+        subject: text("subject"),
+        tenant: text("tenant"),
+        ticket: text("ticket"),
+        approvals: owned(keys, "approvals"),
+        break_glass: keys.flag("break_glass"),
+        now: seconds.map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000))),
+        ..ExplainQuery::default()
+    };
+    read_client(keys, &mut query);
+    read_headers(keys, &mut query);
+    read_body(keys, &mut query);
+    for text in keys.texts("scopes") {
+        if let Ok(scope) = text.text.parse() {
+            query.scopes.push(scope);
+        } else {
+            let what = format!("{:?} is no scope", text.text);
+            keys.fault(text.at, "scopes", what, "Use a-z 0-9 - _ . :");
+        }
+    }
+    query
 }
 
 fn read_client(keys: &Keys<'_, '_>, query: &mut ExplainQuery) {

@@ -1,6 +1,6 @@
 //! The built-in pack: account takeover by the words of a path, compiled into the program.
 
-use super::words::{FnvMap, each_word};
+use super::words::{FnvMap, MAX_WORD, each_word};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -124,6 +124,9 @@ pub(super) struct Pack {
     pub(super) version: u32,
     pub(super) rows: Vec<PackRow>,
     words: FnvMap<Box<[u8]>, Bits>,
+    /// By length of word, the first bytes that occur: most words of a path are none of ours, and
+    /// this says so without hashing them.
+    firsts: [u64; MAX_WORD + 1],
 }
 
 /// Words seen, by where: in the last segment, the one before, the one above that, and anywhere.
@@ -183,10 +186,16 @@ impl Pack {
                 shapes: row.shapes.iter().map(shape).collect::<Result<_, _>>()?,
             });
         }
+        let mut firsts = [0; MAX_WORD + 1];
+        for word in words.keys() {
+            let slot = firsts.get_mut(word.len());
+            *slot.ok_or("a word is too long")? |= first_bit(word);
+        }
         Ok(Self {
             version: raw.version,
             rows,
             words,
+            firsts,
         })
     }
 
@@ -254,7 +263,10 @@ impl Pack {
     fn seen(&self, text: &[u8]) -> Bits {
         let mut seen = 0;
         each_word(text, |word| {
-            seen |= self.words.get(word).copied().unwrap_or_default();
+            let firsts = self.firsts.get(word.len()).copied().unwrap_or_default();
+            if firsts & first_bit(word) != 0 {
+                seen |= self.words.get(word).copied().unwrap_or_default();
+            }
         });
         seen
     }
@@ -274,6 +286,15 @@ impl Shape {
             && sight.last & self.last == self.last
             && sight.parent & self.parent == self.parent
             && sight.above & self.above == self.above
+    }
+}
+
+/// A bit for a word's first letter or digit.
+fn first_bit(word: &[u8]) -> u64 {
+    match word.first() {
+        Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),
+        Some(digit @ b'0'..=b'9') => 1 << (26 + digit - b'0'),
+        _ => 1 << 63,
     }
 }
 
