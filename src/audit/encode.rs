@@ -159,13 +159,13 @@ impl Encoder {
         out.extend_from_slice(session.map_or(NOBODY, SessionPart::actor));
         out.extend_from_slice(b"\"http_request\":{");
         out.extend_from_slice(&context.method);
-        out.extend_from_slice(b",\"body_length\":");
+        out.extend_from_slice(b",\"length\":");
         number(out, closing.request_bytes);
         out.push(b'}');
         if let Some(status) = closing.status {
             out.extend_from_slice(b",\"http_response\":{\"code\":");
             number(out, u64::from(status));
-            out.extend_from_slice(b",\"body_length\":");
+            out.extend_from_slice(b",\"length\":");
             number(out, closing.response_bytes);
             out.push(b'}');
         }
@@ -276,8 +276,8 @@ impl Encoder {
     }
 }
 
-/// OCSF user type 0: unknown.
-const NOBODY: &[u8] = b"\"actor\":{\"user\":{\"type_id\":0}},";
+/// OCSF wants a name or an id; type 0 is unknown.
+const NOBODY: &[u8] = b"\"actor\":{\"user\":{\"name\":\"unknown\",\"type_id\":0}},";
 
 fn actor(out: &mut Vec<u8>, opening: &Opening<'_>) {
     out.extend_from_slice(opening.session.map_or(NOBODY, SessionPart::actor));

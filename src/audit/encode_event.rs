@@ -296,7 +296,9 @@ impl Encoder {
                     .session
                     .and_then(|s| s.actor().strip_prefix(b"\"actor\":{"))
                     .and_then(|s| s.strip_suffix(b"},"));
-                out.extend_from_slice(user.unwrap_or(b"\"user\":{\"type_id\":0}"));
+                out.extend_from_slice(
+                    user.unwrap_or(b"\"user\":{\"name\":\"unknown\",\"type_id\":0}"),
+                );
                 out.push(b',');
             }
             2004 => {
@@ -313,7 +315,12 @@ impl Encoder {
             6002 => {
                 out.extend_from_slice(b"\"app\":{\"name\":\"Locum\",\"vendor_name\":\"Locum\"},");
             }
-            _ => out.extend_from_slice(b"\"api\":{\"operation\":\"observe\"},"),
+            _ => {
+                out.extend_from_slice(b"\"api\":{\"operation\":\"observe\"},");
+                if draft.client.is_none() {
+                    out.extend_from_slice(b"\"src_endpoint\":{\"name\":\"locum\"},");
+                }
+            }
         }
         if let Some(client) = draft.client {
             out.extend_from_slice(b"\"src_endpoint\":{\"ip\":\"");

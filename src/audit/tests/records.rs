@@ -70,7 +70,7 @@ fn an_exchange_is_two_records_in_ocsf_shape() {
     assert_eq!(closed["locum"]["first_byte_us"], 1200);
     assert_eq!(closed["locum"]["request_sha256"], "ab".repeat(32));
     assert_eq!(closed["locum"]["upstream"], "127.0.0.1:9000");
-    assert_eq!(closed["http_response"]["body_length"], 512);
+    assert_eq!(closed["http_response"]["length"], 512);
     let report = verified(dir.path());
     assert!(report.is_intact(), "{report}");
     assert_eq!((report.records, report.open_exchanges), (4, 0));
