@@ -143,6 +143,7 @@ async fn each_fatal_reason_is_refused_and_noted() {
         ("GET / HTTP/1.2\r\n\r\n".into(), Version),
         ("CONNECT a:443 HTTP/1.1\r\n\r\n".into(), TargetAuthority),
         ("GET a:443 HTTP/1.1\r\n\r\n".into(), TargetAuthority),
+        ("GET http://a:b:1/ HTTP/1.1\r\n\r\n".into(), HostInvalid),
         ("GET http://a,b/ HTTP/1.1\r\n\r\n".into(), HostInvalid),
         (chunked("0x5\r\nhello\r\n0\r\n\r\n"), Chunk),
         (chunked("5 \r\nhello\r\n0\r\n\r\n"), Chunk),
