@@ -3,20 +3,11 @@
 //! The cases are data of MDA2AV/Http11Probe (commit 95bc6a9), MIT licence; see `tests/data/README.md`.
 //! Against another server, all that changes is [`Target`].
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use locum::model::Findings;
-use locum::proxy::canonical::{Seen, canonical, status};
-use locum::proxy::guard::{Guard, Limits, Notes};
-use std::convert::Infallible;
+use crate::stage;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long a server that says nothing is waited for.
@@ -233,61 +224,16 @@ pub(crate) fn table(outcomes: &[Outcome], who: &str) -> String {
     table
 }
 
-/// Guard and canonical in front of a service that answers 200 to what they let through.
-async fn answer(request: Request<Incoming>, notes: &Notes) -> Response<Full<Bytes>> {
-    let numbered = notes.next();
-    let (parts, body) = request.into_parts();
-    let note = numbered.note.as_ref();
-    let refuse = |status: u16| {
-        let response = Response::builder().status(status);
-        response.body(Full::default()).unwrap()
-    };
-    if let Some(fault) = note.and_then(|note| note.fault) {
-        return refuse(fault.status());
-    }
-    let seen = Seen {
-        note,
-        ..Seen::default()
-    };
-    let findings = canonical(&parts, &seen).findings;
-    if findings != Findings::NONE {
-        return refuse(status(findings));
-    }
-    match body.collect().await {
-        Ok(_) => refuse(200),
-        Err(_) => refuse(
-            notes
-                .body_fault(numbered.head)
-                .map_or(400, locum::proxy::guard::Fault::status),
-        ),
-    }
-}
-
-async fn serve(listener: TcpListener) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let guard = Guard::new(stream, Arc::new(Limits::default()));
-        let notes = guard.notes();
-        let service = service_fn(move |request| {
-            let notes = Arc::clone(&notes);
-            async move { Ok::<_, Infallible>(answer(request, &notes).await) }
-        });
-        let builder = hyper::server::conn::http1::Builder::new();
-        tokio::spawn(builder.serve_connection(guard, service));
-    }
-}
-
 #[tokio::test]
 async fn the_guard_meets_what_the_rfcs_ask() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let server = tokio::spawn(serve(listener));
+    let stage = stage::serve().await;
+    let address = stage.address.clone();
     let target = Target {
         host: address.clone(),
         address,
         headers: String::new(),
     };
     let outcomes = probe(&target).await;
-    server.abort();
     let who = "Locum's guard and canonical stage, before a service that says 200 to all they let through,";
     let table = table(&outcomes, who);
     if std::env::var_os("LOCUM_WRITE_DOCS").is_some() {

@@ -10,6 +10,9 @@ use crate::model::{Findings, Reason};
 /// Empty lines before a head are dropped (RFC 9112 §2.2), at most this many bytes of them.
 const LEADING_BYTES: usize = 8;
 
+/// Where `http::Uri` ends. Percent-encoding makes a target up to three times as long.
+const MAX_URI_BYTES: usize = 65_534;
+
 /// What is let through of one read: a prefix of it as it is, or bytes of our own.
 #[derive(Debug, Default)]
 pub(super) struct Release {
@@ -234,17 +237,21 @@ impl Framing {
             head::Step::Refuse(fault) => return Next::Fault(fault),
             head::Step::Complete(length) => length,
         };
-        pass.head = Some((pass.release.len(), pass.at));
+        let start = (pass.release.len(), pass.at);
         let findings = scan.findings();
         if findings.is_empty() {
             pass.pass(length);
         } else {
             let head = bytes.get(..length).unwrap_or_default();
-            notes.put(self.next, rewrite::note(head, findings, None, limits));
             let plain = rewrite::plain(head, findings);
+            if memchr::memchr(b'\n', &plain).is_some_and(|length| length > MAX_URI_BYTES) {
+                return Next::Fault(Fault::UriTooLong);
+            }
+            notes.put(self.next, rewrite::note(head, findings, None, limits));
             pass.release.put(pass.input, &plain);
             pass.at += length;
         }
+        pass.head = Some(start);
         self.next += 1;
         Next::Go(match scan.body() {
             Body::Sized(0) => self.message_end(),

@@ -4,6 +4,7 @@
 use super::bytes::{PATH, QUERY, TOKEN, has_control, is_in};
 use super::{Fault, Limits};
 use crate::model::{Findings, Reason};
+use crate::proxy::canonical::Authority;
 
 /// How far a head got. `Complete` carries its length with the empty line.
 #[derive(Debug, PartialEq, Eq)]
@@ -255,9 +256,9 @@ pub(super) fn after_authority(target: &[u8]) -> Result<&[u8], Fault> {
     let rest = target.get(start..).unwrap_or_default();
     let end = rest.iter().position(|byte| b"/?#".contains(byte));
     let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
-    // User information is judged with the host; here only what `http::Uri` would choke on.
-    let is_host = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._:[]@".contains(&byte);
-    if authority.is_empty() || !authority.iter().all(is_host) {
+    // What `http::Uri` would choke on never gets to a service that could record it.
+    let authority = std::str::from_utf8(authority).ok();
+    if authority.and_then(Authority::parse).is_none() {
         return Err(refuse(Reason::HostInvalid));
     }
     Ok(path)

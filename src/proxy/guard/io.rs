@@ -34,7 +34,7 @@ pub struct Guard<I> {
     inner: I,
     framing: Framing,
     mode: Mode,
-    limits: Arc<Limits>,
+    limits: Limits,
     notes: Arc<Notes>,
     /// When the head of this number must be complete; there only while one is held.
     deadline: Option<(u64, Pin<Box<Sleep>>)>,
@@ -46,24 +46,19 @@ pub struct Guard<I> {
 }
 
 impl<I> Guard<I> {
-    /// Guards `inner`, a connection that speaks HTTP/1 from its first byte.
-    pub fn new(inner: I, limits: Arc<Limits>) -> Self {
+    /// Guards `inner`, a connection that speaks HTTP/1 from its first byte. Its service reads the same `notes`.
+    pub fn new(inner: I, limits: Limits, notes: Arc<Notes>) -> Self {
         Self {
             inner,
             framing: Framing::new(),
             mode: Mode::Guarding,
             limits,
-            notes: Arc::new(Notes::default()),
+            notes,
             deadline: None,
             held: Vec::new(),
             ready: Vec::new(),
             given: 0,
         }
-    }
-
-    /// The notes of this connection, for its service.
-    pub fn notes(&self) -> Arc<Notes> {
-        Arc::clone(&self.notes)
     }
 
     /// The stream underneath.

@@ -72,6 +72,21 @@ proptest! {
         })?;
     }
 
+    /// hyper answers what it does not like by itself, and then nobody records it.
+    #[test]
+    fn what_the_guard_lets_through_hyper_takes(
+        target in "/[!-~\u{a1}-\u{ff}]{0,20}",
+        name in "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}",
+        value in proptest::collection::vec(prop_oneof![Just(9u8), 32..127u8, 128..=255u8], 0..20),
+        absolute in prop_oneof![4 => Just(""), 1 => Just("http://a:80"), 1 => "https?://[a-z0-9.:@\\[\\]_-]{1,8}"],
+    ) {
+        let head = format!("GET {absolute}{target} HTTP/1.1\r\nHost: a\r\n{name}: ");
+        let raw = [head.as_bytes(), &value, b"\r\n\r\n"].concat();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (_, seen) = runtime.block_on(exchange(&[&raw], Limits::default()));
+        prop_assert_eq!(seen.len(), 1);
+    }
+
     #[test]
     fn no_bytes_panic(raw in proptest::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
         let mut framing = Framing::new();

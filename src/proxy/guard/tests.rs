@@ -44,8 +44,8 @@ async fn serve_one(
 }
 
 async fn serve(io: DuplexStream, limits: Limits, seen: Arc<Mutex<Vec<Seen>>>) {
-    let guard = Guard::new(io, Arc::new(limits));
-    let notes = guard.notes();
+    let notes = Arc::new(Notes::default());
+    let guard = Guard::new(io, limits, Arc::clone(&notes));
     let service = service_fn(move |request| {
         let (notes, seen) = (Arc::clone(&notes), Arc::clone(&seen));
         async move { Ok::<_, Infallible>(serve_one(request, &notes, &seen).await) }
@@ -143,6 +143,7 @@ async fn each_fatal_reason_is_refused_and_noted() {
         ("GET / HTTP/1.2\r\n\r\n".into(), Version),
         ("CONNECT a:443 HTTP/1.1\r\n\r\n".into(), TargetAuthority),
         ("GET a:443 HTTP/1.1\r\n\r\n".into(), TargetAuthority),
+        ("GET http://a:b:1/ HTTP/1.1\r\n\r\n".into(), HostInvalid),
         ("GET http://a,b/ HTTP/1.1\r\n\r\n".into(), HostInvalid),
         (chunked("0x5\r\nhello\r\n0\r\n\r\n"), Chunk),
         (chunked("5 \r\nhello\r\n0\r\n\r\n"), Chunk),
@@ -396,8 +397,8 @@ async fn a_body_that_turns_bad_later_fails_and_can_still_be_answered() {
 #[tokio::test]
 async fn a_released_guard_passes_everything() {
     let (mut client, server) = duplex(64 * 1024);
-    let guard = Guard::new(server, Arc::new(Limits::default()));
-    let notes = guard.notes();
+    let notes = Arc::new(Notes::default());
+    let guard = Guard::new(server, Limits::default(), Arc::clone(&notes));
     let task = tokio::spawn(async move {
         let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
             notes.next();
