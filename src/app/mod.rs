@@ -1,8 +1,6 @@
 //! The composition root: build, run, reload, drain. Only here do the data plane and the control plane meet.
 
 mod build;
-pub(crate) use build::policy_options;
-
 mod events;
 mod ops;
 mod serve;

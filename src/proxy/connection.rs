@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::exchange::{self, Arrival};
-use super::guard::Guard;
+use super::guard::{Guard, Notes};
 use super::listener::{ProxyProtocol, Settings};
 use super::setup::Limits;
 use super::worker::Worker;
@@ -146,8 +146,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = worker.plane().setup().limits;
-    let guard = Guard::new(stream, Arc::new(limits.guard()));
-    let notes = guard.notes();
+    let notes = Arc::new(Notes::default());
+    let guard = Guard::new(stream, limits.guard(), Arc::clone(&notes));
     let client = Arc::new(client);
     let service = service_fn(move |request| {
         let numbered = notes.next();

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub const CSS: &str = include_str!("refusal.css");
 
 /// The page of a refusal.
-pub fn refusal(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&str>) -> String {
+pub(super) fn refusal(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&str>) -> String {
     let mut rest = String::new();
     if let Some(rule) = &refusal.rule {
         let _ = write!(
