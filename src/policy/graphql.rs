@@ -376,5 +376,4 @@ fn query_call(pairs: &Pairs<'_>) -> Result<Call, Unjudged> {
 }
 
 #[cfg(test)]
-#[path = "graphql_tests.rs"]
 mod tests;

@@ -306,5 +306,4 @@ fn is_asset(path: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "pack_tests.rs"]
 mod tests;
