@@ -58,12 +58,12 @@ impl Policy {
         Self::compile(&sources, options, problems)
     }
 
-    /// SHA-256 (hex) over all sources, the built-in pack and its version.
     /// How many rows there are, without the built-in pack.
     pub fn rows(&self) -> usize {
         self.rows.len()
     }
 
+    /// SHA-256 (hex) over all sources, the built-in pack and its version.
     pub fn digest(&self) -> &str {
         &self.digest
     }

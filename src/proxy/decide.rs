@@ -9,7 +9,7 @@ use super::setup::{App, Setup};
 use super::worker::Plane;
 use crate::audit::Event;
 use crate::model::{Decision, Reason};
-use crate::policy::{BodyNeed, Facts, GrantFacts, Verdict, Why};
+use crate::policy::{BodyNeed, Facts, GrantFacts, OverrideScan, Verdict, Why};
 use crate::telemetry::Limit;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -26,9 +26,15 @@ pub struct Permitted {
     verdict: Verdict,
     /// Path and query as policy saw them: what the upstream gets.
     target: PathAndQuery,
+    scan: Option<OverrideScan>,
 }
 
 impl Permitted {
+    /// What has to look at a form that streams by; taken once.
+    pub fn take_scan(&mut self) -> Option<OverrideScan> {
+        self.scan.take()
+    }
+
     pub fn decision(&self) -> &Decision {
         &self.verdict.decision
     }
@@ -86,7 +92,11 @@ pub async fn decide(
         &verdict,
     );
     if verdict.is_permit() {
-        Ok(Permitted { verdict, target })
+        Ok(Permitted {
+            verdict,
+            target,
+            scan: routed.override_scan(),
+        })
     } else {
         Err(explain(verdict, &target))
     }
@@ -237,6 +247,10 @@ fn shadow(
 ) {
     let Some(shadow) = &setup.shadow else { return };
     let routed = shadow.policy.route(facts);
+    // The body was not kept for the candidate alone: on an empty one it would differ falsely.
+    if routed.body_need().is_some() && setup.policy.route(facts).body_need().is_none() {
+        return;
+    }
     let candidate = routed.decide(grant, body);
     if let Some(difference) = shadow.differ.compare(live, &candidate) {
         plane.journal.note(&Event::ShadowDiffers {

@@ -25,7 +25,7 @@ pub async fn forward(
     inbound: &Inbound,
     payload: Payload,
     authenticated: Authenticated,
-    permitted: Permitted,
+    mut permitted: Permitted,
     receipt: Receipt,
 ) -> Result<http::Response<ResponseBody>, Box<Refused>> {
     let plane = way.worker.plane();
@@ -40,6 +40,7 @@ pub async fn forward(
             .as_ref()
             .is_none_or(http_body::Body::is_end_stream);
     let (body, tally) = RequestBody::new(payload.first, payload.rest, bounds, Some(cut));
+    let body = body.scanned(permitted.take_scan());
     let mut closer = Closer {
         receipt,
         metrics: Arc::clone(&plane.metrics),
@@ -317,6 +318,12 @@ pub fn upstream_failed(
             return (too_large(), Outcome::Refused);
         }
         (Some(Failure::Ended), _) => return cut_short(),
+        (Some(Failure::MethodOverride), _) => {
+            return (
+                Refusal::ambiguous(crate::model::Reason::MethodOverride),
+                Outcome::Refused,
+            );
+        }
         (_, Some(super::guard::Fault::Ambiguous(reason))) => {
             return (Refusal::ambiguous(reason), Outcome::Refused);
         }

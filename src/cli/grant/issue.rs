@@ -1,7 +1,7 @@
 //! `locum grant issue`.
 
 use crate::cli::{Context, Exit, Failure, time};
-use crate::config::{Config, Grants};
+use crate::config::{Config, Grants, OriginKind};
 use crate::model::{
     Binding, Grant, GrantId, Operator, OperatorKind, Scope, Secret, SessionId, Subject, Tenant,
     Timestamp,
@@ -217,8 +217,15 @@ fn ttl(asked: Option<Duration>, break_glass: bool, grants: &Grants) -> Result<Du
 
 /// Where the operator's browser starts the session.
 fn start_url(config: &Config, made: &Made) -> String {
+    let code = made.code.reveal();
+    let app = config.app(&made.grant.app);
+    // On a shared origin the host does not name the session, so the link does.
+    let shared = app.filter(|app| app.origin == OriginKind::Shared);
+    if let Some(url) = shared.and_then(|app| app.public_url.as_ref()) {
+        return format!("{url}/.locum/start?session={}&code={code}", made.session);
+    }
     let origin = config.session_origin(&made.session.to_string(), &made.grant.app);
-    format!("{origin}/.locum/start?code={}", made.code.reveal())
+    format!("{origin}/.locum/start?code={code}")
 }
 
 fn store(config: &Config, made: &Made) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use super::Cut;
 use super::tally::{Digest, Failure, Tally};
+use crate::policy::OverrideScan;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -27,6 +28,8 @@ pub struct RequestBody {
     tally: Arc<Tally>,
     digest: Digest,
     cut: Option<Cut>,
+    /// Looks for a `_method` field in a form that streams by.
+    scan: Option<OverrideScan>,
 }
 
 impl RequestBody {
@@ -48,14 +51,27 @@ impl RequestBody {
             tally: Arc::clone(&tally),
             digest,
             cut,
+            scan: None,
         };
         (body, tally)
+    }
+
+    /// Cuts the body where a form field asks for another method.
+    #[must_use]
+    pub fn scanned(mut self, scan: Option<OverrideScan>) -> Self {
+        self.scan = scan;
+        self
     }
 
     fn took(&mut self, data: &Bytes) -> Result<(), Failure> {
         let sum = self.tally.add(data.len());
         if self.bounds.max_bytes != 0 && sum > self.bounds.max_bytes {
             return Err(self.failed(Failure::TooLarge));
+        }
+        let is_last = self.first.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream);
+        let overrides = |scan: &mut OverrideScan| scan.feed(data) || (is_last && scan.finish());
+        if self.scan.as_mut().is_some_and(overrides) {
+            return Err(self.failed(Failure::MethodOverride));
         }
         self.digest.update(data);
         if self.first.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream) {
@@ -111,6 +127,9 @@ impl Body for RequestBody {
                 Poll::Ready(Some(counted.map(|()| frame)))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(this.failed(Failure::Client)))),
+            Poll::Ready(None) if this.scan.as_ref().is_some_and(OverrideScan::finish) => {
+                Poll::Ready(Some(Err(this.failed(Failure::MethodOverride))))
+            }
             Poll::Ready(None) => {
                 if !this.tally.is_complete() {
                     this.tally.complete(this.digest.finish());

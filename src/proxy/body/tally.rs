@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub enum Failure {
     /// More than `max_request_body`.
     TooLarge,
+    /// A form field asks for another method than the request's own.
+    MethodOverride,
     /// The session ended.
     Ended,
     /// The client went away or framed it wrongly.
@@ -19,6 +21,9 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::TooLarge => "the request body is larger than allowed here",
+            Self::MethodOverride => {
+                "the request body asks for another method than the request's own"
+            }
             Self::Ended => "the support session ended",
             Self::Client => "the client broke off the request body",
         })
