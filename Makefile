@@ -1,0 +1,37 @@
+# What people type. Each target does all of its own set-up.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+
+.PHONY: help demo test lint unit browser bench versus fuzz clean
+
+help: ## what there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+demo: ## a support session through a real shop, step by step; stays up when run in a terminal
+	@tools/setup build
+	@$(CARGO) build --quiet --bin locum --example storefront --example demo
+	@target/debug/examples/demo
+
+test: ## everything that must hold: style, unit, integration and browser tests
+	@tools/setup build browser
+	@$(MAKE) --no-print-directory lint unit browser
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+
+unit:
+	$(CARGO) build --quiet --bin locum --examples
+	$(CARGO) test --quiet --lib --test it
+	target/debug/locum policy test config/policy
+
+browser:
+	tests/browser/run.sh
+
+bench: ## criterion benches of the stages
+	$(CARGO) bench
+
+fuzz: ## a minute on each fuzz target (needs cargo-fuzz)
+	@tools/setup fuzz
+	@cd fuzz && for target in $$(cargo fuzz list); do cargo fuzz run $$target -- -max_total_time=60; done
