@@ -78,7 +78,7 @@ proptest! {
         target in "/[!-~\u{a1}-\u{ff}]{0,20}",
         name in "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}",
         value in proptest::collection::vec(prop_oneof![Just(9u8), 32..127u8, 128..=255u8], 0..20),
-        absolute in prop_oneof![4 => Just(""), 1 => Just("http://a:80"), 1 => "https?://[a-z0-9.:@\\[\\]_-]{1,8}"],
+        absolute in "|http://a:80|https?://[a-z0-9.:@\\[\\]_-]{1,8}",
     ) {
         let head = format!("GET {absolute}{target} HTTP/1.1\r\nHost: a\r\n{name}: ");
         let raw = [head.as_bytes(), &value, b"\r\n\r\n"].concat();
