@@ -108,7 +108,10 @@ async fn over_http1_every_reason_is_refused_and_nothing_reaches_the_app() {
         let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut answer)).await;
         let answer = String::from_utf8_lossy(&answer[..read.unwrap().unwrap()]).into_owned();
         let status = format!(" {} ", wanted_status(reason));
-        assert!(answer[8..].starts_with(&status), "{reason}: {raw:?}: {answer}");
+        assert!(
+            answer[8..].starts_with(&status),
+            "{reason}: {raw:?}: {answer}"
+        );
         assert!(
             answer.contains(&format!("x-reason: {reason}\r\n")),
             "{raw:?}: {answer}"
