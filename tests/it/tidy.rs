@@ -108,11 +108,21 @@ fn test_modules(file: &Source) -> Vec<String> {
     let tests = (0..file.lines.len()).filter(is_test);
     let names = tests.filter_map(|n| {
         let following = file.lines.get(n + 1..)?;
-        let next = following
-            .iter()
-            .find(|line| !line.trim_start().starts_with("#["))?;
+        let is_attribute = |line: &&String| line.trim_start().starts_with("#[");
+        let next = following.iter().find(|line| !is_attribute(line))?;
         let name = next.trim().strip_suffix(';')?.rsplit_once("mod ")?.1;
-        Some(format!("{dir}/{name}"))
+        let attributes = following.iter().take_while(is_attribute);
+        let path = attributes
+            .filter_map(|line| line.split_once("#[path = \""))
+            .next();
+        let Some((_, path)) = path else {
+            return Some(format!("{dir}/{name}"));
+        };
+        let beside = Path::new(&file.name).parent()?.display();
+        Some(format!(
+            "{beside}/{}",
+            path.trim_end_matches("\"]").trim_end_matches(".rs")
+        ))
     });
     names.collect()
 }
