@@ -224,7 +224,7 @@ fn arguments_that_make_no_sense_exit_with_2() {
     For more information, try '--help'.
     --- exit 2
     ");
-    assert_snapshot!(locum_with(GOOD, &[&ISSUE[..], &["--ttl", "9h"]].concat()), @r"
+    assert_snapshot!(locum_with(GOOD, &[ISSUE, &["--ttl", "9h"]].concat()), @r"
     --- stderr
     locum: --ttl 9h is longer than grants.max_ttl allows
       try: ask for 8h at most
@@ -394,7 +394,7 @@ fn a_grant_is_issued_listed_shown_and_revoked() {
     let dir = with_policy();
     let run = |arguments: &[&str]| locum_in(dir.path(), arguments, &[("USER", "ada")]);
     assert!(run(&["grant", "list"]).starts_with("no grants match"));
-    let made = json(&run(&[&ISSUE[..], &["--ttl", "20m", "--json"]].concat()));
+    let made = json(&run(&[ISSUE, &["--ttl", "20m", "--json"]].concat()));
     let (grant, session) = (
         made["grant"].as_str().expect("id"),
         made["session"].as_str().expect("id"),

@@ -111,10 +111,8 @@ fn test_modules(file: &Source) -> Vec<String> {
         let is_attribute = |line: &&String| line.trim_start().starts_with("#[");
         let next = following.iter().find(|line| !is_attribute(line))?;
         let name = next.trim().strip_suffix(';')?.rsplit_once("mod ")?.1;
-        let attributes = following.iter().take_while(is_attribute);
-        let path = attributes
-            .filter_map(|line| line.split_once("#[path = \""))
-            .next();
+        let mut attributes = following.iter().take_while(is_attribute);
+        let path = attributes.find_map(|line| line.split_once("#[path = \""));
         let Some((_, path)) = path else {
             return Some(format!("{dir}/{name}"));
         };
