@@ -48,6 +48,17 @@ name = 'shop'
 upstream = 'storefront'
 ";
 
+const ISSUE: &[&str] = &[
+    "grant",
+    "issue",
+    "--scope=view,orders",
+    "--operator=ada@support.example",
+    "--subject=kim@acme.example",
+    "--tenant=acme",
+    "--ticket=SUP-1042",
+    "--reason=Order 17 shows twice",
+];
+
 const THREE_MISTAKES: &str = "\
 [listeners.apps]
 plain = true
@@ -213,20 +224,7 @@ fn arguments_that_make_no_sense_exit_with_2() {
     For more information, try '--help'.
     --- exit 2
     ");
-    let ask = [
-        "grant",
-        "issue",
-        "-s",
-        "view",
-        "--operator",
-        "a",
-        "--subject",
-        "b",
-        "--tenant",
-        "c",
-    ];
-    let more = ["--ticket", "T-1", "--reason", "r", "--ttl", "9h"];
-    assert_snapshot!(locum_with(GOOD, &[ask.as_slice(), &more].concat()), @r"
+    assert_snapshot!(locum_with(GOOD, &[ISSUE, &["--ttl", "9h"]].concat()), @r"
     --- stderr
     locum: --ttl 9h is longer than grants.max_ttl allows
       try: ask for 8h at most
@@ -396,25 +394,7 @@ fn a_grant_is_issued_listed_shown_and_revoked() {
     let dir = with_policy();
     let run = |arguments: &[&str]| locum_in(dir.path(), arguments, &[("USER", "ada")]);
     assert!(run(&["grant", "list"]).starts_with("no grants match"));
-    let made = json(&run(&[
-        "grant",
-        "issue",
-        "--json",
-        "-s",
-        "view,orders",
-        "--operator",
-        "ada@support.example",
-        "--subject",
-        "kim@acme.example",
-        "--tenant",
-        "acme",
-        "--ticket",
-        "SUP-1042",
-        "--reason",
-        "Order 17 shows twice",
-        "--ttl",
-        "20m",
-    ]));
+    let made = json(&run(&[ISSUE, &["--ttl", "20m", "--json"]].concat()));
     let (grant, session) = (
         made["grant"].as_str().expect("id"),
         made["session"].as_str().expect("id"),

@@ -83,3 +83,56 @@ fn every_key_can_be_set_from_the_environment_under_its_own_name() {
     assert_eq!(names.len(), count);
     assert!(count > 100, "{count}");
 }
+
+/// Keys that nothing acts on yet. A key that is refused or ignored by the code must not be offered, so this
+/// list is to become empty.
+const UNREAD: &[&str] = &[
+    "limits.request_body_idle_timeout",
+    "limits.response_idle_timeout",
+    "limits.h2_max_local_resets",
+    "limits.h2_stream_window",
+    "limits.h2_connection_window",
+    "limits.h2_send_buffer",
+    "limits.max_websocket_message",
+    "limits.websocket_idle_timeout",
+    "keys.rotate_after",
+    "keys.overlap",
+];
+
+/// Keys that only say that something is meant; the check of the configuration acts on them.
+const CONSENT: &[&str] = &["listeners.ops.expose"];
+
+#[test]
+fn every_key_is_acted_on() {
+    fn read(dir: &Path, into: &mut String) {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() && !path.ends_with("src/config") {
+                read(&path, into);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                into.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    read(&root.join("src"), &mut code);
+    code.push_str(&std::fs::read_to_string(root.join("src/config/mod.rs")).unwrap_or_default());
+    let is_read = |name: &str| {
+        let uses = code.match_indices(name);
+        let mut uses = uses.map(|(at, _)| (&code[..at], &code[at + name.len()..]));
+        uses.any(|(before, after)| {
+            let begins = before.ends_with('.') || before.ends_with("\n.");
+            begins && !after.starts_with(|c: char| c.is_ascii_alphanumeric() || "_(".contains(c))
+        })
+    };
+    let keys = locum::config::documentation::list();
+    let name = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let idle = keys.iter().filter(|key| !is_read(&name(&key.path)));
+    let idle = idle.map(|key| key.path.as_str());
+    let idle: Vec<_> = idle.filter(|key| !CONSENT.contains(key)).collect();
+    assert_eq!(
+        idle, UNREAD,
+        "these keys have no effect: wire or remove them"
+    );
+}

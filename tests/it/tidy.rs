@@ -77,23 +77,56 @@ fn sources(dirs: &[&str]) -> Vec<Source> {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let name = path.strip_prefix(root()).expect("it is under the root");
         let name = name.display().to_string();
-        let product = product_lines(&name, &lines);
+        let product = product_lines(&lines);
         Source {
             name,
             lines,
             product,
         }
     };
-    files.into_iter().map(read).collect()
+    let mut all: Vec<Source> = files.into_iter().map(read).collect();
+    let tests: Vec<String> = all.iter().flat_map(test_modules).collect();
+    for source in &mut all {
+        let module = source.name.trim_end_matches(".rs").trim_end_matches("/mod");
+        let is_test = |test: &String| Path::new(module).starts_with(test);
+        if tests.iter().any(is_test) {
+            source.product = 0;
+        }
+    }
+    all
 }
 
-/// Tests stand last in a file, under `#[cfg(test)]`; whole files of tests are named so.
-fn product_lines(name: &str, lines: &[String]) -> usize {
-    let is_test =
-        |part: &str| matches!(part, "tests" | "tests.rs" | "conformance.rs" | "testing.rs");
-    if name.split('/').any(is_test) || name.contains("/conformance/") {
-        return 0;
-    }
+/// The modules (`src/policy/tests`) that a file has under `#[cfg(test)]` in files of their own.
+fn test_modules(file: &Source) -> Vec<String> {
+    let module = file.name.trim_end_matches(".rs");
+    let dir = module.trim_end_matches("/mod").trim_end_matches("/lib");
+    let is_test = |n: &usize| {
+        file.lines
+            .get(*n)
+            .is_some_and(|line| line.trim() == "#[cfg(test)]")
+    };
+    let tests = (0..file.lines.len()).filter(is_test);
+    let names = tests.filter_map(|n| {
+        let following = file.lines.get(n + 1..)?;
+        let is_attribute = |line: &&String| line.trim_start().starts_with("#[");
+        let next = following.iter().find(|line| !is_attribute(line))?;
+        let name = next.trim().strip_suffix(';')?.rsplit_once("mod ")?.1;
+        let mut attributes = following.iter().take_while(is_attribute);
+        let path = attributes.find_map(|line| line.split_once("#[path = \""));
+        let Some((_, path)) = path else {
+            return Some(format!("{dir}/{name}"));
+        };
+        let beside = Path::new(&file.name).parent()?.display();
+        Some(format!(
+            "{beside}/{}",
+            path.trim_end_matches("\"]").trim_end_matches(".rs")
+        ))
+    });
+    names.collect()
+}
+
+/// Tests stand last in a file, under `#[cfg(test)]`.
+fn product_lines(lines: &[String]) -> usize {
     let at_tests = |n: usize| {
         let following = lines.get(n + 1..).unwrap_or_default();
         let next = following

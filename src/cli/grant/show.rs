@@ -59,11 +59,9 @@ fn find(config: &Config, id: Id) -> Result<View, Failure> {
         Id::Grant(id) => store.find_grant(id),
         Id::Session(id) => store.find_session(id),
     };
-    match found.map_err(super::unusable)? {
-        Some(it) => Ok(View::new(&it.grant, &it.session, Timestamp::now())),
-        None => {
-            let remedy = "`locum grant list --all` shows what there is";
-            Err(Failure::no("there is no such grant", remedy))
-        }
+    if let Some(it) = found.map_err(super::unusable)? {
+        return Ok(View::new(&it.grant, &it.session, Timestamp::now()));
     }
+    let remedy = "`locum grant list --all` shows what there is";
+    Err(Failure::no("there is no such grant", remedy))
 }

@@ -38,8 +38,6 @@ section! {
         banner: Banner = {};
         /// What a session is tied to besides its cookie.
         binding: Binding = {};
-        /// The name of the app in policy files. Unset: `name`.
-        policy: Option<Label> = unset;
     }
 }
 

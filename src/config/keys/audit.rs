@@ -26,9 +26,6 @@ section! {
         digests: bool = true;
         /// Records that wait to be written at once. Beyond: requests wait, then 503.
         max_pending: usize = 65_536 in [16, 10_000_000], "records";
-        /// Free space on the journal's disk below which requests are refused, so that what is open can
-        /// still be closed.
-        min_free_bytes: Size = "64MiB" in [0, 1024 * GIB];
         /// Where records stream to, beside the journal.
         sinks: Vec<Sink> = [];
     }
@@ -68,8 +65,6 @@ section! {
         level: String = "info";
         /// `text` for people, `json` for machines, `auto`: text on a terminal, else json.
         format: LogFormat = "auto";
-        /// One line in the log for each exchange, besides its record.
-        access: bool = false;
         /// Repeated warnings of one kind are folded into one line for each such span.
         fold: Duration = "10s" in [0, DAY];
     }

@@ -70,8 +70,6 @@ section! {
         max_jar_cookie_bytes: Size = "4KiB" in [256, 64 * KIB];
         /// After SIGTERM, how long open exchanges may take to end before they are cut.
         drain_timeout: Duration = "30s" in [0, HOUR];
-        /// How long a request may wait for its record to be on disk. Beyond: 503.
-        journal_timeout: Duration = "5s" in [10, MINUTE];
         /// Tries to start a session or to show an invalid bearer token from one address within a
         /// minute. Beyond: 429.
         max_sign_in_attempts: u32 = 60 in [1, 1_000_000], "tries a minute";

@@ -72,8 +72,5 @@ section! {
         graphql_batch: usize = 20 in [1, 10_000], "operations";
         /// Root fields of all GraphQL operations of one request. Beyond: denied.
         graphql_fields: usize = 200 in [1, 100_000], "fields";
-        /// Read the policy again when one of its files changes, as SIGHUP does. A bad file is refused
-        /// and the last good policy stays.
-        watch: bool = false;
     }
 }
