@@ -229,7 +229,7 @@ fn victim(bytes: &[u8]) -> Result<(usize, u64), Broken> {
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         if let Some(within) = memchr::memmem::find(line, PATH.as_bytes()) {
             let record: Value = serde_json::from_slice(line).while_("a record in JSON")?;
-            let sequence = record.pointer("/metadata/sequence").and_then(Value::as_u64);
+            let sequence = record.pointer("/seq").and_then(Value::as_u64);
             return Ok((
                 start + within + 1,
                 sequence.while_("the record's sequence number")?,
