@@ -12,10 +12,10 @@ use super::refusal::Refusal;
 use super::respond;
 use super::setup::AppOrigin;
 use super::upstream::UpstreamBody;
-use super::websocket::{self, Cause, Direction, Observer, Opcode, Rules, Summary, relay};
+use super::websocket::{self, Cause, Direction, Judge, Observer, Opcode, Rules, Summary, relay};
 use super::worker::{Taken, Worker};
 use crate::audit::{Banner, Event, Outcome, Receipt};
-use crate::policy::{WsMode, WsRules};
+use crate::policy::{MessageDenied, WsMode, WsRules};
 use crate::telemetry::Limit;
 use base64::Engine as _;
 use bytes::Bytes;
@@ -164,7 +164,7 @@ fn switch(
     let rules = permitted
         .verdict()
         .websocket
-        .as_deref()
+        .as_ref()
         .map(rules)
         .unwrap_or_default();
     let exchange = inbound.exchange;
@@ -250,7 +250,16 @@ fn release(inbound: &Inbound) {
     }
 }
 
-fn rules(given: &WsRules) -> Rules {
+/// The route's rules as the relay takes them; what a message may say is asked of the policy itself.
+fn rules(given: &Arc<WsRules>) -> Rules {
+    let judge = given.reads_messages().then(|| {
+        let given = Arc::clone(given);
+        Judge::new(move |message, is_text| {
+            given
+                .judge(message, is_text)
+                .map_err(MessageDenied::name)
+        })
+    });
     Rules {
         mode: if given.mode == WsMode::Allow {
             websocket::Mode::Allow
@@ -259,7 +268,7 @@ fn rules(given: &WsRules) -> Rules {
         },
         max_message: given.max_message,
         max_rate: given.max_rate.unwrap_or(0),
-        deny: Vec::new(),
+        judge,
     }
 }
 

@@ -17,8 +17,8 @@ pub enum Refusal {
     TooLong,
     /// It sends more messages a second than the route lets through.
     TooMany,
-    /// A message has the field that this rule denies.
-    Field(String),
+    /// The policy denies what a message says; why, by name.
+    Message(&'static str),
     /// It broke the protocol.
     Malformed(Malformed),
     /// It broke the protocol: no mask on a frame (RFC 6455 §5.1).
@@ -31,7 +31,7 @@ impl Refusal {
     /// The close code for the client (RFC 6455 §7.4.1).
     pub const fn code(&self) -> u16 {
         match self {
-            Self::ReceiveOnly | Self::TooMany | Self::Field(_) => 1008,
+            Self::ReceiveOnly | Self::TooMany | Self::Message(_) => 1008,
             Self::TooLong => 1009,
             Self::Malformed(_) | Self::Unmasked | Self::Fragments => 1002,
         }
@@ -43,7 +43,7 @@ impl Refusal {
             Self::ReceiveOnly => "receive-only",
             Self::TooLong => "message-too-long",
             Self::TooMany => "message-rate",
-            Self::Field(_) => "message-field",
+            Self::Message(name) => name,
             Self::Malformed(_) | Self::Unmasked | Self::Fragments => "malformed-frame",
         }
     }
@@ -55,7 +55,7 @@ impl fmt::Display for Refusal {
             Self::ReceiveOnly => f.write_str("this connection is receive-only"),
             Self::TooLong => f.write_str("message too long"),
             Self::TooMany => f.write_str("too many messages"),
-            Self::Field(_) => f.write_str("message not permitted"),
+            Self::Message(_) => f.write_str("message not permitted"),
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::Unmasked => f.write_str("a client frame is not masked"),
             Self::Fragments => f.write_str("fragments are out of order"),
@@ -204,7 +204,7 @@ impl<'r> Inspector<'r> {
     }
 
     fn holds(&self, frame: Frame) -> bool {
-        !self.rules.deny.is_empty() && !frame.opcode.is_control()
+        self.rules.judge.is_some() && !frame.opcode.is_control()
     }
 
     fn header(&mut self, frame: Frame) -> Result<(), Refusal> {
@@ -234,7 +234,7 @@ impl<'r> Inspector<'r> {
         message.length = message.length.saturating_add(frame.length);
         let is_too_long =
             self.rules.max_message > 0 && message.length > self.rules.max_message as u64;
-        let is_too_long_to_hold = !self.rules.deny.is_empty() && message.length > self.max_held;
+        let is_too_long_to_hold = self.rules.judge.is_some() && message.length > self.max_held;
         if is_too_long || is_too_long_to_hold {
             return Err(Refusal::TooLong);
         }
@@ -286,8 +286,8 @@ impl<'r> Inspector<'r> {
         };
         if self.holds(frame) {
             let is_text = message.opcode == Opcode::Text;
-            if let Some(denying) = self.rules.denying(&message.held, is_text) {
-                return Err(Refusal::Field(denying.rule.clone()));
+            if let Some(name) = self.rules.denying(&message.held, is_text) {
+                return Err(Refusal::Message(name));
             }
             let mask = frame.mask.unwrap_or_default();
             super::frame::whole(message.opcode, mask, message.held, out);

@@ -13,7 +13,7 @@ mod rules;
 pub use frame::{Malformed, Opcode};
 pub use inspect::Refusal;
 pub use relay::{Cause, Direction, Flow, Observer, Settings, Summary, relay};
-pub use rules::{FieldMatch, Mode, Rules};
+pub use rules::{Judge, Mode, Rules};
 
 use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
