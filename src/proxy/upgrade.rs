@@ -255,9 +255,7 @@ fn rules(given: &Arc<WsRules>) -> Rules {
     let judge = given.reads_messages().then(|| {
         let given = Arc::clone(given);
         Judge::new(move |message, is_text| {
-            given
-                .judge(message, is_text)
-                .map_err(MessageDenied::name)
+            given.judge(message, is_text).map_err(MessageDenied::name)
         })
     });
     Rules {

@@ -79,7 +79,11 @@ fn without(word: &'static str) -> Judge {
         let is_there = message
             .windows(word.len())
             .any(|part| part == word.as_bytes());
-        if is_there { Err("no-such-word") } else { Ok(()) }
+        if is_there {
+            Err("no-such-word")
+        } else {
+            Ok(())
+        }
     })
 }
 
