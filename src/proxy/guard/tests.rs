@@ -88,14 +88,14 @@ fn statuses(answer: &str) -> Vec<u16> {
         .collect()
 }
 
-#[tokio::test]
-async fn each_fatal_reason_is_refused_and_noted() {
-    use Reason::*;
-    let get = |line: &str| format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n");
-    let chunked = |body: &str| {
-        format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
-    };
-    let cases: Vec<(String, Reason)> = vec![
+fn get(line: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n")
+}
+
+/// Fields that frame the body.
+fn framing_cases() -> Vec<(String, Reason)> {
+    use Reason::{ContentLength, TransferEncoding};
+    vec![
         (get("Content-Length: 1, 1"), ContentLength),
         (get("Content-Length: +1"), ContentLength),
         (get("Content-Length: 01"), ContentLength),
@@ -118,6 +118,13 @@ async fn each_fatal_reason_is_refused_and_noted() {
             "GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".into(),
             TransferEncoding,
         ),
+    ]
+}
+
+/// Lines, targets and versions.
+fn line_cases() -> Vec<(String, Reason)> {
+    use Reason::{ControlByte, HostInvalid, Malformed, TargetAuthority, Version};
+    vec![
         (get("Host: b\r\n c"), HostInvalid),
         (get("X: a\0b"), ControlByte),
         (get("X: a\rb"), ControlByte),
@@ -145,6 +152,15 @@ async fn each_fatal_reason_is_refused_and_noted() {
         ("GET a:443 HTTP/1.1\r\n\r\n".into(), TargetAuthority),
         ("GET http://a:b:1/ HTTP/1.1\r\n\r\n".into(), HostInvalid),
         ("GET http://a,b/ HTTP/1.1\r\n\r\n".into(), HostInvalid),
+    ]
+}
+
+fn body_cases() -> Vec<(String, Reason)> {
+    use Reason::{Chunk, Trailer};
+    let chunked = |body: &str| {
+        format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
+    };
+    vec![
         (chunked("0x5\r\nhello\r\n0\r\n\r\n"), Chunk),
         (chunked("5 \r\nhello\r\n0\r\n\r\n"), Chunk),
         (chunked("5;\r\nhello\r\n0\r\n\r\n"), Chunk),
@@ -159,10 +175,15 @@ async fn each_fatal_reason_is_refused_and_noted() {
         (chunked("0\r\nContent-Length: 5\r\n\r\n"), Trailer),
         (chunked("0\r\nX_Forwarded_For: a\r\n\r\n"), Trailer),
         (chunked("0\r\nAuthorization: a\r\n\r\n"), Trailer),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn each_fatal_reason_is_refused_and_noted() {
+    let cases = [framing_cases(), line_cases(), body_cases()].concat();
     for (raw, reason) in cases {
         let (answer, seen) = exchange(&[raw.as_bytes()], Limits::default()).await;
-        let wanted = if reason == Version { 505 } else { 400 };
+        let wanted = if reason == Reason::Version { 505 } else { 400 };
         assert_eq!(statuses(&answer), [wanted], "{raw:?}");
         assert_eq!(seen.len(), 1, "{raw:?}");
         let note = seen[0].note.as_ref().unwrap();
@@ -249,19 +270,10 @@ async fn every_byte_that_a_query_may_hold_comes_through_hyper() {
     }
 }
 
-#[tokio::test]
-async fn limits_are_answered_by_their_own_status() {
-    let limits = Limits {
-        max_head_bytes: 1000,
-        max_headers: 5,
-        max_uri_bytes: 100,
-        max_chunk_extension_bytes: 20,
-        max_trailer_bytes: 50,
-        ..Limits::default()
-    };
+fn limit_cases() -> Vec<(String, Fault, u16)> {
     let long = "a".repeat(2000);
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let cases = [
+    vec![
         (
             format!("GET /{long} HTTP/1.1\r\n\r\n"),
             Fault::UriTooLong,
@@ -313,7 +325,20 @@ async fn limits_are_answered_by_their_own_status() {
             Fault::Ambiguous(Reason::Malformed),
             400,
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn limits_are_answered_by_their_own_status() {
+    let limits = Limits {
+        max_head_bytes: 1000,
+        max_headers: 5,
+        max_uri_bytes: 100,
+        max_chunk_extension_bytes: 20,
+        max_trailer_bytes: 50,
+        ..Limits::default()
+    };
+    let cases = limit_cases();
     for (raw, fault, status) in cases {
         let (answer, seen) = exchange(&[raw.as_bytes()], limits).await;
         assert_eq!(statuses(&answer), [status], "{raw:.80}");
