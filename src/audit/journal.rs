@@ -8,13 +8,14 @@ use super::encode_own::Own;
 use super::error::{Refused, StartError};
 use super::event::Event;
 use super::medium::{Disk, Files};
+use super::part::SessionPart;
 use super::receipt::Receipt;
 use super::record::{Closing, Opening, Outcome, Refusal};
 use super::recover::{self, Found};
 use super::settings::{Durability, Settings};
 use super::sink::{self, Running};
 use super::writer::{Change, Resume, Writer};
-use crate::model::Clock;
+use crate::model::{Clock, Grant, Session};
 use parking_lot::{Condvar, Mutex};
 use std::cell::RefCell;
 use std::fmt;
@@ -232,6 +233,16 @@ impl Journal {
     /// When a record counts as kept here.
     pub fn durability(&self) -> Durability {
         self.0.core.durability
+    }
+
+    /// Encodes what the records of `session` share. Make it once, when the session becomes live.
+    pub fn session_part(&self, grant: &Grant, session: &Session) -> SessionPart {
+        SessionPart::new(grant, session, self.0.core.encoder.max_field)
+    }
+
+    /// The same for a grant's own events, without a session.
+    pub fn grant_part(&self, grant: &Grant) -> SessionPart {
+        SessionPart::of_grant(grant, self.0.core.encoder.max_field)
     }
 
     pub fn counters(&self) -> &Arc<Counters> {

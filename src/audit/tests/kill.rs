@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 const DIR: &str = "LOCUM_TEST_JOURNAL";
 const DISK: &str = "LOCUM_TEST_DISK";
@@ -40,8 +39,8 @@ fn the_process_that_is_killed() {
     }
 }
 
-/// Runs the process above for `millis` and kills it; the ids that it printed.
-fn killed_after(dir: &Path, millis: u64, disk: bool) -> HashSet<String> {
+/// Runs the process above until it has printed `count` ids, and kills it; the ids that it printed.
+fn killed_after(dir: &Path, count: usize, disk: bool) -> HashSet<String> {
     let mut command = Command::new(std::env::current_exe().expect("this test"));
     command
         .args(["audit::tests::kill::the_process_that_is_killed"])
@@ -54,23 +53,23 @@ fn killed_after(dir: &Path, millis: u64, disk: bool) -> HashSet<String> {
     }
     let mut child = command.spawn().expect("spawn");
     let out = BufReader::new(child.stdout.take().expect("stdout"));
-    let reading = std::thread::spawn(move || {
-        let ids = out.lines().map_while(Result::ok);
-        let ids = ids.filter_map(|line| line.split_once("opened ").map(|(_, id)| id.to_owned()));
-        // The last line may be half a one.
-        ids.filter(|id| id.len() == 27).collect::<HashSet<_>>()
-    });
-    std::thread::sleep(Duration::from_millis(millis));
+    let lines = out.lines().map_while(Result::ok);
+    // The last line may be half a one.
+    let mut ids = lines
+        .filter_map(|line| line.split_once("opened ").map(|(_, id)| id.to_owned()))
+        .filter(|id| id.len() == 27);
+    let mut told: HashSet<_> = ids.by_ref().take(count).collect();
     child.kill().expect("kill");
+    told.extend(ids);
     child.wait().expect("wait");
-    reading.join().expect("no panic")
+    told
 }
 
 fn survives(disk: bool) {
     let dir = tempfile::tempdir().expect("dir");
     let mut told = HashSet::new();
-    for millis in [30, 55, 80, 110, 140, 170] {
-        told.extend(killed_after(dir.path(), millis, disk));
+    for count in [1, 20, 77, 150, 200, 333] {
+        told.extend(killed_after(dir.path(), count, disk));
     }
     start(dir.path()).stop("test");
     let report = verified(dir.path());
@@ -86,7 +85,7 @@ fn survives(disk: bool) {
                 .to_owned()
         })
         .collect();
-    assert!(!told.is_empty());
+    assert!(told.len() >= 781);
     assert!(
         told.is_subset(&opened),
         "what was acknowledged is on record"
