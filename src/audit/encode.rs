@@ -97,16 +97,19 @@ impl Encoder {
     /// A refusal: opening and close in one.
     pub(super) fn refusal(&self, out: &mut Vec<u8>, refusal: &Refusal<'_>, at: Timestamp) {
         let opening = &refusal.opening;
-        class(
-            out,
-            at,
-            activity(opening.method),
-            b"\"severity_id\":2,\"status_id\":2,\"action_id\":2,",
-        );
+        // Locum may also answer well by itself: an empty script in place of a service worker.
+        let (code, outcome, ids): (_, &[u8], &[u8]) = if refusal.status < 400 {
+            let ids = b"\"severity_id\":1,\"status_id\":1,\"action_id\":1,";
+            ("exchange.answered", b"answered", ids)
+        } else {
+            let ids = b"\"severity_id\":2,\"status_id\":2,\"action_id\":2,";
+            ("exchange.refused", b"refused", ids)
+        };
+        class(out, at, activity(opening.method), ids);
         status_code(out, refusal.status);
         self.text(out, "status_detail", refusal.reason.as_bytes());
         out.push(b',');
-        self.metadata(out, "exchange.refused", opening.exchange, "refused");
+        self.metadata(out, code, opening.exchange, "whole");
         self.endpoints(out, opening);
         actor(out, opening);
         out.extend_from_slice(b"\"http_request\":{");
@@ -114,7 +117,9 @@ impl Encoder {
         self.request(out, opening);
         out.extend_from_slice(b"},\"http_response\":{\"code\":");
         number(out, u64::from(refusal.status));
-        out.extend_from_slice(b"},\"locum\":{\"outcome\":\"refused\",");
+        out.extend_from_slice(b"},\"locum\":{\"outcome\":\"");
+        out.extend_from_slice(outcome);
+        out.extend_from_slice(b"\",");
         if !refusal.detail.is_empty() {
             self.text(out, "detail", refusal.detail.as_bytes());
             out.push(b',');

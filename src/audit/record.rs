@@ -55,7 +55,7 @@ impl Protocol {
 pub struct Refusal<'a> {
     /// What is known of the request.
     pub opening: Opening<'a>,
-    /// The status that the client gets.
+    /// The status that the client gets. Below 400 the record is an `exchange.answered`, else an `exchange.refused`.
     pub status: u16,
     /// The machine's word: a canonical reason's name, `policy`, `no-session`, `body-too-large`…
     pub reason: &'a str,

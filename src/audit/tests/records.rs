@@ -107,6 +107,24 @@ fn a_refusal_is_one_record_and_keeps_what_the_client_sent() {
 }
 
 #[test]
+fn what_locum_answers_well_by_itself_is_no_refusal() {
+    let dir = tempfile::tempdir().expect("dir");
+    let journal = start(dir.path());
+    let support = Support::new();
+    let refusal = Refusal {
+        opening: support.opening(),
+        status: 200,
+        reason: "service-worker",
+        detail: "",
+    };
+    block_on(journal.refuse(&refusal)).expect("recorded");
+    let (event, record) = lines(dir.path()).remove(1);
+    assert_eq!(event, "exchange.answered");
+    assert_eq!(record["action_id"], 1);
+    assert_eq!(record["locum"]["outcome"], "answered");
+}
+
+#[test]
 fn a_dropped_receipt_closes_itself_as_aborted() {
     let dir = tempfile::tempdir().expect("dir");
     let journal = start(dir.path());
