@@ -354,27 +354,28 @@ fn app(
             .max_request_body
             .unwrap_or(config.limits.max_request_body)
             .bytes(),
-        binding: BindingRule {
-            certificate: from.binding.certificate,
-            prefix_v4: if from.binding.network {
-                from.binding.network_prefix_v4
-            } else {
-                0
-            },
-            prefix_v6: if from.binding.network {
-                from.binding.network_prefix_v6
-            } else {
-                0
-            },
-        },
-        banner: banner::Settings {
-            reencode: from.banner.reencode,
-            max_decoded_bytes: config.limits.max_html_bytes.bytes(),
-            max_ratio: u64::from(config.limits.max_html_ratio),
-            max_token_bytes: config.limits.max_html_token_bytes.len(),
-            ..banner::Settings::default()
-        },
+        binding: binding(&from.binding),
+        banner: banner(config, from),
     })
+}
+
+fn binding(from: &config::Binding) -> BindingRule {
+    let prefix = |bits| if from.network { bits } else { 0 };
+    BindingRule {
+        certificate: from.certificate,
+        prefix_v4: prefix(from.network_prefix_v4),
+        prefix_v6: prefix(from.network_prefix_v6),
+    }
+}
+
+fn banner(config: &Config, from: &config::App) -> banner::Settings {
+    banner::Settings {
+        reencode: from.banner.reencode,
+        max_decoded_bytes: config.limits.max_html_bytes.bytes(),
+        max_ratio: u64::from(config.limits.max_html_ratio),
+        max_token_bytes: config.limits.max_html_token_bytes.len(),
+        ..banner::Settings::default()
+    }
 }
 
 fn origin(

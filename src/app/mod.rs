@@ -87,7 +87,7 @@ impl RunError {
 pub(crate) struct Parts {
     pub path: PathBuf,
     pub plane: Arc<Plane>,
-    pub keys: Arc<KeyRing>,
+    pub keys: ArcSwap<KeyRing>,
     pub tls: serve::TlsConfigs,
 }
 
@@ -148,6 +148,7 @@ fn serve_with(
         attempts: Attempts::default(),
         current: ArcSwap::from_pointee(setup),
     });
+    let keys = ArcSwap::new(keys);
     let parts = Parts {
         path: path.to_owned(),
         plane,

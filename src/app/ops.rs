@@ -56,7 +56,7 @@ fn route(
         JWKS_PATH => answer(
             StatusCode::OK,
             "application/jwk-set+json",
-            parts.keys.jwks(),
+            parts.keys.load().jwks(),
         ),
         _ => answer(
             StatusCode::NOT_FOUND,

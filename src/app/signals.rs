@@ -5,6 +5,7 @@ use super::{Parts, RunError, build};
 use crate::audit::Event;
 use crate::config::{self, Config};
 use crate::proxy::listener::Shutdown;
+use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::Plane;
 use crate::telemetry::Limit;
 use std::sync::Arc;
@@ -91,7 +92,10 @@ pub(super) async fn reload(parts: &Arc<Parts>) {
 
 fn read_again(parts: &Parts) -> Result<String, RunError> {
     let config = Config::load(&parts.path, config::environment()).map_err(RunError::Config)?;
-    let setup = match build::setup(&config, &parts.keys, &parts.plane.live) {
+    let keys =
+        KeyRing::load(&config.keys_dir()).map_err(|why| RunError::build("signing keys", why))?;
+    let keys = Arc::new(keys);
+    let setup = match build::setup(&config, &keys, &parts.plane.live) {
         Ok(setup) => setup,
         Err(error) => {
             if let RunError::Policy(problems) = &error {
@@ -104,6 +108,7 @@ fn read_again(parts: &Parts) -> Result<String, RunError> {
         }
     };
     parts.tls.reload(&config)?;
+    parts.keys.store(keys);
     let digest = setup.policy.digest().to_owned();
     let rows = setup.policy.rows();
     parts

@@ -175,6 +175,11 @@ pub(super) fn limits(config: &Config) -> Limits {
         idle_timeout: from.idle_timeout,
         h2_max_concurrent_streams: from.h2_max_concurrent_streams,
         h2_max_pending_resets: from.h2_max_pending_resets,
+        h2_max_local_resets: from.h2_max_local_resets,
+        h2_stream_window: u32::try_from(from.h2_stream_window.bytes()).unwrap_or(u32::MAX),
+        h2_connection_window: u32::try_from(from.h2_connection_window.bytes()).unwrap_or(u32::MAX),
+        h2_send_buffer: from.h2_send_buffer.len(),
+        max_websocket_message: from.max_websocket_message.len(),
         max_websockets: from.max_websockets,
         max_sign_in_attempts: from.max_sign_in_attempts,
         jar: crate::proxy::rewrite::jar::Limits {
@@ -239,10 +244,10 @@ fn issuer(from: &config::Issuer) -> Result<external::Issuer, RunError> {
 }
 
 pub(super) fn portal(config: &Config, parts: &Arc<Parts>) -> Result<portal::Settings, RunError> {
-    let keys = Arc::clone(&parts.keys);
+    let shared = Arc::clone(parts);
     Ok(portal::Settings {
         address: config.listeners.portal.address,
         tls: parts.tls.portal.clone(),
-        jwks: Arc::new(move || keys.jwks()),
+        jwks: Arc::new(move || shared.keys.load().jwks()),
     })
 }

@@ -13,7 +13,7 @@ use super::respond;
 use super::rewrite::jar::{Place, push_pair};
 use super::upstream::forward::{Hop, Scheme};
 use super::upstream::identity::{self, Live};
-use super::upstream::{UpstreamError, forward as stamp};
+use super::upstream::{UpstreamBody, UpstreamError, forward as stamp};
 use crate::audit::{Banner, Outcome, Receipt};
 use crate::telemetry::Limit;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
@@ -52,57 +52,41 @@ pub async fn forward(
         banner: Banner::NotNeeded,
         upstream: None,
     };
-    if way.app.max_request_body != 0
-        && declared_length(&inbound.parts.headers) > way.app.max_request_body
-    {
-        plane.metrics.hit(Limit::RequestBody);
-        return Err(closed_with(
-            closer,
-            authenticated,
-            too_large(),
-            Outcome::Refused,
-        ));
-    }
-    if let Err(refusal) = mint(way, inbound, &authenticated).await {
-        return Err(closed_with(
-            closer,
-            authenticated,
-            refusal,
-            Outcome::Refused,
-        ));
-    }
-    let request = match request(
-        way,
-        inbound,
-        &authenticated,
-        &permitted,
-        body,
-        Upgrades::Drop,
-    ) {
-        Ok(request) => request,
-        Err(refusal) => {
-            return Err(closed_with(
-                closer,
-                authenticated,
-                refusal,
-                Outcome::Refused,
-            ));
-        }
-    };
-    let ended = authenticated.session.ended().clone();
-    let sent = tokio::select! {
-        biased;
-        () = ended.cancelled() => Err(cut_short()),
-        sent = way.origin.upstream.send(way.worker.lane(), request) => {
-            sent.map_err(|error| upstream_failed(way, inbound, Some(&tally), &error))
-        }
-    };
-    match sent {
+    match send(way, inbound, &authenticated, &permitted, body, &tally).await {
         Ok(response) => {
             closer.first_byte = Some(inbound.started.elapsed());
             respond::respond(way, inbound, authenticated, response, closer)
         }
         Err((refusal, outcome)) => Err(closed_with(closer, authenticated, refusal, outcome)),
+    }
+}
+
+/// Why an opened exchange has no answer of the app's, and how its record closes.
+pub type Failed = (Refusal, Outcome);
+
+async fn send(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+    permitted: &Permitted,
+    body: RequestBody,
+    tally: &Tally,
+) -> Result<http::Response<UpstreamBody>, Failed> {
+    let max = way.app.max_request_body;
+    if max != 0 && declared_length(&inbound.parts.headers) > max {
+        way.worker.plane().metrics.hit(Limit::RequestBody);
+        return Err((too_large(), Outcome::Refused));
+    }
+    let refused = |refusal| (refusal, Outcome::Refused);
+    mint(way, inbound, authenticated).await.map_err(refused)?;
+    let request =
+        request(way, inbound, authenticated, permitted, body, Upgrades::Drop).map_err(refused)?;
+    tokio::select! {
+        biased;
+        () = authenticated.session.ended().cancelled() => Err(cut_short()),
+        sent = way.origin.upstream.send(way.worker.lane(), request) => {
+            sent.map_err(|error| upstream_failed(way, inbound, Some(tally), &error))
+        }
     }
 }
 
@@ -293,7 +277,7 @@ fn too_large() -> Refusal {
 }
 
 /// The session ended while the app was at work.
-pub fn cut_short() -> (Refusal, Outcome) {
+pub fn cut_short() -> Failed {
     (
         Refusal::unauthenticated(
             "session-ended",
@@ -309,7 +293,7 @@ pub fn upstream_failed(
     inbound: &Inbound,
     tally: Option<&Tally>,
     error: &UpstreamError,
-) -> (Refusal, Outcome) {
+) -> Failed {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let body_fault = inbound.body_fault();
     match (tally.and_then(Tally::failure), body_fault) {

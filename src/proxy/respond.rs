@@ -139,14 +139,15 @@ pub fn keep_cookies(
 /// A cookie for the session's host alone: `Domain` would be refused there, or reach other sessions.
 fn without_domain(line: &str) -> String {
     let is_domain = |part: &&str| {
-        part.trim_start()
-            .get(..6)
-            .is_some_and(|name| name.eq_ignore_ascii_case("domain"))
+        part.split('=')
+            .next()
+            .is_some_and(|name| name.trim().eq_ignore_ascii_case("domain"))
     };
-    line.split(';')
+    let mut parts = line.split(';');
+    let pair = parts.next().unwrap_or_default().to_owned();
+    parts
         .filter(|part| !is_domain(part))
-        .collect::<Vec<_>>()
-        .join(";")
+        .fold(pair, |kept, part| kept + ";" + part)
 }
 
 /// What a navigation asks of the app: a whole document that can be read.

@@ -35,10 +35,9 @@ pub async fn forward(
     permitted: Permitted,
     receipt: Receipt,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
-    let plane = way.worker.plane();
-    let closer = Closer {
+    let mut closer = Closer {
         receipt,
-        metrics: Arc::clone(&plane.metrics),
+        metrics: Arc::clone(&way.worker.plane().metrics),
         session: Arc::clone(&authenticated.session),
         request: None,
         started: inbound.started,
@@ -47,72 +46,21 @@ pub async fn forward(
         banner: Banner::NotNeeded,
         upstream: None,
     };
-    let Some(place) = plane.websockets.take(way.setup.limits.max_websockets) else {
-        plane.metrics.hit(Limit::WebSockets);
-        let busy = Refusal::unavailable(
-            "too-many-websockets",
-            "As many WebSockets as allowed are open.",
-        );
-        return Err(closed_with(closer, authenticated, busy, Outcome::Refused));
-    };
-    let Some(client) = payload.upgrade else {
-        let refusal = Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "upgrade",
-            "This connection cannot become a WebSocket",
-            "Connect again.",
-        );
-        return Err(closed_with(
-            closer,
-            authenticated,
-            refusal,
-            Outcome::Refused,
-        ));
-    };
-    if let Err(refusal) = outbound::mint(way, inbound, &authenticated).await {
-        return Err(closed_with(
-            closer,
-            authenticated,
-            refusal,
-            Outcome::Refused,
-        ));
-    }
-    let request = match outbound::request(
-        way,
-        inbound,
-        &authenticated,
-        &permitted,
-        Empty::<Bytes>::new(),
-        Upgrades::KeepWebSocket,
-    ) {
-        Ok(request) => request,
-        Err(refusal) => {
-            return Err(closed_with(
-                closer,
-                authenticated,
-                refusal,
-                Outcome::Refused,
-            ));
-        }
-    };
-    let request = handshake(request);
-    let ended = authenticated.session.ended().clone();
-    let sent = tokio::select! {
-        biased;
-        () = ended.cancelled() => Err(outbound::cut_short()),
-        sent = way.origin.upstream.send(way.worker.lane(), request) => sent.map_err(|error| outbound::upstream_failed(way, inbound, None, &error)),
-    };
-    let response = match sent {
-        Ok(response) => response,
+    let opened = open(way, inbound, payload, &authenticated, &permitted).await;
+    let Opened {
+        response,
+        client,
+        place,
+    } = match opened {
+        Ok(opened) => opened,
         Err((refusal, outcome)) => {
             return Err(closed_with(closer, authenticated, refusal, outcome));
         }
     };
-    let mut closer = closer;
     closer.first_byte = Some(inbound.started.elapsed());
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    let (StatusCode::SWITCHING_PROTOCOLS, Some(client)) = (response.status(), client) else {
         return respond::respond(way, inbound, authenticated, response, closer);
-    }
+    };
     Ok(switch(
         way,
         inbound,
@@ -123,6 +71,64 @@ pub async fn forward(
         closer,
         place,
     ))
+}
+
+/// The app's answer to a handshake, and what is needed if it agrees.
+struct Opened {
+    response: Response<UpstreamBody>,
+    client: Option<OnUpgrade>,
+    place: Taken,
+}
+
+/// Sends the handshake.
+async fn open(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    payload: Payload,
+    authenticated: &Authenticated,
+    permitted: &Permitted,
+) -> Result<Opened, outbound::Failed> {
+    let plane = way.worker.plane();
+    let refused = |refusal| (refusal, Outcome::Refused);
+    let Some(place) = plane.websockets.take(way.setup.limits.max_websockets) else {
+        plane.metrics.hit(Limit::WebSockets);
+        let detail = "As many WebSockets as allowed are open.";
+        return Err(refused(Refusal::unavailable("too-many-websockets", detail)));
+    };
+    if payload.upgrade.is_none() {
+        let title = "This connection cannot become a WebSocket";
+        return Err(refused(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "upgrade",
+            title,
+            "Connect again.",
+        )));
+    }
+    outbound::mint(way, inbound, authenticated)
+        .await
+        .map_err(refused)?;
+    let body = Empty::<Bytes>::new();
+    let request = outbound::request(
+        way,
+        inbound,
+        authenticated,
+        permitted,
+        body,
+        Upgrades::KeepWebSocket,
+    );
+    let request = handshake(request.map_err(refused)?);
+    let response = tokio::select! {
+        biased;
+        () = authenticated.session.ended().cancelled() => return Err(outbound::cut_short()),
+        sent = way.origin.upstream.send(way.worker.lane(), request) => {
+            sent.map_err(|error| outbound::upstream_failed(way, inbound, None, &error))?
+        }
+    };
+    Ok(Opened {
+        response,
+        client: payload.upgrade,
+        place,
+    })
 }
 
 /// RFC 8441 has no key; the HTTP/1.1 handshake towards the app needs one (RFC 6455 §4.1). Extensions are not
@@ -168,6 +174,10 @@ fn switch(
         .map(rules)
         .unwrap_or_default();
     let exchange = inbound.exchange;
+    let settings = websocket::Settings {
+        max_held_message: way.setup.limits.max_websocket_message,
+        ..websocket::Settings::default()
+    };
     let ended = authenticated.session.ended().clone();
     plane.metrics.websockets.inc();
     tokio::spawn(async move {
@@ -175,7 +185,7 @@ fn switch(
         let mut counts = Counting {
             metrics: Arc::clone(&plane.metrics),
         };
-        let summary = both(client, upstream, &rules, ended, &mut counts).await;
+        let summary = both(client, upstream, &rules, &settings, ended, &mut counts).await;
         plane.metrics.websockets.dec();
         let Some(summary) = summary else {
             return closer.close(Outcome::Aborted, "upgrade-failed", 0, None);
@@ -200,6 +210,7 @@ async fn both(
     client: OnUpgrade,
     upstream: OnUpgrade,
     rules: &Rules,
+    settings: &websocket::Settings,
     ended: CancellationToken,
     observer: &mut dyn Observer,
 ) -> Option<Summary> {
@@ -210,7 +221,7 @@ async fn both(
             open(client),
             open(upstream),
             rules,
-            &websocket::Settings::default(),
+            settings,
             ended,
             observer,
         )

@@ -6,7 +6,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use std::sync::atomic::AtomicU64;
 
 /// A limit that was met. Each has a configuration key of the same words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -66,7 +65,6 @@ pub struct Metrics {
     pub policy_rows: Gauge,
     pub live_sessions: Gauge,
     pub seconds: Histogram,
-    pub upstream_seconds: Gauge<f64, AtomicU64>,
     refusals: Family<ReasonLabel, Counter>,
     limits: Family<LimitLabel, Counter>,
     reloads: Family<ReloadLabel, Counter>,
@@ -98,7 +96,6 @@ impl Default for Metrics {
             seconds: Histogram::new([
                 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
             ]),
-            upstream_seconds: Gauge::default(),
             refusals: Family::default(),
             limits: Family::default(),
             reloads: Family::default(),
@@ -110,70 +107,51 @@ impl Default for Metrics {
 
 impl Metrics {
     fn register(&mut self) {
+        self.register_gauges();
+        let counters = [
+            (
+                "connections_accepted",
+                "Client connections accepted",
+                &self.connections_total,
+            ),
+            (
+                "handshakes_failed",
+                "TLS handshakes that failed or timed out",
+                &self.handshakes_failed,
+            ),
+            (
+                "exchanges_forwarded",
+                "Exchanges permitted and sent to an upstream",
+                &self.forwarded,
+            ),
+            (
+                "requests_passed",
+                "Ordinary requests passed untouched (inline placement)",
+                &self.passed,
+            ),
+            (
+                "exchanges_cut",
+                "Exchanges cut in flight by revocation or expiry",
+                &self.cut,
+            ),
+            (
+                "exchanges_aborted",
+                "Exchanges that ended before their body did",
+                &self.aborted,
+            ),
+            (
+                "documents",
+                "HTML documents that got the banner",
+                &self.documents,
+            ),
+            ("alerts", "Alert records written", &self.alerts),
+        ];
+        for (name, help, counter) in counters {
+            self.registry.register(name, help, counter.clone());
+        }
         let registry = &mut self.registry;
-        registry.register(
-            "connections",
-            "Client connections open now",
-            self.connections.clone(),
-        );
-        registry.register(
-            "connections_accepted",
-            "Client connections accepted",
-            self.connections_total.clone(),
-        );
-        registry.register(
-            "handshakes_failed",
-            "TLS handshakes that failed or timed out",
-            self.handshakes_failed.clone(),
-        );
-        registry.register(
-            "exchanges_in_flight",
-            "Exchanges between their opening and closing record",
-            self.in_flight.clone(),
-        );
-        registry.register(
-            "exchanges_forwarded",
-            "Exchanges permitted and sent to an upstream",
-            self.forwarded.clone(),
-        );
-        registry.register(
-            "requests_passed",
-            "Ordinary requests passed untouched (inline placement)",
-            self.passed.clone(),
-        );
-        registry.register(
-            "exchanges_cut",
-            "Exchanges cut in flight by revocation or expiry",
-            self.cut.clone(),
-        );
-        registry.register(
-            "exchanges_aborted",
-            "Exchanges that ended before their body did",
-            self.aborted.clone(),
-        );
-        registry.register("websockets", "WebSockets open now", self.websockets.clone());
-        registry.register(
-            "documents",
-            "HTML documents that got the banner",
-            self.documents.clone(),
-        );
-        registry.register("alerts", "Alert records written", self.alerts.clone());
-        registry.register(
-            "policy_rows",
-            "Rows of the live policy",
-            self.policy_rows.clone(),
-        );
-        registry.register(
-            "sessions_live",
-            "Sessions that may act now",
-            self.live_sessions.clone(),
-        );
-        registry.register_with_unit(
-            "exchange",
-            "From the head of the request to the end of the response",
-            Unit::Seconds,
-            self.seconds.clone(),
-        );
+        let help = "From the head of the request to the end of the response";
+        registry.register_with_unit("exchange", help, Unit::Seconds, self.seconds.clone());
         registry.register(
             "refusals",
             "Requests refused, by reason and status",
@@ -189,6 +167,31 @@ impl Metrics {
             "Reloads of configuration and policy, by result",
             self.reloads.clone(),
         );
+    }
+
+    fn register_gauges(&mut self) {
+        let gauges = [
+            (
+                "connections",
+                "Client connections open now",
+                &self.connections,
+            ),
+            (
+                "exchanges_in_flight",
+                "Exchanges between their opening and closing record",
+                &self.in_flight,
+            ),
+            ("websockets", "WebSockets open now", &self.websockets),
+            ("policy_rows", "Rows of the live policy", &self.policy_rows),
+            (
+                "sessions_live",
+                "Sessions that may act now",
+                &self.live_sessions,
+            ),
+        ];
+        for (name, help, gauge) in gauges {
+            self.registry.register(name, help, gauge.clone());
+        }
     }
 
     /// Adds what another part counts by itself.

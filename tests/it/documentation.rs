@@ -86,18 +86,7 @@ fn every_key_can_be_set_from_the_environment_under_its_own_name() {
 
 /// Keys that nothing acts on yet. A key that is refused or ignored by the code must not be offered, so this
 /// list is to become empty.
-const UNREAD: &[&str] = &[
-    "limits.request_body_idle_timeout",
-    "limits.response_idle_timeout",
-    "limits.h2_max_local_resets",
-    "limits.h2_stream_window",
-    "limits.h2_connection_window",
-    "limits.h2_send_buffer",
-    "limits.max_websocket_message",
-    "limits.websocket_idle_timeout",
-    "keys.rotate_after",
-    "keys.overlap",
-];
+const UNREAD: &[&str] = &[];
 
 /// Keys that only say that something is meant; the check of the configuration acts on them.
 const CONSENT: &[&str] = &["listeners.ops.expose"];

@@ -11,11 +11,6 @@ pub(super) fn check(check: &mut Check<'_>) {
         let remedy = "name at least one file or directory: without policy nothing is allowed";
         check.problem("policy.paths", "empty", remedy);
     }
-    let keys = &check.config.keys;
-    if keys.overlap > keys.rotate_after {
-        let remedy = "make keys.overlap shorter than keys.rotate_after";
-        check.problem("keys.overlap", "longer than a key signs", remedy);
-    }
     let store = &check.config.store;
     if store.lease < store.poll_interval * 3 {
         let remedy = "make it at least three times store.poll_interval";

@@ -63,10 +63,6 @@ section! {
         dir: Option<PathBuf> = unset;
         /// How assertions are signed.
         algorithm: Algorithm = "ES256";
-        /// A key signs for this long; then the next one, published beforehand, takes over.
-        rotate_after: Duration = "30d" in [HOUR, 3650 * DAY];
-        /// How long a key is published before it signs and after it stopped, so that caches keep up.
-        overlap: Duration = "1d" in [MINUTE, 30 * DAY];
     }
 }
 

@@ -25,10 +25,6 @@ section! {
         header_timeout: Duration = "10s" in [100, 5 * MINUTE];
         /// How long a connection is kept with no request on it.
         idle_timeout: Duration = "75s" in [100, DAY];
-        /// How long a request's body may bring nothing. Beyond: 408 or a cut.
-        request_body_idle_timeout: Duration = "30s" in [100, HOUR];
-        /// How long a client may take nothing of a response that is ready. Beyond: a cut.
-        response_idle_timeout: Duration = "60s" in [100, DAY];
         /// Streams that a client may have open on one HTTP/2 connection.
         h2_max_concurrent_streams: u32 = 128 in [1, 10_000], "streams";
         /// Streams that a client reset and that are not yet cleaned up. Beyond: the connection ends
@@ -47,8 +43,6 @@ section! {
         max_websockets: usize = 10_000 in [1, 10_000_000], "connections";
         /// One WebSocket message where policy looks into messages. Beyond: close code 1009.
         max_websocket_message: Size = "1MiB" in [125, GIB];
-        /// How long a WebSocket may be silent both ways.
-        websocket_idle_timeout: Duration = "5m" in [1000, DAY];
         /// The status line and header fields of an app's response. Beyond: 502.
         max_response_head_bytes: Size = "128KiB" in [4 * KIB, 4 * MIB];
         /// Header fields of an app's response. Beyond: 502.

@@ -1,32 +1,29 @@
 //! `/.locum/` on every origin of ours: starting a session, its status, ending it. Never forwarded.
 
+mod start;
+
 use super::authenticate::{Authenticated, COOKIE, authenticate};
-use super::bearer;
 use super::body::ResponseBody;
 use super::body::response::BoxError;
 use super::canonical::Canonical;
 use super::exchange::Refused;
-use super::hosts::{HostMatch, Place};
+use super::hosts::HostMatch;
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
 use super::rewrite::banner::{self, Status};
-use super::session::{self, State};
-use super::setup::{App, OriginMode, Setup};
+use super::session::State;
+use super::setup::Setup;
 use super::worker::Plane;
-use crate::model::{Clock, EndCause, Secret, SessionId};
-use crate::store::RedeemRefused;
-use crate::store::live::{Found, LiveSession, RedeemError};
+use crate::model::{Clock, EndCause};
+use crate::store::live::{Found, LiveSession};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Frame;
-use http_body_util::{BodyExt as _, Limited, StreamBody};
+use http_body_util::StreamBody;
 use std::sync::Arc;
 
 /// Every reserved path begins so.
 pub const PREFIX: &str = "/.locum/";
-
-/// The longest body that a reserved path reads: an exchanged grant.
-const MAX_FORM: usize = 16 * 1024;
 
 type Answer = Result<Response<ResponseBody>, Box<Refused>>;
 
@@ -52,9 +49,9 @@ pub async fn answer(
             None => Err(Box::new(not_found().into())),
         },
         ("start", &Method::GET) => {
-            start(plane, setup, inbound, host, canonical.query.as_deref()).await
+            start::redeem(plane, setup, inbound, host, canonical.query.as_deref()).await
         }
-        ("start", &Method::POST) => exchange(plane, setup, inbound, payload, host).await,
+        ("start", &Method::POST) => start::exchange(plane, setup, inbound, payload, host).await,
         ("end", &Method::POST) => end(plane, setup, inbound, host).await,
         ("status", &Method::GET) => status(plane, setup, inbound, host).await,
         ("events", &Method::GET) => events(plane, setup, inbound, host).await,
@@ -82,261 +79,6 @@ fn wrong_method() -> Refusal {
         "This cannot be done this way",
         "Use the links and buttons of the page.",
     )
-}
-
-/// Redeems a start code: the session's cookie, and on to the app. Sessions with several origins pass through each.
-async fn start(
-    plane: &Plane,
-    setup: &Setup,
-    inbound: &Inbound,
-    host: HostMatch,
-    query: Option<&str>,
-) -> Answer {
-    let code = query
-        .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("code=")))
-        .and_then(Secret::parse);
-    let Some(code) = code else {
-        return Err(Box::new(
-            no_start("start-code-missing", "the link has no start code").into(),
-        ));
-    };
-    let (place, id) = match host {
-        HostMatch::Session(place, id) => (place, id),
-        HostMatch::App(place) => (
-            place,
-            shared_session(query).ok_or_else(|| Box::new(Refused::from(not_found())))?,
-        ),
-        HostMatch::Unknown => {
-            return Err(Box::new(
-                Refusal::ambiguous(crate::model::Reason::HostForeign).into(),
-            ));
-        }
-    };
-    let Some(app) = setup.apps.get(place.app) else {
-        return Err(Box::new(not_found().into()));
-    };
-    // A session that lives already is handed from one of its origins to the next, not started again.
-    if matches!(plane.live.find(id), Found::Live(_)) || place.origin > 0 {
-        if let Ok(answer) = next_origin(plane, setup, app, place, id, &code) {
-            return Ok(answer);
-        }
-    }
-    let (address, now) = (inbound.client().address.ip(), plane.clock.now());
-    if !plane
-        .attempts
-        .may_try(address, setup.limits.max_sign_in_attempts, now)
-    {
-        return Err(Box::new(bearer::too_many(plane).into()));
-    }
-    let binding = bearer::binding(app.binding, inbound.client());
-    let redeemed = plane
-        .live
-        .redeem(id, &code, binding)
-        .await
-        .map_err(|error| {
-            if matches!(error, RedeemError::Refused(_)) {
-                plane.attempts.failed(address, now);
-            }
-            Box::new(Refused::from(redeem_refused(plane, inbound, &error)))
-        })?;
-    if redeemed.session.grant.app != app.name {
-        return Err(Box::new(not_found().into()));
-    }
-    Ok(enter(
-        plane,
-        setup,
-        app,
-        &redeemed.session,
-        place,
-        redeemed.cookie,
-    ))
-}
-
-/// With a shared origin the host does not name the session, so the link does.
-fn shared_session(query: Option<&str>) -> Option<SessionId> {
-    query?
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("session="))?
-        .parse()
-        .ok()
-}
-
-fn no_start(reason: &'static str, why: impl std::fmt::Display) -> Refusal {
-    let detail =
-        format!("It did not work because {why}. Ask for a new link where you got this one.");
-    Refusal::new(
-        StatusCode::UNAUTHORIZED,
-        reason,
-        "This start link does not work",
-        detail,
-    )
-}
-
-fn redeem_refused(plane: &Plane, inbound: &Inbound, error: &RedeemError) -> Refusal {
-    match error {
-        RedeemError::Refused(why @ RedeemRefused::Used { .. }) => {
-            // Two people have the link: whoever watches should know.
-            plane.metrics.alerts.inc();
-            let alert = crate::audit::Event::Alert {
-                kind: "start-code-reused",
-                session: None,
-                exchange: Some(inbound.exchange),
-                client: Some(inbound.client().address.ip()),
-                detail: "a start link was opened a second time",
-            };
-            plane.journal.note(&alert);
-            no_start("start-code-used", why)
-        }
-        RedeemError::Refused(why) => no_start("start-code-refused", why),
-        RedeemError::Stale(why) => Refusal::unavailable(
-            "stale-store",
-            format!("Sessions cannot be started now: {why}."),
-        ),
-        RedeemError::Full => Refusal::unavailable(
-            "sessions-full",
-            "As many sessions as allowed are open. Try again when one has ended.",
-        ),
-        RedeemError::Store(error) => {
-            tracing::error!(%error, "a start code could not be redeemed");
-            Refusal::unavailable("store", "Sessions cannot be started now.")
-        }
-    }
-}
-
-/// Sets the cookie here, then sends the browser to the session's next origin, or to the app's front page.
-fn enter(
-    plane: &Plane,
-    setup: &Setup,
-    app: &App,
-    live: &Arc<LiveSession>,
-    place: Place,
-    cookie: Secret,
-) -> Response<ResponseBody> {
-    let value = format!(
-        "{COOKIE}={}.{}; Path=/; Secure; HttpOnly; SameSite=Lax",
-        live.id,
-        cookie.reveal()
-    );
-    let next = session::state(live, app, setup).map_or_else(
-        || "/".to_owned(),
-        |state| next_url(plane, setup, app, live, &state, place, cookie),
-    );
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    let headers = response.headers_mut();
-    refusal::own_headers(headers);
-    insert(headers, header::SET_COOKIE, value);
-    insert(headers, header::LOCATION, next);
-    response
-}
-
-fn next_url(
-    plane: &Plane,
-    setup: &Setup,
-    app: &App,
-    live: &LiveSession,
-    state: &State,
-    place: Place,
-    cookie: Secret,
-) -> String {
-    let main = app
-        .origins
-        .first()
-        .map(|main| setup.session_origin(app, main, live.id))
-        .unwrap_or_default();
-    let next = app
-        .origins
-        .get(place.origin + 1)
-        .filter(|_| app.origin == OriginMode::Session);
-    match next.and_then(|next| Some((next, state.hand_off(cookie, plane.clock.now())?))) {
-        Some((next, code)) => format!(
-            "{}{PREFIX}start?code={}",
-            setup.session_origin(app, next, live.id),
-            code.reveal()
-        ),
-        None => format!("{main}/"),
-    }
-}
-
-fn next_origin(
-    plane: &Plane,
-    setup: &Setup,
-    app: &App,
-    place: Place,
-    id: SessionId,
-    code: &Secret,
-) -> Answer {
-    let refused = || {
-        Box::new(Refused::from(no_start(
-            "hand-off",
-            "it was used before, or took too long",
-        )))
-    };
-    let Found::Live(live) = plane.live.find(id) else {
-        return Err(refused());
-    };
-    let state = session::state(&live, app, setup).ok_or_else(refused)?;
-    let cookie = state
-        .take_handoff(code, plane.clock.now())
-        .ok_or_else(refused)?;
-    Ok(enter(plane, setup, app, &live, place, cookie))
-}
-
-/// `POST /.locum/start` with a signed grant: a browser session for it. The body is `grant=<jwt>` or the token itself.
-async fn exchange(
-    plane: &Plane,
-    setup: &Setup,
-    inbound: &Inbound,
-    payload: Payload,
-    host: HostMatch,
-) -> Answer {
-    let HostMatch::App(place) = host else {
-        return Err(Box::new(not_found().into()));
-    };
-    let Some(app) = setup.apps.get(place.app) else {
-        return Err(Box::new(not_found().into()));
-    };
-    let too_long = || {
-        Box::new(Refused::from(Refusal::too_big(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body-too-large",
-            "A grant is at most 8 KiB.",
-        )))
-    };
-    let Some(body) = payload.rest else {
-        return Err(Box::new(not_found().into()));
-    };
-    let body = Limited::new(body, MAX_FORM)
-        .collect()
-        .await
-        .map_err(|_| too_long())?
-        .to_bytes();
-    let text = std::str::from_utf8(&body).unwrap_or_default().trim();
-    let token = text.strip_prefix("grant=").unwrap_or(text);
-    let binding = bearer::binding(app.binding, inbound.client());
-    let exchanged = setup
-        .bearers
-        .exchange(token, &app.name, binding)
-        .await
-        .map_err(|why| Box::new(Refused::from(bearer::refused(&why))))?;
-    let live = exchanged.session;
-    if app.origin == OriginMode::Shared {
-        return Ok(enter(plane, setup, app, &live, place, exchanged.cookie));
-    }
-    // The cookie belongs on the session's own origin: a hand-off carries it there.
-    let state = session::state(&live, app, setup);
-    let code = state.and_then(|state| state.hand_off(exchanged.cookie, plane.clock.now()));
-    let url = code.and_then(|code| setup.start_url(app, live.id, &code.reveal()));
-    let Some(url) = url else {
-        return Err(Box::new(
-            Refusal::unavailable("hand-off", "The session could not be handed over.").into(),
-        ));
-    };
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    refusal::own_headers(response.headers_mut());
-    insert(response.headers_mut(), header::LOCATION, url);
-    Ok(response)
 }
 
 async fn who(
