@@ -1,7 +1,7 @@
 //! Which answers carry the banner: decided from the request's and the response's heads alone.
 
 use super::html::Part;
-use super::{Prepared, RewriteError, Settings, Stream, headers};
+use super::{Prepared, RewriteError, Settings, Stream, csp, headers};
 use crate::proxy::rewrite::encoding::{self, Coding, UnknownCoding};
 use encoding_rs::Encoding;
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -78,6 +78,8 @@ pub struct Plan {
     pub decode: Vec<Coding>,
     /// The coding to apply again.
     pub encode: Option<Coding>,
+    /// Whether the response's policies let scripts run (CSP `sandbox` may not).
+    pub(super) runs_scripts: bool,
     /// The media type that counted, where several were sent.
     pub(super) content_type: Option<String>,
 }
@@ -257,6 +259,7 @@ pub fn applies(
         charset: found.as_ref().and_then(|(_, charset)| *charset),
         decode,
         encode,
+        runs_scripts: !csp::sandboxes_scripts(response),
         content_type: found.map(|(essence, _)| essence),
     })
 }

@@ -68,18 +68,24 @@ const RAW_ELEMENTS: &[&[u8]] = &[
     b"xmp",
 ];
 
+/// A byte order mark only counts as one in the first place.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A comment before the head is held up to this many bytes; if it is longer, the banner goes before it.
 const HELD_COMMENT: usize = 16 * 1024;
 
 /// The scanner of one document.
 pub(super) struct Html {
     part: Part,
+    /// Whether the document's own policy lets scripts run at all.
+    runs_scripts: bool,
     prepared: Arc<Prepared>,
     phase: Phase,
     mode: Mode,
     /// How many `<template>` are open.
     templates: usize,
     has_title: bool,
+    has_begun: bool,
     held: Vec<u8>,
     most_held: usize,
     /// Whether a `<meta charset>` decides the encoding: no BOM and no header does.
@@ -105,16 +111,24 @@ impl Html {
     ) -> Self {
         Self {
             part,
+            runs_scripts: true,
             prepared,
             phase: Phase::Start,
             mode: Mode::Data,
             templates: 0,
             has_title: false,
+            has_begun: false,
             held: Vec::new(),
             most_held,
             heeds_meta,
             switch: None,
         }
+    }
+
+    /// The document is sandboxed without scripts: one of ours would only be an error in its console.
+    pub(super) fn without_scripts(mut self) -> Self {
+        self.runs_scripts = false;
+        self
     }
 
     /// Whether all that follows passes as it is.
@@ -192,11 +206,13 @@ impl Html {
     fn put_head(&mut self, out: &mut Vec<u8>) {
         match self.part {
             Part::Document => {
-                out.extend_from_slice(&self.prepared.head);
+                out.extend_from_slice(if self.runs_scripts { &self.prepared.head } else { &self.prepared.style });
                 self.phase = Phase::Head;
             }
             Part::Frame => {
-                out.extend_from_slice(&self.prepared.frame);
+                if self.runs_scripts {
+                    out.extend_from_slice(&self.prepared.frame);
+                }
                 self.phase = Phase::Done;
             }
         }
@@ -255,6 +271,15 @@ impl Html {
             out.extend_from_slice(rest.get(..length).unwrap_or_default());
             Step::Took(length)
         };
+        if !self.has_begun {
+            if rest.len() < MARK.len() && MARK.starts_with(rest) && !at_end {
+                return Step::Wait;
+            }
+            self.has_begun = true;
+            if rest.starts_with(MARK) {
+                return pass(MARK.len(), out);
+            }
+        }
         match lex::token(rest) {
             Token::Blank(length) | Token::Comment(length) | Token::Doctype(length) => {
                 pass(length, out)

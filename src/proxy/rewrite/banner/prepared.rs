@@ -171,6 +171,8 @@ pub struct Prepared {
     pub(super) needs: Needs,
     /// Style and script for the head of an HTML document.
     pub(super) head: Bytes,
+    /// The style alone, where the document's sandbox runs no scripts.
+    pub(super) style: Bytes,
     /// The same for an XHTML document.
     pub(super) head_xml: Bytes,
     /// The script alone, for a framed document, HTML and XHTML.
@@ -218,9 +220,11 @@ impl Prepared {
             "<script xmlns=\"http://www.w3.org/1999/xhtml\" data-locum=\"script\"><![CDATA[{script}]]></script>"
         );
         let html_script = format!("<script data-locum=\"script\">{script}</script>");
+        let html_style = format!("<style data-locum=\"style\">{style}</style>");
         Self {
             needs,
-            head: format!("<style data-locum=\"style\">{style}</style>{html_script}").into(),
+            head: format!("{html_style}{html_script}").into(),
+            style: html_style.into(),
             head_xml: format!(
                 "<style xmlns=\"http://www.w3.org/1999/xhtml\" data-locum=\"style\"><![CDATA[{style}]]></style>{xml_script}"
             )

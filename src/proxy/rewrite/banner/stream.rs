@@ -123,7 +123,8 @@ impl Stream {
             Kind::Xml => Scanner::Xml(Xml::new(part, prepared, self.most_held, true)),
             Kind::Html | Kind::Sniff => {
                 let heeds_meta = self.plan.charset.is_none();
-                Scanner::Html(Html::new(part, prepared, self.most_held, heeds_meta))
+                let html = Html::new(part, prepared, self.most_held, heeds_meta);
+                Scanner::Html(if self.plan.runs_scripts { html } else { html.without_scripts() })
             }
         }
     }
