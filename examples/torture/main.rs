@@ -30,7 +30,9 @@ struct Server {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:0".into());
-    let files = arguments.next().unwrap_or_else(|| "tests/browser/build".into());
+    let files = arguments
+        .next()
+        .unwrap_or_else(|| "tests/browser/build".into());
     let listener = tokio::net::TcpListener::bind(&address).await?;
     let origin = format!("http://{}", listener.local_addr()?);
     println!("{origin}");
@@ -49,7 +51,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 async move { Ok::<_, Infallible>(server.answer(&request).await) }
             });
             let io = hyper_util::rt::TokioIo::new(socket);
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(io, service)
+                .await;
         });
     }
 }
@@ -58,7 +62,11 @@ fn full(bytes: impl Into<Bytes>) -> Boxed {
     Full::new(bytes.into()).map_err(Into::into).boxed_unsync()
 }
 
-fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Boxed> {
+fn reply(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Boxed> {
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -81,7 +89,11 @@ impl Server {
             let Ok(bytes) = tokio::fs::read(self.files.join(name)).await else {
                 return reply(StatusCode::NOT_FOUND, "text/plain", "no such file");
             };
-            let kind = if name.ends_with(".css") { "text/css" } else { "text/javascript" };
+            let kind = if name.ends_with(".css") {
+                "text/css"
+            } else {
+                "text/javascript"
+            };
             return reply(StatusCode::OK, kind, bytes);
         }
         if let Some(asset) = banner::asset(path) {
@@ -92,16 +104,36 @@ impl Server {
             "/.locum/events" => self.events(&facts),
             "/.locum/session" => {
                 let page = banner::session_page(&facts);
-                self.carried(request, query, page.html.into(), &[("content-security-policy", page.policy)])
+                self.carried(
+                    request,
+                    query,
+                    page.html.into(),
+                    &[("content-security-policy", page.policy)],
+                )
             }
             "/.locum/end" | "/torture/revoke" => {
-                let by = if path == "/.locum/end" { "operator:ada" } else { "cli:root" };
-                let cause = if path == "/.locum/end" { EndCause::Operator } else { EndCause::Revoked };
-                let ended = Ended { cause, at: Timestamp::now(), by: by.into() };
+                let by = if path == "/.locum/end" {
+                    "operator:ada"
+                } else {
+                    "cli:root"
+                };
+                let cause = if path == "/.locum/end" {
+                    EndCause::Operator
+                } else {
+                    EndCause::Revoked
+                };
+                let ended = Ended {
+                    cause,
+                    at: Timestamp::now(),
+                    by: by.into(),
+                };
                 let page = banner::ended_page(&facts, &ended);
                 self.ended.send_replace(Some(ended));
                 let mut response = reply(StatusCode::OK, "text/html; charset=utf-8", page.html);
-                response.headers_mut().insert("content-security-policy", HeaderValue::from_static(page.policy));
+                response.headers_mut().insert(
+                    "content-security-policy",
+                    HeaderValue::from_static(page.policy),
+                );
                 response
             }
             "/torture/reset" => {
@@ -113,8 +145,11 @@ impl Server {
     }
 
     fn facts(&self, query: &str) -> Facts {
-        let value = |name: &str| url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
-        let left = value("left").and_then(|(_, text)| text.parse().ok()).unwrap_or(702);
+        let value =
+            |name: &str| url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+        let left = value("left")
+            .and_then(|(_, text)| text.parse().ok())
+            .unwrap_or(702);
         Facts {
             operator: "Ada Byron".into(),
             subject: "kim@acme.example".into(),
@@ -137,7 +172,9 @@ impl Server {
                 changes.changed().await.ok()?;
             }
             let ended = changes.borrow_and_update().clone();
-            let status = ended.as_ref().map_or(Status::Live { expires_at }, Status::Ended);
+            let status = ended
+                .as_ref()
+                .map_or(Status::Live { expires_at }, Status::Ended);
             let bytes = banner::event(&status, Timestamp::now());
             Some((Ok::<_, Infallible>(Frame::data(bytes)), (changes, false)))
         });
@@ -147,7 +184,12 @@ impl Server {
     }
 
     /// A page with its own headers: lines `#: name: value` before the document, `#! flag` for how it is sent.
-    async fn page(&self, name: &str, query: &str, through: Option<&Request<Incoming>>) -> Response<Boxed> {
+    async fn page(
+        &self,
+        name: &str,
+        query: &str,
+        through: Option<&Request<Incoming>>,
+    ) -> Response<Boxed> {
         let source = match name.starts_with("react") {
             true => self.files.join(format!("{name}.html")),
             false => self.pages.join(format!("{name}.html")),
@@ -158,7 +200,10 @@ impl Server {
         let mut headers = Vec::new();
         let mut flag = "";
         let mut rest = text.as_str();
-        while let Some((line, more)) = rest.split_once('\n').filter(|(line, _)| line.starts_with('#')) {
+        while let Some((line, more)) = rest
+            .split_once('\n')
+            .filter(|(line, _)| line.starts_with('#'))
+        {
             match (line.strip_prefix("#: "), line.strip_prefix("#! ")) {
                 (Some(header), _) => headers.extend(header.split_once(": ")),
                 (_, Some(word)) => flag = word,
@@ -191,7 +236,13 @@ impl Server {
         let mut response = dressed(body.0, headers);
         let settings = Settings::default();
         let status = response.status();
-        match banner::applies(request.method(), request.headers(), status, response.headers(), &settings) {
+        match banner::applies(
+            request.method(),
+            request.headers(),
+            status,
+            response.headers(),
+            &settings,
+        ) {
             Carry::No => response,
             Carry::Refuse(unfit) => reply(StatusCode::BAD_GATEWAY, "text/plain", unfit.to_string()),
             Carry::Yes(plan) => {
@@ -199,7 +250,9 @@ impl Server {
                 plan.adjust_headers(response.headers_mut(), &prepared);
                 match plan.stream(prepared, &settings) {
                     Ok(stream) => response.map(|body| {
-                        Carried::new(body, stream).map_err(|cause| cause.to_string().into()).boxed_unsync()
+                        Carried::new(body, stream)
+                            .map_err(|cause| cause.to_string().into())
+                            .boxed_unsync()
                     }),
                     Err(error) => reply(StatusCode::BAD_GATEWAY, "text/plain", error.to_string()),
                 }
@@ -224,10 +277,14 @@ impl From<String> for Source {
 fn dressed(body: Boxed, headers: &[(&str, &str)]) -> Response<Boxed> {
     let mut response = Response::new(body);
     let mut map = HeaderMap::new();
-    map.insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
+    map.insert(
+        "content-type",
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     map.insert("cache-control", HeaderValue::from_static("no-store"));
     for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(*value)) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(*value))
+        {
             map.insert(name, value);
         }
     }
@@ -237,13 +294,19 @@ fn dressed(body: Boxed, headers: &[(&str, &str)]) -> Response<Boxed> {
 
 /// Cut at each `<!--pause-->`, with 700 ms before each piece but the first.
 fn slow(text: &str) -> Boxed {
-    let pieces: Vec<Bytes> = text.split("<!--pause-->").map(|piece| Bytes::from(piece.to_owned())).collect();
-    let frames = stream::unfold((pieces.into_iter(), true), |(mut pieces, is_first)| async move {
-        let piece = pieces.next()?;
-        if !is_first {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-        }
-        Some((Ok::<_, Infallible>(Frame::data(piece)), (pieces, false)))
-    });
+    let pieces: Vec<Bytes> = text
+        .split("<!--pause-->")
+        .map(|piece| Bytes::from(piece.to_owned()))
+        .collect();
+    let frames = stream::unfold(
+        (pieces.into_iter(), true),
+        |(mut pieces, is_first)| async move {
+            let piece = pieces.next()?;
+            if !is_first {
+                tokio::time::sleep(Duration::from_millis(700)).await;
+            }
+            Some((Ok::<_, Infallible>(Frame::data(piece)), (pieces, false)))
+        },
+    );
     StreamBody::new(frames).map_err(Into::into).boxed_unsync()
 }

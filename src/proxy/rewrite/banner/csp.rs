@@ -184,13 +184,22 @@ pub fn extend(value: &str, needs: &Needs) -> Option<String> {
 /// Whether a policy in the response's head sandboxes the document without `allow-scripts`.
 pub fn sandboxes_scripts(response: &http::HeaderMap) -> bool {
     let values = response.get_all(http::header::CONTENT_SECURITY_POLICY);
-    values.iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').any(|text| {
-            let policy = Policy::parse(text);
-            let sandbox = policy.effective(&["sandbox"]).and_then(|at| policy.directives.get(at));
-            sandbox.is_some_and(|(_, flags, _)| !flags.iter().any(|flag| flag.eq_ignore_ascii_case("allow-scripts")))
+    values
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value.split(',').any(|text| {
+                let policy = Policy::parse(text);
+                let sandbox = policy
+                    .effective(&["sandbox"])
+                    .and_then(|at| policy.directives.get(at));
+                sandbox.is_some_and(|(_, flags, _)| {
+                    !flags
+                        .iter()
+                        .any(|flag| flag.eq_ignore_ascii_case("allow-scripts"))
+                })
+            })
         })
-    })
 }
 
 #[cfg(test)]

@@ -206,7 +206,11 @@ impl Html {
     fn put_head(&mut self, out: &mut Vec<u8>) {
         match self.part {
             Part::Document => {
-                out.extend_from_slice(if self.runs_scripts { &self.prepared.head } else { &self.prepared.style });
+                out.extend_from_slice(if self.runs_scripts {
+                    &self.prepared.head
+                } else {
+                    &self.prepared.style
+                });
                 self.phase = Phase::Head;
             }
             Part::Frame => {

@@ -124,7 +124,11 @@ impl Stream {
             Kind::Html | Kind::Sniff => {
                 let heeds_meta = self.plan.charset.is_none();
                 let html = Html::new(part, prepared, self.most_held, heeds_meta);
-                Scanner::Html(if self.plan.runs_scripts { html } else { html.without_scripts() })
+                Scanner::Html(if self.plan.runs_scripts {
+                    html
+                } else {
+                    html.without_scripts()
+                })
             }
         }
     }
