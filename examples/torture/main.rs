@@ -89,7 +89,7 @@ impl Server {
             let Ok(bytes) = tokio::fs::read(self.files.join(name)).await else {
                 return reply(StatusCode::NOT_FOUND, "text/plain", "no such file");
             };
-            let kind = if name.ends_with(".css") {
+            let kind = if name == "site.css" {
                 "text/css"
             } else {
                 "text/javascript"

@@ -103,6 +103,19 @@ impl Plan {
     }
 }
 
+/// Headers by which scripts that fetch fragments say who they are.
+const SCRIPTS: &[&str] = &[
+    "x-requested-with",
+    "hx-request",
+    "turbo-frame",
+    "x-turbo-request-id",
+    "x-pjax",
+    "x-inertia",
+    "x-up-version",
+    "next-action",
+    "rsc",
+];
+
 /// What the request fetches its answer for.
 fn destination(request: &HeaderMap) -> Option<Part> {
     if let Some(dest) = request.get("sec-fetch-dest") {
@@ -115,17 +128,6 @@ fn destination(request: &HeaderMap) -> Option<Part> {
     }
     // Browsers send no Fetch Metadata to plain http, old ones never: there, navigations ask for HTML by name, and
     // scripts that fetch fragments do not, or say who they are.
-    const SCRIPTS: &[&str] = &[
-        "x-requested-with",
-        "hx-request",
-        "turbo-frame",
-        "x-turbo-request-id",
-        "x-pjax",
-        "x-inertia",
-        "x-up-version",
-        "next-action",
-        "rsc",
-    ];
     if SCRIPTS.iter().any(|name| request.contains_key(*name)) {
         return None;
     }

@@ -149,9 +149,10 @@ fn extend_one(text: &str, needs: &Needs) -> Option<String> {
             })
             .collect();
         let gap = if out.is_empty() { "" } else { "; " };
-        let _ = match more.is_empty() {
-            true => write!(out, "{gap}{raw}"),
-            false => write!(out, "{gap}{name} {}", with(sources, &more)),
+        let _ = if more.is_empty() {
+            write!(out, "{gap}{raw}")
+        } else {
+            write!(out, "{gap}{name} {}", with(sources, &more))
         };
     }
     for change in &changes {

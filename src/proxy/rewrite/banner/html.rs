@@ -75,6 +75,10 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 const HELD_COMMENT: usize = 16 * 1024;
 
 /// The scanner of one document.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts of a document that change on their own"
+)]
 pub(super) struct Html {
     part: Part,
     /// Whether the document's own policy lets scripts run at all.
@@ -192,7 +196,11 @@ impl Html {
         if self.phase == Phase::Head {
             match self.mode {
                 // Browsers end a comment at the end of the document; said aloud, the bar can follow it.
-                Mode::Comment => out.extend_from_slice(b"-->"),
+                Mode::Comment => {
+                    out.extend_from_slice(held.get(at..).unwrap_or_default());
+                    at = held.len();
+                    out.extend_from_slice(b"-->");
+                }
                 // What is cut off in a script, style or title cannot be closed without changing what it does: there
                 // the style's own words stand in for the bar.
                 Mode::Raw(_) => self.phase = Phase::Done,

@@ -81,14 +81,13 @@ pub(super) fn token(bytes: &[u8]) -> Token {
             Some(end) => Token::Comment(end),
             None => Token::Partial(Partial::Comment),
         },
-        [b'<', b'!', b'-'] | [b'<', b'!'] | [b'<', b'/'] | [b'<'] => Token::Partial(Partial::Other),
+        [b'<'] | [b'<', b'!' | b'/'] | [b'<', b'!', b'-'] => Token::Partial(Partial::Other),
         [b'<', b'!', ..] => bogus_end(bytes).map_or(Token::Partial(Partial::Other), Token::Doctype),
-        [b'<', b'?', ..] => bogus(bytes),
         [b'<', b'/', next, ..] if next.is_ascii_alphabetic() => match tag(bytes, 2) {
             Some(tag) => Token::End(tag),
             None => Token::Partial(Partial::Other),
         },
-        [b'<', b'/', ..] => bogus(bytes),
+        [b'<', b'/' | b'?', ..] => bogus(bytes),
         [b'<', next, ..] if next.is_ascii_alphabetic() => match tag(bytes, 1) {
             Some(tag) => Token::Start(tag),
             None => Token::Partial(Partial::Other),
@@ -342,9 +341,8 @@ fn named(bytes: &[u8], want: &[u8]) -> Named {
 /// The same, with a byte behind it that ends a tag name.
 fn delimited(bytes: &[u8], want: &[u8]) -> Named {
     match (named(bytes, want), bytes.get(want.len())) {
-        (Named::Yes, None) => Named::Unsure,
         (Named::Yes, Some(&next)) if is_blank(next) || next == b'/' || next == b'>' => Named::Yes,
-        (Named::Unsure, _) => Named::Unsure,
+        (Named::Yes, None) | (Named::Unsure, _) => Named::Unsure,
         _ => Named::No,
     }
 }

@@ -12,15 +12,12 @@ fn text(bytes: &[u8], attribute: &Attribute) -> String {
     while let Some(at) = rest.find('&') {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        match reference(from) {
-            Some((c, length)) => {
-                out.push(c);
-                rest = from.get(length..).unwrap_or_default();
-            }
-            None => {
-                out.push('&');
-                rest = from.get(1..).unwrap_or_default();
-            }
+        if let Some((c, length)) = reference(from) {
+            out.push(c);
+            rest = from.get(length..).unwrap_or_default();
+        } else {
+            out.push('&');
+            rest = from.get(1..).unwrap_or_default();
         }
     }
     out.push_str(rest);
@@ -84,17 +81,15 @@ pub(super) fn policy(bytes: &[u8], tag: &Tag, needs: &Needs) -> Option<Vec<u8>> 
 
 /// The encoding that the tag declares (HTML standard §13.2.3.2): `charset`, or `http-equiv=content-type`.
 pub(super) fn encoding(bytes: &[u8], tag: &Tag) -> Option<&'static Encoding> {
-    let label = match tag.attribute(bytes, "charset") {
-        Some(attribute) => text(bytes, attribute),
-        None => {
-            let content = http_equiv(bytes, tag, "content-type")?.to_ascii_lowercase();
-            let (_, after) = content.split_once("charset")?;
-            let value = after.trim_start().strip_prefix('=')?.trim_start();
-            let value = value.trim_start_matches(['"', '\'']);
-            let end =
-                value.find(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '"' | '\''));
-            value.get(..end.unwrap_or(value.len()))?.to_owned()
-        }
+    let label = if let Some(attribute) = tag.attribute(bytes, "charset") {
+        text(bytes, attribute)
+    } else {
+        let content = http_equiv(bytes, tag, "content-type")?.to_ascii_lowercase();
+        let (_, after) = content.split_once("charset")?;
+        let value = after.trim_start().strip_prefix('=')?.trim_start();
+        let value = value.trim_start_matches(['"', '\'']);
+        let end = value.find(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '"' | '\''));
+        value.get(..end.unwrap_or(value.len()))?.to_owned()
     };
     let encoding = Encoding::for_label(label.as_bytes())?;
     // A document that could say so in ASCII is not in UTF-16.

@@ -14,6 +14,8 @@ mod pages;
 mod prepared;
 mod sniff;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod text;
 mod xml;
 

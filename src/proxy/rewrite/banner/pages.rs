@@ -3,6 +3,7 @@
 use super::prepared::{Facts, escape};
 use crate::model::{EndCause, Ended, Timestamp};
 use bytes::Bytes;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// A static asset under `/.locum/`.
@@ -103,8 +104,10 @@ fn facts_list(facts: &Facts) -> String {
         ("Session", &facts.session.to_string()),
     ]
     .iter()
-    .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(value)))
-    .collect()
+    .fold(String::new(), |mut out, (name, value)| {
+        let _ = write!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(value));
+        out
+    })
 }
 
 /// `GET /.locum/session`: why there is a banner, what the session may do, and the way to end it. Goes through the

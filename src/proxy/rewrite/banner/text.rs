@@ -84,8 +84,8 @@ impl Text {
             [0xfe, 0xff, ..] => (Some(UTF_16BE), 2),
             [0xff, 0xfe, ..] => (Some(UTF_16LE), 2),
             // Unmarked UTF-16 that begins with a tag (XML 1.0 appendix F, HTML standard §13.2.3.2).
-            [b'<', 0, b'?', 0] | [b'<', 0, b'!', 0] => (Some(UTF_16LE), 0),
-            [0, b'<', 0, b'?'] | [0, b'<', 0, b'!'] => (Some(UTF_16BE), 0),
+            [b'<', 0, b'?' | b'!', 0] => (Some(UTF_16LE), 0),
+            [0, b'<', 0, b'?' | b'!'] => (Some(UTF_16BE), 0),
             [b'<', 0, _, 0, ..] if self.keeps_first => (Some(UTF_16LE), 0),
             [0, b'<', 0, _, ..] if self.keeps_first => (Some(UTF_16BE), 0),
             _ => (
@@ -114,11 +114,10 @@ impl Text {
 
 /// Whether the first bytes may still turn out to be a mark or unmarked UTF-16.
 fn may_be_mark(bytes: &[u8]) -> bool {
-    match bytes {
-        [] | [0xef | 0xfe | 0xff | 0] | [0xef, 0xbb] => true,
-        [b'<', 0, ..] | [0, b'<', ..] => true,
-        _ => false,
-    }
+    matches!(
+        bytes,
+        [] | [0xef | 0xfe | 0xff | 0] | [0xef, 0xbb] | [b'<', 0, ..] | [0, b'<', ..]
+    )
 }
 
 fn decode(decoder: &mut Decoder, input: &[u8], is_last: bool, out: &mut Vec<u8>) {

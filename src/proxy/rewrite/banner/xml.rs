@@ -155,7 +155,7 @@ impl Xml {
             (Phase::Head, b"title") if !self.has_title => {
                 self.has_title = true;
                 self.opened(whole, tag, out, |scanner, out| {
-                    out.extend_from_slice(&scanner.prepared.title)
+                    out.extend_from_slice(&scanner.prepared.title);
                 });
             }
             (Phase::Head, b"meta") => match meta::policy(whole, tag, &self.prepared.needs) {

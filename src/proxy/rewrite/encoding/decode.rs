@@ -255,9 +255,10 @@ impl Decoder {
     /// # Errors
     /// [`DecodeError::Truncated`] where a layer is not whole.
     pub fn finish(&self) -> Result<(), DecodeError> {
-        match self.layers.iter().all(|(engine, _)| engine.is_complete()) {
-            true => Ok(()),
-            false => Err(DecodeError::Truncated),
+        if self.layers.iter().all(|(engine, _)| engine.is_complete()) {
+            Ok(())
+        } else {
+            Err(DecodeError::Truncated)
         }
     }
 }

@@ -28,8 +28,13 @@ fn inflate(
         if matches!(status, Status::StreamEnd) {
             return Ok((taken, true));
         }
-        if wrote < STEP && (read == 0 || taken >= input.len()) {
-            return Ok((taken, false));
+        // Output may wait inside the engine after the input is used up: go on until a call does nothing.
+        if read == 0 && wrote == 0 {
+            return if taken >= input.len() {
+                Ok((taken, false))
+            } else {
+                Err(DecodeError::Corrupt)
+            };
         }
     }
 }

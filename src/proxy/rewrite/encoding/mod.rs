@@ -3,6 +3,8 @@
 mod decode;
 mod encode;
 mod inflate;
+#[cfg(test)]
+mod tests;
 
 pub use decode::{DecodeError, Decoder};
 pub use encode::Encoder;
@@ -107,39 +109,4 @@ pub fn accepts(request: &HeaderMap, coding: Coding) -> bool {
         }
     }
     named.unwrap_or(star)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::HeaderValue;
-
-    fn headers(name: http::header::HeaderName, values: &[&'static str]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for value in values {
-            map.append(name.clone(), HeaderValue::from_static(value));
-        }
-        map
-    }
-
-    #[test]
-    fn reads_stacked_codings_in_order() {
-        let map = headers(CONTENT_ENCODING, &["GZIP, identity", "br"]);
-        assert_eq!(applied(&map, 4), Ok(vec![Coding::Gzip, Coding::Brotli]));
-        assert_eq!(applied(&map, 1), Err(UnknownCoding::TooMany(1)));
-        let map = headers(CONTENT_ENCODING, &["compress"]);
-        assert_eq!(
-            applied(&map, 4),
-            Err(UnknownCoding::Name("compress".into()))
-        );
-    }
-
-    #[test]
-    fn reads_what_the_client_accepts() {
-        let map = headers(ACCEPT_ENCODING, &["br;q=1.0, gzip;q=0, *;q=0.1"]);
-        assert!(accepts(&map, Coding::Brotli));
-        assert!(!accepts(&map, Coding::Gzip));
-        assert!(accepts(&map, Coding::Zstd));
-        assert!(!accepts(&HeaderMap::new(), Coding::Gzip));
-    }
 }
