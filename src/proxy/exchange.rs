@@ -104,7 +104,10 @@ async fn stages(
     }
     let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers)
         .await
-        .map_err(Refused::from)?;
+        // No route's policy tolerates what nobody stands behind: what is ambiguous is that first of all.
+        .map_err(|refusal| {
+            Refused::from(Refusal::findings(canonical.findings).unwrap_or(refusal))
+        })?;
     authenticated.session.touch(plane.clock.now());
     if banner::is_service_worker(&inbound.parts.headers) {
         return no_service_worker(plane, setup, inbound, &authenticated).await;

@@ -19,7 +19,10 @@ pub fn check(inbound: &Inbound, has_body: bool) -> Result<(), Refusal> {
         return Err(wrong_version());
     }
     if has_body {
-        return Err(malformed("websocket-body", "A WebSocket's handshake has no body."));
+        return Err(malformed(
+            "websocket-body",
+            "A WebSocket's handshake has no body.",
+        ));
     }
     // RFC 8441 §5: over HTTP/2 there is none.
     if !inbound.is_h2() && !has_key(headers) {
