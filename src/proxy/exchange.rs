@@ -21,6 +21,10 @@ use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+/// What is served at all, under the policy.
+const METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
 /// Where a permitted request goes.
 #[derive(Clone, Copy)]
 pub struct Way<'w> {
@@ -115,9 +119,7 @@ async fn stages(
     if canonical.path == "*" && canonical.findings.is_empty() {
         return about_the_server(plane, setup, inbound, &authenticated).await;
     }
-    if inbound.is_websocket()
-        && let Err(refusal) = handshake::check(inbound, payload.has_body())
-    {
+    if let Err(refusal) = presentable(inbound, &payload) {
         return Err(Box::new(Refused {
             authenticated: Some(authenticated),
             ..refusal.into()
@@ -184,6 +186,23 @@ async fn no_service_worker(
     Ok(response)
 }
 
+/// What no policy can permit: TRACE, whose answer would show the operator the customer's cookies and the assertion
+/// (RFC 9110 §9.3.8), and a WebSocket's handshake that is none.
+fn presentable(inbound: &Inbound, payload: &Payload) -> Result<(), Refusal> {
+    if inbound.parts.method == http::Method::TRACE {
+        return Err(Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "trace",
+            "TRACE is not passed on",
+            "The app's answer would show what only the app may see.",
+        ));
+    }
+    if inbound.is_websocket() {
+        handshake::check(inbound, payload.has_body())?;
+    }
+    Ok(())
+}
+
 /// `OPTIONS *` asks of the server, not of anything on it (RFC 9110 §9.3.7), and the server that the client talks to
 /// is Locum: no policy row could say what it would mean to the app, so it never gets there.
 async fn about_the_server(
@@ -206,10 +225,7 @@ async fn about_the_server(
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     refusal::own_headers(response.headers_mut());
-    response.headers_mut().insert(
-        header::ALLOW,
-        HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-    );
+    response.headers_mut().insert(header::ALLOW, METHODS);
     Ok(response)
 }
 

@@ -140,10 +140,10 @@ async fn over_http1_every_reason_is_refused_recorded_and_nothing_reaches_the_app
 
 #[tokio::test]
 async fn over_http1_the_limits_of_a_head_are_refused_and_recorded() {
-    let probed = Probed::start("max_headers = 20\nmax_uri_bytes = 256").await;
+    let probed = Probed::start("max_headers = 20\nmax_uri_bytes = \"256B\"").await;
     let long = "a".repeat(300);
     let many = (0..30).fold(String::new(), |all, n| format!("{all}X-{n}: a\r\n"));
-    let large = format!("X-Large: {}\r\n", "a".repeat(40_000));
+    let large = format!("X-Large: {}\r\n", "a".repeat(80_000));
     let cases = [
         (414, "uri-too-long", get(&format!("/{long}"), "")),
         (431, "too-many-headers", get("/", &many)),
@@ -186,7 +186,7 @@ async fn a_head_that_drips_is_cut_off() {
     let exchange = exchange_of(body.as_bytes());
     probed.check_record(&exchange, "head-timeout", 408);
     let metrics = probed.ops("/metrics").await;
-    let hit = "locum_limit_hits_total{limit=\"header_timeout\"} 1";
+    let hit = "locum_limit_hits_total{limit=\"HeaderTimeout\"} 1";
     assert!(metrics.contains(hit), "{metrics}");
     assert!(probed.app.is_untouched());
 }
@@ -320,6 +320,41 @@ async fn a_plain_request_reaches_the_app_over_both() {
     assert_eq!(probed.app.read_strictly(), 2);
     let seen = probed.app.bytes().concat();
     assert!(seen.starts_with(b"GET /a/b?c=d HTTP/1.1\r\n"));
+}
+
+/// The body streams, so the app has seen the head by then; it never sees the end.
+#[tokio::test]
+async fn over_http2_a_trailer_that_must_not_be_one_breaks_the_request_off() {
+    let probed = Probed::start("").await;
+    let stream = TcpStream::connect(&probed.address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let fields = [("trailer", "authorization, x-sum")];
+    let request = http2_request(&probed, "POST", "http://app.test/", &fields);
+    let (response, mut body) = client.send_request(request, false).unwrap();
+    body.send_data("hi".into(), false).unwrap();
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("x-sum", "1".parse().unwrap());
+    trailers.insert("authorization", "Bearer x".parse().unwrap());
+    body.send_trailers(trailers).unwrap();
+    assert_eq!(response.await.unwrap().status(), 400);
+    connection.abort();
+    assert_eq!(probed.app.read_strictly(), 0, "the app saw a whole request");
+    let records = probed.records();
+    let is_closed =
+        |record: &&serde_json::Value| record["metadata"]["event_code"] == "exchange.closed";
+    let closed = records.iter().find(is_closed).expect("a closing record");
+    assert_eq!(closed["status_code"], "400", "{closed}");
+    assert!(closed.to_string().contains("\"trailer\""), "{closed}");
+}
+
+/// RFC 9110 §9.3.8: what Locum puts on for the app (cookies, the assertion) would come back to the operator.
+#[tokio::test]
+async fn trace_is_not_forwarded() {
+    let probed = Probed::start("").await;
+    let raw = "TRACE / HTTP/1.1\r\nHost: app.test\r\n\r\n";
+    probed.check_refused(raw, "trace", 501).await;
 }
 
 #[tokio::test]
