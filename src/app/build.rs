@@ -439,6 +439,6 @@ fn origin(
         upstream: Arc::clone(&behind.upstream),
         identity: Arc::clone(&behind.identity),
         forward,
-        strip: Spoofable::new(listed.iter().map(http::HeaderName::as_str)),
+        strip: Arc::new(Spoofable::new(listed.iter().map(http::HeaderName::as_str))),
     })
 }

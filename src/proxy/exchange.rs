@@ -12,7 +12,7 @@ use super::refusal::{self, Refusal};
 use super::rewrite::banner;
 use super::setup::{App, AppOrigin, Setup};
 use super::worker::{Plane, Worker};
-use super::{inline, outbound, reserved, upgrade};
+use super::{handshake, inline, outbound, reserved, upgrade};
 use crate::audit;
 use crate::model::{Decision, Reason};
 use crate::telemetry::Limit;
@@ -20,6 +20,10 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::sync::Arc;
+
+/// What is served at all, under the policy.
+const METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// Where a permitted request goes.
 #[derive(Clone, Copy)]
@@ -104,10 +108,22 @@ async fn stages(
     }
     let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers)
         .await
-        .map_err(Refused::from)?;
+        // No route's policy tolerates what nobody stands behind: what is ambiguous is that first of all.
+        .map_err(|refusal| {
+            Refused::from(Refusal::findings(canonical.findings).unwrap_or(refusal))
+        })?;
     authenticated.session.touch(plane.clock.now());
     if banner::is_service_worker(&inbound.parts.headers) {
         return no_service_worker(plane, setup, inbound, &authenticated).await;
+    }
+    if canonical.path == "*" && canonical.findings.is_empty() {
+        return about_the_server(plane, setup, inbound, &authenticated).await;
+    }
+    if let Err(refusal) = presentable(inbound, &payload) {
+        return Err(Box::new(Refused {
+            authenticated: Some(authenticated),
+            ..refusal.into()
+        }));
     }
     let Some(app) = authenticated.app(setup) else {
         return Err(Box::new(Refusal::ambiguous(Reason::HostForeign).into()));
@@ -150,22 +166,17 @@ async fn no_service_worker(
     inbound: &Inbound,
     authenticated: &Authenticated,
 ) -> Answer {
-    let record = audit::Refusal {
-        opening: audit::Opening {
-            session: Some(&authenticated.state.part),
-            policy: Some(&setup.policy_part),
-            ..inbound.opening()
-        },
-        status: 200,
-        reason: "service-worker",
-        detail: "answered with an empty script",
-    };
-    if plane.journal.refuse(&record).await.is_err() {
-        return Err(Box::new(Refused {
-            is_recorded: true,
-            ..unrecordable().into()
-        }));
-    }
+    let words = "answered with an empty script";
+    answered(
+        plane,
+        setup,
+        inbound,
+        authenticated,
+        200,
+        "service-worker",
+        words,
+    )
+    .await?;
     let mut response = Response::new(ResponseBody::whole(banner::SERVICE_WORKER));
     refusal::own_headers(response.headers_mut());
     response.headers_mut().insert(
@@ -173,6 +184,79 @@ async fn no_service_worker(
         HeaderValue::from_static("text/javascript"),
     );
     Ok(response)
+}
+
+/// What no policy can permit: TRACE, whose answer would show the operator the customer's cookies and the assertion
+/// (RFC 9110 §9.3.8), and a WebSocket's handshake that is none.
+fn presentable(inbound: &Inbound, payload: &Payload) -> Result<(), Refusal> {
+    if inbound.parts.method == http::Method::TRACE {
+        return Err(Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "trace",
+            "TRACE is not passed on",
+            "The app's answer would show what only the app may see.",
+        ));
+    }
+    if inbound.is_websocket() {
+        handshake::check(inbound, payload.has_body())?;
+    }
+    Ok(())
+}
+
+/// `OPTIONS *` asks of the server, not of anything on it (RFC 9110 §9.3.7), and the server that the client talks to
+/// is Locum: no policy row could say what it would mean to the app, so it never gets there.
+async fn about_the_server(
+    plane: &Plane,
+    setup: &Setup,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+) -> Answer {
+    let words = "answered with the methods that are served";
+    answered(
+        plane,
+        setup,
+        inbound,
+        authenticated,
+        204,
+        "server-options",
+        words,
+    )
+    .await?;
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    refusal::own_headers(response.headers_mut());
+    response.headers_mut().insert(header::ALLOW, METHODS);
+    Ok(response)
+}
+
+/// Records what Locum answers by itself, for nothing to be forwarded.
+async fn answered(
+    plane: &Plane,
+    setup: &Setup,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+    status: u16,
+    reason: &str,
+    detail: &str,
+) -> Result<(), Box<Refused>> {
+    let record = audit::Refusal {
+        opening: audit::Opening {
+            session: Some(&authenticated.state.part),
+            policy: Some(&setup.policy_part),
+            ..inbound.opening()
+        },
+        status,
+        reason,
+        detail,
+    };
+    let recorded = plane.journal.refuse(&record).await;
+    recorded.map_err(|_| {
+        plane.metrics.hit(Limit::Journal);
+        Box::new(Refused {
+            is_recorded: true,
+            ..unrecordable().into()
+        })
+    })
 }
 
 /// Opens the record, then forwards: as a WebSocket or as an ordinary exchange.
@@ -299,6 +383,9 @@ async fn refuse(
         .as_ref()
         .is_some_and(|note| note.fault.is_some());
     let mut response = render(&refusal, inbound, authenticated.as_ref());
+    if refusal.status == StatusCode::UPGRADE_REQUIRED {
+        handshake::require_upgrade(response.headers_mut(), inbound.is_h2());
+    }
     if is_faulty {
         // What follows on this connection cannot be trusted to be where it seems.
         response.headers_mut().insert(

@@ -1,5 +1,6 @@
 //! A request as it came in, with all that its record says of it.
 
+use super::canonical;
 use super::client::Client;
 use super::guard::{Fault, Note, Notes};
 use crate::audit::{Opening, Protocol};
@@ -40,6 +41,14 @@ pub struct Payload {
     pub rest: Option<Incoming>,
     /// What becomes of the connection if it is upgraded.
     pub upgrade: Option<OnUpgrade>,
+}
+
+impl Payload {
+    /// Whether any of the body is there or may still come.
+    pub fn has_body(&self) -> bool {
+        let is_over = |rest: &Incoming| http_body::Body::is_end_stream(rest);
+        self.first.is_some() || !self.rest.as_ref().is_none_or(is_over)
+    }
 }
 
 impl Inbound {
@@ -94,15 +103,7 @@ impl Inbound {
 
     /// Whether it asks to become a WebSocket: RFC 6455 §4.1, or RFC 8441 §4 over HTTP/2.
     pub fn is_websocket(&self) -> bool {
-        if self.is_h2() {
-            return self
-                .parts
-                .extensions
-                .get::<hyper::ext::Protocol>()
-                .is_some_and(|protocol| protocol.as_str() == "websocket");
-        }
-        let asks = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-        self.parts.headers.get(header::UPGRADE).is_some_and(asks)
+        canonical::is_websocket(&self.parts)
     }
 
     /// The method that policy and record see: an extended CONNECT is the WebSocket's GET.

@@ -71,7 +71,7 @@ pub async fn pass(
         },
         None,
     );
-    let mut request = Request::new(body);
+    let mut request = Request::new(body.stripped(&origin.strip));
     *request.method_mut() = if inbound.is_websocket() {
         http::Method::GET
     } else {

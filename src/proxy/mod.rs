@@ -11,6 +11,7 @@ pub mod connection;
 pub mod decide;
 pub mod exchange;
 pub mod guard;
+pub mod handshake;
 pub mod hosts;
 pub mod inbound;
 pub mod inline;

@@ -40,7 +40,9 @@ pub async fn forward(
             .as_ref()
             .is_none_or(http_body::Body::is_end_stream);
     let (body, tally) = RequestBody::new(payload.first, payload.rest, bounds, Some(cut));
-    let body = body.scanned(permitted.take_scan());
+    let body = body
+        .scanned(permitted.take_scan())
+        .stripped(&way.origin.strip);
     let mut closer = Closer {
         receipt,
         metrics: Arc::clone(&plane.metrics),
@@ -305,6 +307,12 @@ pub fn upstream_failed(
         (Some(Failure::MethodOverride), _) => {
             return (
                 Refusal::ambiguous(crate::model::Reason::MethodOverride),
+                Outcome::Refused,
+            );
+        }
+        (Some(Failure::Trailer), _) => {
+            return (
+                Refusal::ambiguous(crate::model::Reason::Trailer),
                 Outcome::Refused,
             );
         }

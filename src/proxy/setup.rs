@@ -127,7 +127,7 @@ pub struct AppOrigin {
     /// Which `Host`, `Forwarded` and `Via` the upstream sees.
     pub forward: forward::Settings,
     /// What clients may not say of themselves: stripped in every spelling.
-    pub strip: Spoofable,
+    pub strip: Arc<Spoofable>,
 }
 
 /// One app.

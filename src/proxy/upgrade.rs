@@ -6,6 +6,7 @@ use super::canonical::{Upgrades, strip_hop_by_hop};
 use super::close::{Closer, cause_name};
 use super::decide::Permitted;
 use super::exchange::{Refused, Way};
+use super::handshake;
 use super::inbound::{Inbound, Payload};
 use super::outbound::{self, closed_with};
 use super::refusal::Refusal;
@@ -17,9 +18,8 @@ use super::worker::{Taken, Worker};
 use crate::audit::{Banner, Event, Outcome, Receipt};
 use crate::policy::{MessageDenied, WsMode, WsRules};
 use crate::telemetry::Limit;
-use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -116,7 +116,7 @@ async fn open(
         body,
         Upgrades::KeepWebSocket,
     );
-    let request = handshake(request.map_err(refused)?);
+    let request = handshake::for_app(request.map_err(refused)?);
     let response = tokio::select! {
         biased;
         () = authenticated.session.ended().cancelled() => return Err(outbound::cut_short()),
@@ -129,25 +129,6 @@ async fn open(
         client: payload.upgrade,
         place,
     })
-}
-
-/// RFC 8441 has no key; the HTTP/1.1 handshake towards the app needs one (RFC 6455 §4.1). Extensions are not
-/// offered: a compressed message could not be judged.
-fn handshake<B>(mut request: Request<B>) -> Request<B> {
-    let headers = request.headers_mut();
-    websocket::strip_extensions(headers);
-    if !headers.contains_key(header::SEC_WEBSOCKET_KEY) {
-        let key = base64::engine::general_purpose::STANDARD
-            .encode(crate::model::ExchangeId::fresh().to_bits().to_be_bytes());
-        if let Ok(key) = HeaderValue::try_from(key) {
-            headers.insert(header::SEC_WEBSOCKET_KEY, key);
-        }
-        headers.insert(
-            header::SEC_WEBSOCKET_VERSION,
-            HeaderValue::from_static("13"),
-        );
-    }
-    request
 }
 
 #[allow(clippy::too_many_arguments)] // everything that a WebSocket takes with it when it leaves its request
@@ -164,7 +145,7 @@ fn switch(
     let plane = Arc::clone(way.worker.plane());
     let upstream = hyper::upgrade::on(&mut response);
     respond::keep_cookies(way, inbound, &authenticated, response.headers_mut());
-    let answer = answer(inbound, response.headers());
+    let answer = handshake::answer(response.headers(), inbound.is_h2());
     closer.status = answer.status().as_u16();
     release(inbound);
     let rules = permitted
@@ -227,31 +208,6 @@ async fn both(
         )
         .await,
     )
-}
-
-/// 101 for HTTP/1.1, 200 for an extended CONNECT.
-fn answer(inbound: &Inbound, from: &HeaderMap) -> Response<ResponseBody> {
-    let mut answer = Response::new(ResponseBody::empty());
-    let headers = answer.headers_mut();
-    for name in [header::SEC_WEBSOCKET_PROTOCOL, header::SET_COOKIE] {
-        for value in from.get_all(&name) {
-            headers.append(name.clone(), value.clone());
-        }
-    }
-    if inbound.is_h2() {
-        return answer;
-    }
-    for name in [
-        header::SEC_WEBSOCKET_ACCEPT,
-        header::UPGRADE,
-        header::CONNECTION,
-    ] {
-        if let Some(value) = from.get(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    answer
 }
 
 /// What follows on the client's connection is no HTTP: the guard lets it through.
@@ -323,7 +279,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let request = if inbound.is_h2() {
-        handshake(request)
+        handshake::for_app(request)
     } else {
         request
     };
@@ -340,7 +296,7 @@ where
         return Ok(response.map(|body| ResponseBody::passed(respond::source(body))));
     };
     let upstream = hyper::upgrade::on(&mut response);
-    let mut answer = answer(inbound, response.headers());
+    let mut answer = handshake::answer(response.headers(), inbound.is_h2());
     for (name, value) in response.headers() {
         if !answer.headers().contains_key(name) && !inbound.is_h2() {
             answer.headers_mut().append(name.clone(), value.clone());

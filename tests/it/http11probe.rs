@@ -1,9 +1,10 @@
-//! 142 raw requests, each with the outcome that RFC 9110 and RFC 9112 ask of a server, replayed on raw sockets.
+//! 142 raw requests, each with the outcome that RFC 9110 and RFC 9112 ask of a server, replayed on raw sockets
+//! against the real binary, with a live session behind each.
 //!
 //! The cases are data of MDA2AV/Http11Probe (commit 95bc6a9), MIT licence; see `tests/data/README.md`.
 //! Against another server, all that changes is [`Target`].
 
-use crate::stage;
+use crate::probed::Probed;
 use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,9 +12,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long a server that says nothing is waited for.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a connection is watched for its close after an answer.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The server under test.
 #[derive(Clone)]
@@ -112,7 +113,7 @@ pub(crate) async fn probe(target: &Target) -> Vec<Outcome> {
         .map(|case| {
             let target = target.clone();
             tokio::spawn(async move {
-                let got = replay(&target, &raw(&case)).await;
+                let got = replay(&target, &case.id, &raw(&case)).await;
                 let is_met = is_met(&case.expected, &got);
                 Outcome { case, got, is_met }
             })
@@ -125,9 +126,10 @@ pub(crate) async fn probe(target: &Target) -> Vec<Outcome> {
     outcomes
 }
 
-async fn replay(target: &Target, raw: &[u8]) -> Got {
+async fn replay(target: &Target, id: &str, raw: &[u8]) -> Got {
     let line = "Host: localhost:8080\r\n";
-    let own_line = format!("Host: {}\r\n{}", target.host, target.headers);
+    let Target { host, headers, .. } = target;
+    let own_line = format!("Host: {host}\r\n{headers}X-Probe: {id}\r\n");
     let raw = replaced(raw, line, &own_line, 1);
     let raw = replaced(&raw, "localhost:8080", &target.host, usize::MAX);
     let mut stream = TcpStream::connect(&target.address).await.unwrap();
@@ -195,8 +197,10 @@ pub(crate) fn table(outcomes: &[Outcome], who: &str) -> String {
     let mut table = format!(
         "# Http11Probe\n\n\
         The 142 raw requests of [Http11Probe](https://github.com/MDA2AV/Http11Probe) (MIT, commit 95bc6a9), each on its own\n\
-        connection, and what {who} answers. `tests/it/http11probe.rs` replays them and writes this file with\n\
-        `LOCUM_WRITE_DOCS=1 cargo test --test it http11probe`.\n\n\
+        connection, and what {who}.\n\
+        `tests/it/http11probe.rs` replays them and writes this file with `LOCUM_WRITE_DOCS=1 cargo test --test it http11probe`.\n\n\
+        Each request has the session's `Host` and `Cookie` in place of the probe's `Host`. What was refused, the app never saw;\n\
+        what it saw, a parser without any lenience reads in one way: the test checks both on the app's own bytes.\n\n\
         The data cuts long requests and has `?` for bytes that are not ASCII; where a case says what they were, they\n\
         are put back.\n\n\
         Met: {met} of {scored} scored. Unscored cases have no one right outcome by the RFCs; *info* marks them.\n\n\
@@ -224,27 +228,52 @@ pub(crate) fn table(outcomes: &[Outcome], who: &str) -> String {
     table
 }
 
+/// Misses that are right by the RFCs, with the section that says so. Empty: none is missed.
+const JUSTIFIED: &[(&str, &str)] = &[];
+
+/// The table without whether a connection was closed, which a slow machine may see late.
+fn verdicts(table: &str) -> String {
+    table.replace(", open |", " |").replace(", closed |", " |")
+}
+
+fn check_written(table: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/http11probe.md");
+    if std::env::var_os("LOCUM_WRITE_DOCS").is_some() {
+        std::fs::write(path, table).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        verdicts(&written) == verdicts(table),
+        "docs/http11probe.md is old; LOCUM_WRITE_DOCS=1 writes it anew:\n{table}"
+    );
+}
+
 #[tokio::test]
-async fn the_guard_meets_what_the_rfcs_ask() {
-    let stage = stage::serve().await;
-    let address = stage.address.clone();
+async fn locum_meets_what_the_rfcs_ask() {
+    let probed = Probed::start("").await;
     let target = Target {
-        host: address.clone(),
-        address,
-        headers: String::new(),
+        address: probed.address.clone(),
+        host: probed.host.clone(),
+        headers: probed.cookie.clone(),
     };
     let outcomes = probe(&target).await;
-    let who = "Locum's guard and canonical stage, before a service that says 200 to all they let through,";
-    let table = table(&outcomes, who);
-    if std::env::var_os("LOCUM_WRITE_DOCS").is_some() {
-        std::fs::create_dir_all("docs").unwrap();
-        std::fs::write("docs/http11probe.md", &table).unwrap();
-    }
-    let missed: Vec<&str> = table
+    let table = table(&outcomes, "Locum answers, before an app that says 200");
+    let unjustified: Vec<&str> = table
         .lines()
         .filter(|line| line.contains("**missed**"))
+        .filter(|line| !JUSTIFIED.iter().any(|(id, _)| line.contains(id)))
         .collect();
     let (met, scored) = score(&outcomes);
     assert_eq!((outcomes.len(), scored), (142, 124));
-    assert!(met >= 120, "{met} of {scored}:\n{}", missed.join("\n"));
+    assert!(unjustified.is_empty(), "{}", unjustified.join("\n"));
+    assert!(met >= 120, "{met} of {scored}");
+    let seen = probed.app.bytes().concat();
+    for Outcome { case, got, .. } in &outcomes {
+        let mark = format!("x-probe: {}\r\n", case.id);
+        let is_seen = memchr::memmem::find(&seen, mark.as_bytes()).is_some();
+        let is_refused = got.status.is_some_and(|status| status >= 400);
+        assert!(!(is_refused && is_seen), "{} reached the app", case.id);
+    }
+    assert!(probed.app.read_strictly() > 20);
+    check_written(&table);
 }

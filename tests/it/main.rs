@@ -1,14 +1,18 @@
 //! The integration tests: one binary, one module a concern.
 
-/// Every reason of the canonical request, over HTTP/1 and HTTP/2, with the app seeing nothing.
+/// Every reason of the canonical request on the real binary, over HTTP/1 and HTTP/2, with the app seeing nothing.
 mod canonical;
 /// The command line as people and scripts see it: help, errors, exit codes, JSON.
 mod cli;
 /// Documentation that is written from the code is what the code says.
 mod documentation;
-/// The cases of the HTTP/1.1 probe on raw sockets, scored.
+/// What is a WebSocket handshake and what only looks like one.
+mod handshake;
+/// The cases of the HTTP/1.1 probe on raw sockets against the real binary, scored.
 mod http11probe;
-/// Guard and canonical stage on a socket, for the two that test them.
-mod stage;
+/// The real binary with one live session, for the modules that send raw requests.
+mod probed;
+/// An app that keeps every byte it gets and reads it strictly.
+mod recorder;
 /// The house rules on files, functions, layers and panics.
 mod tidy;

@@ -3,7 +3,10 @@
 use super::Cut;
 use super::tally::{Digest, Failure, Tally};
 use crate::policy::OverrideScan;
+use crate::proxy::canonical::Spoofable;
+use crate::proxy::guard::is_forbidden_trailer;
 use bytes::Bytes;
+use http::HeaderName;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
@@ -30,6 +33,7 @@ pub struct RequestBody {
     cut: Option<Cut>,
     /// Looks for a `_method` field in a form that streams by.
     scan: Option<OverrideScan>,
+    strip: Option<Arc<Spoofable>>,
 }
 
 impl RequestBody {
@@ -52,8 +56,16 @@ impl RequestBody {
             digest,
             cut,
             scan: None,
+            strip: None,
         };
         (body, tally)
+    }
+
+    /// Takes from the trailers what the client may not say.
+    #[must_use]
+    pub fn stripped(mut self, strip: &Arc<Spoofable>) -> Self {
+        self.strip = Some(Arc::clone(strip));
+        self
     }
 
     /// Cuts the body where a form field asks for another method.
@@ -78,6 +90,22 @@ impl RequestBody {
             self.tally.complete(self.digest.finish());
         }
         Ok(())
+    }
+
+    /// RFC 9110 §6.5.1. Over HTTP/1 the guard has looked already; over HTTP/2 nobody has. What only Locum may say
+    /// goes silently, as it does from the head.
+    fn checked(&mut self, mut frame: Frame<Bytes>) -> Result<Frame<Bytes>, Failure> {
+        let Some(trailers) = frame.trailers_mut() else {
+            return Ok(frame);
+        };
+        let is_forbidden = |name: &HeaderName| is_forbidden_trailer(name.as_str().as_bytes());
+        if trailers.keys().any(is_forbidden) {
+            return Err(self.failed(Failure::Trailer));
+        }
+        if let Some(strip) = &self.strip {
+            strip.strip(trailers);
+        }
+        Ok(frame)
     }
 
     fn failed(&mut self, failure: Failure) -> Failure {
@@ -124,7 +152,7 @@ impl Body for RequestBody {
                 let counted = frame
                     .data_ref()
                     .map_or(Ok(()), |data| this.took(&data.clone()));
-                Poll::Ready(Some(counted.map(|()| frame)))
+                Poll::Ready(Some(counted.and_then(|()| this.checked(frame))))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(this.failed(Failure::Client)))),
             Poll::Ready(None) if this.scan.as_ref().is_some_and(OverrideScan::finish) => {

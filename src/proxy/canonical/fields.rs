@@ -11,22 +11,29 @@ use http::{Method, Version};
 pub(super) struct Fields<'a> {
     pub(super) host: Option<&'a HeaderValue>,
     pub(super) hosts: usize,
-    nominates_upgrade: bool,
-    upgrades_to_websocket: bool,
 }
 
-impl Fields<'_> {
-    /// RFC 6455 §4.1, RFC 8441 §4.
-    pub(super) fn is_websocket(&self, parts: &Parts, is_extended_connect: bool) -> bool {
-        if is_extended_connect {
-            let protocol = parts.extensions.get::<hyper::ext::Protocol>();
-            return protocol.is_some_and(|protocol| protocol.as_str() == "websocket");
-        }
-        parts.method == Method::GET
-            && parts.version == Version::HTTP_11
-            && self.nominates_upgrade
-            && self.upgrades_to_websocket
+/// Whether this is a WebSocket's opening handshake: RFC 6455 §4.1, or RFC 8441 §4 over HTTP/2.
+pub fn is_websocket(parts: &Parts) -> bool {
+    if parts.version == Version::HTTP_2 {
+        return is_extended_connect(parts);
     }
+    let names = |name: HeaderName, option: &[u8]| {
+        let mut values = parts.headers.get_all(name).iter();
+        values.any(|value| list(value).any(|one| one.eq_ignore_ascii_case(option)))
+    };
+    // Hardly any request has `Upgrade`, so that is asked first.
+    names(UPGRADE, b"websocket")
+        && parts.method == Method::GET
+        && parts.version == Version::HTTP_11
+        && names(CONNECTION, b"upgrade")
+}
+
+/// RFC 8441 §4. The one protocol that Locum speaks; another would be a tunnel that nobody looks into.
+pub(super) fn is_extended_connect(parts: &Parts) -> bool {
+    let protocol = parts.extensions.get::<hyper::ext::Protocol>();
+    parts.method == Method::CONNECT
+        && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
 }
 
 /// Walks the headers of `parts` once.
@@ -37,9 +44,9 @@ pub(super) fn read<'a>(parts: &'a Parts, findings: &mut Findings) -> Fields<'a> 
             fields.hosts += 1;
             fields.host = fields.host.or(Some(value));
         } else if *name == CONNECTION {
-            connection(value, &mut fields, findings);
+            connection(value, findings);
         } else if *name == UPGRADE {
-            upgrade(value, &mut fields, findings);
+            upgrade(value, findings);
         } else if *name == EXPECT {
             if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
                 findings.insert(Reason::Expectation);
@@ -60,14 +67,11 @@ fn list(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 /// RFC 9110 §7.6.1. A recipient drops what `Connection` nominates: nominating anything else is a way to have
 /// a header removed that someone further on decides by.
-fn connection(value: &HeaderValue, fields: &mut Fields<'_>, findings: &mut Findings) {
+fn connection(value: &HeaderValue, findings: &mut Findings) {
     for option in list(value) {
         let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
-        if is("upgrade") {
-            fields.nominates_upgrade = true;
-            continue;
-        }
         let known = [
+            "upgrade",
             "keep-alive",
             "close",
             "te",
@@ -82,15 +86,10 @@ fn connection(value: &HeaderValue, fields: &mut Fields<'_>, findings: &mut Findi
     }
 }
 
-fn upgrade(value: &HeaderValue, fields: &mut Fields<'_>, findings: &mut Findings) {
+fn upgrade(value: &HeaderValue, findings: &mut Findings) {
     for protocol in list(value) {
-        if protocol.eq_ignore_ascii_case(b"websocket") {
-            fields.upgrades_to_websocket = true;
-        } else if protocol.len() >= 3
-            && protocol
-                .get(..3)
-                .is_some_and(|start| start.eq_ignore_ascii_case(b"h2c"))
-        {
+        let start = protocol.get(..3);
+        if start.is_some_and(|start| start.eq_ignore_ascii_case(b"h2c")) {
             findings.insert(Reason::H2cUpgrade);
         }
     }

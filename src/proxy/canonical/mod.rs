@@ -13,6 +13,7 @@ mod path;
 mod query;
 mod spoof;
 
+pub use fields::is_websocket;
 pub use hop::{Upgrades, strip_hop_by_hop};
 pub use host::Authority;
 pub use query::names_method_override;
@@ -59,9 +60,7 @@ pub struct Canonical<'a> {
 pub fn canonical<'a>(parts: &'a Parts, seen: &Seen<'a>) -> Canonical<'a> {
     let mut findings = seen.note.map_or(Findings::NONE, |note| note.findings);
     let fields = fields::read(parts, &mut findings);
-    let is_extended_connect =
-        parts.method == Method::CONNECT && parts.extensions.get::<hyper::ext::Protocol>().is_some();
-    method(&parts.method, is_extended_connect, &mut findings);
+    method(parts, &mut findings);
     let host = host::of(parts, &fields, seen.is_tls, &mut findings);
     if let (Some(host), Some(serves)) = (&host, seen.serves)
         && !serves(host)
@@ -82,7 +81,7 @@ pub fn canonical<'a>(parts: &'a Parts, seen: &Seen<'a>) -> Canonical<'a> {
     let is_unchanged = matches!(&path, Cow::Borrowed(_)) && !matches!(&query, Some(Cow::Owned(_)));
     Canonical {
         method: &parts.method,
-        is_websocket: fields.is_websocket(parts, is_extended_connect),
+        is_websocket: is_websocket(parts),
         original: parts.uri.path_and_query().filter(|_| is_unchanged),
         raw_target: seen.note.map(|note| &*note.target),
         path,
@@ -93,10 +92,11 @@ pub fn canonical<'a>(parts: &'a Parts, seen: &Seen<'a>) -> Canonical<'a> {
     }
 }
 
-/// CONNECT has only the extended form here (RFC 8441). A method in lower case is GET to some parsers and
+/// CONNECT has only the extended form for WebSockets here (RFC 8441). A method in lower case is GET to some parsers and
 /// unknown to others; no method in the IANA registry has lower-case letters.
-fn method(method: &Method, is_extended_connect: bool, findings: &mut Findings) {
-    if *method == Method::CONNECT && !is_extended_connect {
+fn method(parts: &Parts, findings: &mut Findings) {
+    let method = &parts.method;
+    if *method == Method::CONNECT && !fields::is_extended_connect(parts) {
         findings.insert(Reason::TargetAuthority);
     }
     if method

@@ -237,6 +237,38 @@ fn an_extended_connect_is_a_websocket() {
 }
 
 #[test]
+fn only_a_websocket_may_use_connect() {
+    let mut parts = parts("CONNECT", "https://a.example/tunnel", &[]);
+    parts.version = Version::HTTP_2;
+    let protocol = hyper::ext::Protocol::from_static("connect-udp");
+    parts.extensions.insert(protocol);
+    let read = read(&parts);
+    assert!(!read.is_websocket);
+    assert_eq!(names(read.findings), ["target-authority"]);
+}
+
+#[test]
+fn a_websocket_is_a_get_that_nominates_its_upgrade() {
+    let asks = |method: &str, version: Version, fields: &[(&'static str, &'static str)]| {
+        let mut all = vec![("host", "a.example")];
+        all.extend_from_slice(fields);
+        let mut parts = parts(method, "/", &all);
+        parts.version = version;
+        read(&parts).is_websocket
+    };
+    let whole = [
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "WebSocket"),
+    ];
+    assert!(asks("GET", Version::HTTP_11, &whole));
+    assert!(!asks("POST", Version::HTTP_11, &whole));
+    assert!(!asks("GET", Version::HTTP_10, &whole));
+    assert!(!asks("GET", Version::HTTP_11, &whole[1..]));
+    assert!(!asks("GET", Version::HTTP_11, &whole[..1]));
+    assert!(!asks("GET", Version::HTTP_2, &whole));
+}
+
+#[test]
 fn fields_that_change_what_a_request_means() {
     let check = |name: &str, value: &str, reasons: &[&str]| {
         let parts = parts("GET", "/", &[("host", "a.example"), (name, value)]);

@@ -138,7 +138,7 @@ fn trailer(line: &[u8]) -> Result<(), Fault> {
     let end = line.iter().position(|&byte| !is_in(&TOKEN, byte));
     match end.map(|end| line.split_at(end)) {
         Some((name, [b':', ..])) if !name.is_empty() => {
-            if is_forbidden(name) {
+            if is_forbidden_trailer(name) {
                 Err(Fault::Ambiguous(Reason::Trailer))
             } else {
                 Ok(())
@@ -150,7 +150,7 @@ fn trailer(line: &[u8]) -> Result<(), Fault> {
 
 /// RFC 9110 §6.5.1: framing, routing, request modifiers, authentication, content description, and our own
 /// additions: whatever says who asks, since trailers may be merged into the headers by who comes after.
-fn is_forbidden(name: &[u8]) -> bool {
+pub fn is_forbidden_trailer(name: &[u8]) -> bool {
     const NAMES: [&str; 28] = [
         "accept",
         "age",
@@ -195,6 +195,7 @@ fn is_forbidden(name: &[u8]) -> bool {
     };
     NAMES.iter().any(|forbidden| is(forbidden))
         || [
+            "locum-",
             "proxy-",
             "x-forwarded-",
             "x-http-method",

@@ -16,6 +16,7 @@ mod rewrite;
 
 use std::time::Duration;
 
+pub use chunk::is_forbidden_trailer;
 pub use io::Guard;
 pub use notes::{Fault, Note, Notes, Numbered};
 
