@@ -1,0 +1,53 @@
+// The shop behind Locum with the configuration and the policy that the repository ships.
+import { launch, open } from './browser.mjs';
+import { Locum, freePort, scratch, storefront } from './programs.mjs';
+
+export async function setUp() {
+  const { dir, remove } = scratch('shop');
+  const started = [];
+  const stop = async () => {
+    for (const one of started.reverse()) await one.stop();
+    remove();
+  };
+  try {
+    const ops = await freePort();
+    const shop = await storefront(dir, ops);
+    started.push(shop.program);
+    const locum = await Locum.start({
+      dir, ops, app: 'shop', config: 'config/locum.toml',
+      env: {
+        LOCUM_UPSTREAMS__STOREFRONT__ADDRESSES: shop.address,
+        LOCUM_LISTENERS__PORTAL__PUBLIC_URL: 'https://localhost:8444',
+        LOCUM_APPS__SHOP__PUBLIC_URL: 'https://harbour-and-pine.example',
+        LOCUM_APPS__SHOP__BROWSER_COOKIES: 'csrf',
+      },
+    });
+    started.push(locum);
+    const chromium = await launch(locum.ca);
+    started.push(chromium);
+    return { shop, locum, browser: chromium.browser, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The shop without Locum: a customer's own page of it, signed in with a password. */
+export async function alone(browser) {
+  const { dir, remove } = scratch('alone');
+  const shop = await storefront(dir);
+  const page = await open(browser);
+  const origin = `http://${shop.address}`;
+  const stop = async () => {
+    await page.context().close();
+    await shop.program.stop();
+    remove();
+  };
+  await page.goto(`${origin}/sign-in`);
+  await page.getByLabel('E-mail').fill('kim@acme.example');
+  await page.getByLabel('Password').fill('correct horse');
+  await page.locator('main').getByRole('button', { name: 'Sign in' }).click();
+  await page.locator('header.top .who').waitFor();
+  page.complaints.length = 0;
+  return { page, origin, stop };
+}
