@@ -4,12 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Bar } from './lib/bar.mjs';
-import { open } from './lib/browser.mjs';
 import { contrast } from './lib/colour.mjs';
 import { pause, until } from './lib/programs.mjs';
 import { alone, setUp } from './lib/shop.mjs';
-import { shot } from './lib/shots.mjs';
+import { picture, shot } from './lib/shots.mjs';
 
 const RED = 'rgb(176, 0, 32)';
 const GREY = 'rgb(213, 215, 218)';
@@ -18,41 +16,21 @@ let stage;
 before(async () => { stage = await setUp(); });
 after(async () => { await stage?.stop(); });
 
-/** A session that has begun, at the app's front page. */
-async function begin(grant = {}, options = {}, ...more) {
-  const issued = stage.locum.grant(grant, ...more);
-  const page = await open(stage.browser, options);
-  const response = await page.goto(issued.start);
-  assert.equal(response.status(), 200);
-  assert.equal(page.url(), `${issued.origin}/`);
-  const bar = await Bar.of(page);
-  return { issued, page, bar, close: () => page.context().close() };
-}
+const begin = (...grant) => stage.begin(...grant);
+const reached = (method, target) => stage.app.requests().filter((one) => one.method === method && one.target === target).length;
 
-const reached = (method, target) => stage.shop.requests().filter((one) => one.method === method && one.target === target).length;
-
-/** The refusal page: what, which rule, the exchange to quote, which is on record. */
-async function isRefusal(page, bar, heading, rule) {
-  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-  const text = await page.locator('main').innerText();
-  assert.match(text, new RegExp(rule.replace('.', '\\.')));
-  const exchange = text.match(/\bx[0-9a-z]{20,}\b/)?.[0];
-  assert.ok(exchange, `an exchange id in: ${text}`);
-  const record = stage.locum.records().find((one) => JSON.stringify(one).includes(exchange));
-  assert.ok(record, 'the refusal is on record');
-  assert.match(JSON.stringify(record), new RegExp(rule.replace('.', '\\.')));
-  await bar.stands();
-}
+const isRefusal = (...what) => stage.isRefusal(...what);
 
 describe('a session begins and ends', () => {
   test('the start link opens the shop as the customer, without signing in, over h2 and trusted TLS', async () => {
-    const { page, issued, close } = await begin();
+    const { page, issued, response, close } = await begin();
+    assert.equal(response.status(), 200);
     assert.match(await page.locator('header.top .who').innerText(), /Kim Park/);
     assert.equal(await page.evaluate(() => performance.getEntriesByType('navigation')[0].nextHopProtocol), 'h2');
     assert.equal(await page.evaluate(() => isSecureContext), true);
     const names = (await page.context().cookies()).map((cookie) => cookie.name).sort();
     assert.deepEqual(names, ['__Host-locum', 'csrf'], 'no credential of the customer is in the browser');
-    assert.equal(stage.shop.requests().at(-1).subject ?? 'kim@acme.example', 'kim@acme.example');
+    assert.equal(stage.app.requests().at(-1).subject ?? 'kim@acme.example', 'kim@acme.example');
     const again = await page.goto(issued.start);
     assert.equal(again.status(), 401, 'the link is good once');
     await close();
@@ -280,7 +258,7 @@ describe('what would take the account over is refused', () => {
     await page.locator('textarea, input[name=text]').first().fill('Should not arrive');
     await page.locator('form[action$="/notes"] button').click();
     await isRefusal(page, bar, /./, 'order-note');
-    assert.ok(!stage.shop.requests().some((one) => one.method === 'POST' && one.session === issued.session));
+    assert.ok(!stage.app.requests().some((one) => one.method === 'POST' && one.session === issued.session));
     await close();
   });
 });
@@ -383,6 +361,7 @@ describe('the banner for everyone, everywhere', () => {
     writeFileSync(file, await page.pdf({ format: 'A4', printBackground: true }));
     const text = execFileSync('pdftotext', ['-layout', '-f', '1', '-l', '1', file, '-'], { encoding: 'utf8' });
     for (const words of ['SUPPORT SESSION', 'Ada Byron', 'kim@acme.example', 'SUP-1042', 'Order 1']) assert.ok(text.includes(words), `${words} in ${text}`);
+    execFileSync('pdftoppm', ['-png', '-r', '60', '-singlefile', file, picture('printed')]);
     await close();
   });
 });

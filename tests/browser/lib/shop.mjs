@@ -1,36 +1,16 @@
 // The shop behind Locum with the configuration and the policy that the repository ships.
-import { launch, open } from './browser.mjs';
-import { Locum, freePort, scratch, storefront } from './programs.mjs';
+import { open } from './browser.mjs';
+import { scratch, storefront } from './programs.mjs';
+import { Stage } from './stage.mjs';
 
-export async function setUp() {
-  const { dir, remove } = scratch('shop');
-  const started = [];
-  const stop = async () => {
-    for (const one of started.reverse()) await one.stop();
-    remove();
-  };
-  try {
-    const ops = await freePort();
-    const shop = await storefront(dir, ops);
-    started.push(shop.program);
-    const locum = await Locum.start({
-      dir, ops, app: 'shop', config: 'config/locum.toml',
-      env: {
-        LOCUM_UPSTREAMS__STOREFRONT__ADDRESSES: shop.address,
-        LOCUM_LISTENERS__PORTAL__PUBLIC_URL: 'https://localhost:8444',
-        LOCUM_APPS__SHOP__PUBLIC_URL: 'https://harbour-and-pine.example',
-        LOCUM_APPS__SHOP__BROWSER_COOKIES: 'csrf',
-      },
-    });
-    started.push(locum);
-    const chromium = await launch(locum.ca);
-    started.push(chromium);
-    return { shop, locum, browser: chromium.browser, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
+export const setUp = () => Stage.set({
+  name: 'shop', config: 'config/locum.toml', upstream: 'storefront', app: storefront,
+  env: {
+    LOCUM_LISTENERS__PORTAL__PUBLIC_URL: 'https://localhost:8444',
+    LOCUM_APPS__SHOP__PUBLIC_URL: 'https://harbour-and-pine.example',
+    LOCUM_APPS__SHOP__BROWSER_COOKIES: 'csrf',
+  },
+});
 
 /** The shop without Locum: a customer's own page of it, signed in with a password. */
 export async function alone(browser) {

@@ -10,11 +10,15 @@ const dir = KEEP ? path.join(repo, 'docs/screenshots') : path.join(repo, 'target
 /** The most that one picture may weigh, in bytes. */
 const MOST = 150 * 1024;
 
-/** Takes `docs/screenshots/NAME.png` (or, unless LOCUM_SCREENSHOTS=keep, one beside the build). */
-export async function shot(page, name) {
+/** Where the picture NAME goes, without its ending: `docs/screenshots/` if LOCUM_SCREENSHOTS=keep, else beside the build. */
+export function picture(name) {
   mkdirSync(dir, { recursive: true });
-  const file = path.join(dir, `${name}.png`);
+  return path.join(dir, name);
+}
+
+/** Takes a picture of what the page shows. */
+export async function shot(page, name) {
+  const file = `${picture(name)}.png`;
   await page.screenshot({ path: file });
   assert.ok(statSync(file).size <= MOST, `${name}.png is ${statSync(file).size} bytes`);
-  return file;
 }
