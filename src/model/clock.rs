@@ -42,6 +42,14 @@ impl Timestamp {
         )
     }
 
+    /// For a page that a person reads: `2023-11-14 22:13 UTC`.
+    pub fn to_minute(self) -> String {
+        jiff::Timestamp::from_millisecond(self.0).map_or_else(
+            |_| self.to_string(),
+            |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        )
+    }
+
     /// How long until `later`; zero if it has passed.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
@@ -92,6 +100,12 @@ mod tests {
             Timestamp::from_millis(1_700_000_000_042).to_string(),
             "2023-11-14T22:13:20.042Z"
         );
+    }
+
+    #[test]
+    fn is_read_by_people_to_the_minute() {
+        let at = Timestamp::from_millis(1_700_000_000_042);
+        assert_eq!(at.to_minute(), "2023-11-14 22:13 UTC");
     }
 
     #[test]

@@ -39,6 +39,20 @@ pub struct Ended {
     pub by: String,
 }
 
+impl Ended {
+    /// Who did it, for people: `None` where the cause says it already (the operator, time, Locum itself).
+    pub fn who(&self) -> Option<String> {
+        let by_someone = matches!(self.cause, EndCause::Revoked);
+        let (kind, name) = self.by.split_once(':')?;
+        match (kind, name) {
+            _ if !by_someone => None,
+            ("cli", "unknown" | "") => Some("an administrator".to_owned()),
+            ("cli", name) => Some(format!("{name}, an administrator")),
+            (_, name) => Some(name.to_owned()),
+        }
+    }
+}
+
 /// A session as it is stored. Its secrets are only hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -49,4 +63,34 @@ pub struct Session {
     pub binding: Binding,
     pub started_at: Option<Timestamp>,
     pub ended: Option<Ended>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_ended_it_is_said_once_and_in_words() {
+        let who = |cause, by: &str| {
+            let (at, by) = (Timestamp::from_millis(0), by.to_owned());
+            Ended { cause, at, by }.who()
+        };
+        assert_eq!(
+            who(EndCause::Operator, "operator:ada@support.example"),
+            None
+        );
+        assert_eq!(who(EndCause::Expired, "locum"), None);
+        assert_eq!(
+            who(EndCause::Revoked, "cli:dana").as_deref(),
+            Some("dana, an administrator")
+        );
+        assert_eq!(
+            who(EndCause::Revoked, "cli:unknown").as_deref(),
+            Some("an administrator")
+        );
+        assert_eq!(
+            who(EndCause::Revoked, "operator:ada@support.example").as_deref(),
+            Some("ada@support.example")
+        );
+    }
 }

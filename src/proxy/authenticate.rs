@@ -197,13 +197,12 @@ pub fn ended(grave: &Tombstone) -> Refusal {
         EndCause::BindingBroken => "was ended: it was used from another place than it started at",
         EndCause::Idle => "was ended: nobody used it for a while",
     };
-    let at = grave.ended.at;
+    let at = grave.ended.at.to_minute();
+    let who = grave.ended.who();
+    let by = who.map_or_else(String::new, |who| format!(" by {who}"));
     let mut refusal = Refusal::unauthenticated(
         "session-ended",
-        format!(
-            "It {how} at {at} ({}). To go on, ask for a new grant.",
-            grave.ended.by
-        ),
+        format!("It {how}{by} at {at}. To go on, ask for a new grant."),
     );
     refusal.title = "This support session is over".into();
     refusal

@@ -64,7 +64,8 @@ pub fn status_json(status: &Status<'_>, now: Timestamp) -> String {
             "state": "live", "now": now.millis(), "expires_at": expires_at.millis(),
         }),
         Status::Ended(ended) => serde_json::json!({
-            "state": "ended", "now": now.millis(), "ended_at": ended.at.millis(), "ended_by": ended.by,
+            "state": "ended", "now": now.millis(), "ended_at": ended.at.millis(),
+            "ended_by": ended.who().unwrap_or_default(),
             "cause": cause(ended),
         }),
     }
@@ -100,7 +101,7 @@ fn facts_list(facts: &Facts) -> String {
         ("Ticket", &facts.ticket),
         ("Reason", &facts.reason),
         ("May", &facts.scopes),
-        ("Ends", &facts.expires_at.to_string()),
+        ("Until", &facts.expires_at.to_minute()),
         ("Session", &facts.session.to_string()),
     ]
     .iter()
@@ -136,12 +137,15 @@ pub fn ended_page(facts: &Facts, ended: &Ended) -> Page {
     page(
         "Support session ended",
         &format!(
-            "<h1>Support session ended</h1><p>The session {} at <time datetime=\"{at}\">{at}</time>.</p>\
+            "<h1>Support session ended</h1><p>The session {}{} at <time datetime=\"{at}\">{}</time>.</p>\
              <p>What was done in it is on record. Close this tab, or ask for a new session if there is more to do.</p>\
-             <dl>{}<div><dt>Ended by</dt><dd>{}</dd></div></dl>",
+             <dl>{}</dl>",
             cause(ended),
+            ended
+                .who()
+                .map_or_else(String::new, |who| format!(" by {}", escape(&who))),
+            ended.at.to_minute(),
             facts_list(facts),
-            escape(&ended.by),
             at = ended.at,
         ),
     )
