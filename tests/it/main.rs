@@ -6,6 +6,8 @@ mod canonical;
 mod cli;
 /// Documentation that is written from the code is what the code says.
 mod documentation;
+/// What must hold when things break: kill -9, a full disk, a store or a receiver that is gone.
+mod faults;
 /// The cases of the HTTP/1.1 probe on raw sockets, scored.
 mod http11probe;
 /// Guard and canonical stage on a socket, for the two that test them.
