@@ -173,6 +173,7 @@ fn serve_until_stopped(
         .map_err(RunError::io("cannot start the control plane"))?;
     let parts = Arc::new(parts);
     let served = runtime.block_on(async {
+        signals::survive_file_limit()?;
         tokio::spawn(events::record(Arc::clone(&parts.plane), events));
         tokio::spawn(build::refresh_issuers(Arc::clone(&parts.plane)));
         let ops = ops::listen(

@@ -15,6 +15,17 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How often a drain looks whether the last connection is gone.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// `SIGXFSZ`: sent on a write beyond the limit on file size (setrlimit(2)); the same number wherever Rust has it.
+const FILE_SIZE: i32 = 25;
+
+/// A journal at the limit on file size is a full disk: refused, not a reason to die.
+pub(super) fn survive_file_limit() -> Result<(), RunError> {
+    // The handler stays when the stream is dropped; with one, the write fails with EFBIG instead.
+    signal(SignalKind::from_raw(FILE_SIZE))
+        .map(drop)
+        .map_err(RunError::io("cannot listen for signals"))
+}
+
 /// Returns when the process is told to stop; reloads when it is told to.
 pub(super) async fn wait(parts: &Arc<Parts>, shutdown: &Shutdown) -> Result<(), RunError> {
     let listen = |kind| signal(kind).map_err(RunError::io("cannot listen for signals"));

@@ -4,6 +4,10 @@ use super::chain::{self, Head};
 use super::medium::Medium;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often it is looked whether the file is still there.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The segment that grows.
 #[derive(Debug)]
@@ -21,6 +25,9 @@ pub(super) struct Segment {
     pub(super) poisoned: bool,
     /// It has its footer.
     pub(super) sealed: bool,
+    looked: Instant,
+    /// Somebody removed the file: the chain cannot go on.
+    removed: bool,
 }
 
 impl Segment {
@@ -35,10 +42,27 @@ impl Segment {
             torn: false,
             poisoned: false,
             sealed: false,
+            looked: Instant::now(),
+            removed: false,
         }
     }
 
+    fn look(&mut self) -> io::Result<()> {
+        if !self.removed && self.looked.elapsed() > LOOK {
+            self.looked = Instant::now();
+            self.removed = !self.medium.has_name()?;
+        }
+        if self.removed {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "somebody removed the segment that is written; put the journal back or begin another, and restart",
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        self.look()?;
         let mut done = 0;
         while let Some(rest) = line.get(done..).filter(|rest| !rest.is_empty()) {
             match self.medium.write_at(rest, self.len + done as u64) {
