@@ -8,7 +8,11 @@ mod cli;
 mod documentation;
 /// The cases of the HTTP/1.1 probe on raw sockets, scored.
 mod http11probe;
+/// Locum as it serves: the real binary over real sockets, in front of an app that sees every byte.
+mod serving;
 /// Guard and canonical stage on a socket, for the two that test them.
 mod stage;
 /// The house rules on files, functions, layers and panics.
 mod tidy;
+/// What several of these share.
+mod support;

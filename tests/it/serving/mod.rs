@@ -1,0 +1,10 @@
+//! Locum as it serves, proved on the real binary: each file one concern.
+
+/// Bodies both ways: streams, trailers, ranges, size, 100-continue.
+mod bodies;
+/// A gRPC-like app over HTTP/2.
+mod grpc;
+/// Whom a forwarded request speaks for, and what it must not say.
+mod headers;
+/// TLS as clients meet it, and listeners without it.
+mod tls;
