@@ -31,15 +31,7 @@ pub async fn run(
 ) {
     // Without this, small answers wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let mut client = Client {
-        address: peer,
-        is_trusted_proxy: settings
-            .trusted
-            .iter()
-            .any(|range| range.contains(peer.ip())),
-        certificate: None,
-        is_tls: settings.tls.is_some(),
-    };
+    let mut client = Client::new(peer, &settings.trusted, settings.tls.is_some());
     if settings.proxy_protocol == ProxyProtocol::Off {
         return secure(worker, &settings, stream, client, drain).await;
     }
@@ -60,7 +52,8 @@ pub async fn run(
     match tokio::time::timeout(limit, ProxiedStream::create_from_tokio(stream, config)).await {
         Ok(Ok(stream)) => {
             if let Some(said) = stream.proxy_header().proxied_address() {
-                client.address = said.source;
+                // Who is behind the proxy is not trusted because the proxy is.
+                client = Client::new(said.source, &settings.trusted, client.is_tls);
             }
             secure(worker, &settings, stream, client, drain).await;
         }

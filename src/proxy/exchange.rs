@@ -1,7 +1,7 @@
 //! The life of a request, from end to end: canonical, authenticate, decide, record, forward, rewrite, close.
 //! [`handle`] always answers and always records; the stages inside only say yes or why not.
 
-use super::authenticate::{Authenticated, authenticate};
+use super::authenticate::{Authenticated, Unauthenticated, authenticate};
 use super::body::ResponseBody;
 use super::canonical::{self, Seen};
 use super::decide::{self, Permitted};
@@ -10,6 +10,7 @@ pub use super::inbound::Arrival;
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
 use super::rewrite::banner;
+use super::session::Former;
 use super::setup::{App, AppOrigin, Setup};
 use super::worker::{Plane, Worker};
 use super::{inline, outbound, reserved, upgrade};
@@ -34,6 +35,8 @@ pub struct Way<'w> {
 pub struct Refused {
     pub refusal: Refusal,
     pub authenticated: Option<Authenticated>,
+    /// The session that it named, where none is live: the record is put down to that one.
+    pub former: Option<Box<Former>>,
     pub decision: Option<Decision>,
     pub canonical: Option<String>,
     /// For the record only, never for the client.
@@ -47,10 +50,20 @@ impl From<Refusal> for Refused {
         Self {
             refusal,
             authenticated: None,
+            former: None,
             decision: None,
             canonical: None,
             detail: String::new(),
             is_recorded: false,
+        }
+    }
+}
+
+impl From<Unauthenticated> for Refused {
+    fn from(why: Unauthenticated) -> Self {
+        Self {
+            former: why.former,
+            ..why.refusal.into()
         }
     }
 }
@@ -263,6 +276,7 @@ async fn refuse(
     let Refused {
         mut refusal,
         authenticated,
+        former,
         decision,
         canonical,
         detail,
@@ -278,10 +292,13 @@ async fn refuse(
             opening: audit::Opening {
                 session: authenticated
                     .as_ref()
-                    .map(|authenticated| &authenticated.state.part),
+                    .map(|authenticated| &authenticated.state.part)
+                    .or(former.as_ref().map(|former| &former.part)),
                 policy: Some(&setup.policy_part),
                 decision: decision.as_ref(),
-                app: app.map_or("", |app| &app.name),
+                app: app.map_or(former.as_ref().map_or("", |former| &former.app), |app| {
+                    &app.name
+                }),
                 canonical: canonical.as_deref(),
                 ..inbound.opening()
             },

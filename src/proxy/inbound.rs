@@ -44,12 +44,17 @@ pub struct Payload {
 
 impl Inbound {
     pub fn new(
-        arrival: Arrival,
+        mut arrival: Arrival,
         note: Option<Note>,
         request: http::Request<Incoming>,
     ) -> (Self, Payload) {
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
+        if let Some(named) = arrival.client.named_by_proxy(&parts.headers) {
+            let mut client = Client::clone(&arrival.client);
+            client.address = (named, 0).into();
+            arrival.client = Arc::new(client);
+        }
         let inbound = Self {
             exchange: ExchangeId::fresh(),
             started: Instant::now(),

@@ -104,7 +104,7 @@ fn stamp(setup: &Setup, origin: &AppOrigin, inbound: &Inbound, headers: &mut Hea
     let client = inbound.client();
     let host = String::from_utf8_lossy(inbound.host()).into_owned();
     let hop = Hop {
-        peer: client.address.ip(),
+        peer: client.peer.ip(),
         trusted: client.is_trusted_proxy,
         scheme: if setup.scheme == "https" {
             Scheme::Https

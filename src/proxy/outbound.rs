@@ -210,7 +210,7 @@ fn stamp_hop(way: &Way<'_>, inbound: &Inbound, headers: &mut HeaderMap) {
     let client = inbound.client();
     let host = String::from_utf8_lossy(inbound.host()).into_owned();
     let hop = Hop {
-        peer: client.address.ip(),
+        peer: client.peer.ip(),
         trusted: client.is_trusted_proxy,
         scheme: if way.setup.scheme == "https" {
             Scheme::Https

@@ -255,7 +255,7 @@ pub(super) async fn exchange(
         .bearers
         .exchange(token, &app.name, binding)
         .await
-        .map_err(|why| Box::new(Refused::from(bearer::refused(&why))))?;
+        .map_err(|why| Box::new(Refused::from(bearer::refused(setup, &why))))?;
     let live = exchanged.session;
     if app.origin == OriginMode::Shared {
         return Ok(enter(plane, setup, app, &live, place, exchanged.cookie));
