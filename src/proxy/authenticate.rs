@@ -172,7 +172,7 @@ pub async fn authenticate(
     })
 }
 
-fn no_session() -> Refusal {
+pub(super) fn no_session() -> Refusal {
     Refusal::unauthenticated(
         "no-session",
         "Open your start link, or ask for a grant first.",

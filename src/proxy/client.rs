@@ -84,7 +84,9 @@ fn forwarded_for(element: &str) -> Option<&str> {
 
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
 fn node(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     bare.unwrap_or(text)
         .parse()
         .or_else(|_| text.parse().map(|with_port: SocketAddr| with_port.ip()))
@@ -125,17 +127,52 @@ mod tests {
     #[test]
     fn the_last_address_that_is_no_proxy_is_the_client() -> Result<(), Box<dyn std::error::Error>> {
         let ranges = [("10.0.0.0", 8), ("2001:db8::", 32)];
-        let trusted = ranges.map(|(address, prefix)| Some(Network { address: address.parse().ok()?, prefix }));
+        let trusted = ranges.map(|(address, prefix)| {
+            Some(Network {
+                address: address.parse().ok()?,
+                prefix,
+            })
+        });
         let trusted: Arc<[Network]> = trusted.into_iter().flatten().collect();
         let cases: &[(&str, &[(&str, &str)], Option<&str>)] = &[
             ("10.0.0.1:1", &[], None),
-            ("10.0.0.1:1", &[("x-forwarded-for", "6.6.6.6, 192.0.2.7")], Some("192.0.2.7")),
-            ("10.0.0.1:1", &[("x-forwarded-for", "192.0.2.7, 10.0.0.2")], Some("192.0.2.7")),
-            ("10.0.0.1:1", &[("x-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "10.0.0.2")], Some("192.0.2.7")),
-            ("10.0.0.1:1", &[("x-forwarded-for", "10.0.0.3, 10.0.0.2")], Some("10.0.0.3")),
-            ("10.0.0.1:1", &[("x-forwarded-for", "192.0.2.7, unknown, 10.0.0.2")], Some("10.0.0.2")),
+            (
+                "10.0.0.1:1",
+                &[("x-forwarded-for", "6.6.6.6, 192.0.2.7")],
+                Some("192.0.2.7"),
+            ),
+            (
+                "10.0.0.1:1",
+                &[("x-forwarded-for", "192.0.2.7, 10.0.0.2")],
+                Some("192.0.2.7"),
+            ),
+            (
+                "10.0.0.1:1",
+                &[
+                    ("x-forwarded-for", "192.0.2.7"),
+                    ("x-forwarded-for", "10.0.0.2"),
+                ],
+                Some("192.0.2.7"),
+            ),
+            (
+                "10.0.0.1:1",
+                &[("x-forwarded-for", "10.0.0.3, 10.0.0.2")],
+                Some("10.0.0.3"),
+            ),
+            (
+                "10.0.0.1:1",
+                &[("x-forwarded-for", "192.0.2.7, unknown, 10.0.0.2")],
+                Some("10.0.0.2"),
+            ),
             ("10.0.0.1:1", &[("x-forwarded-for", "nonsense")], None),
-            ("10.0.0.1:1", &[("forwarded", "for=6.6.6.6, for=\"[2001:db9::1]:80\";proto=https")], Some("2001:db9::1")),
+            (
+                "10.0.0.1:1",
+                &[(
+                    "forwarded",
+                    "for=6.6.6.6, for=\"[2001:db9::1]:80\";proto=https",
+                )],
+                Some("2001:db9::1"),
+            ),
             ("192.0.2.1:1", &[("x-forwarded-for", "6.6.6.6")], None),
         ];
         for (peer, fields, wanted) in cases {

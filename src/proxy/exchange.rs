@@ -13,7 +13,7 @@ use super::rewrite::banner;
 use super::session::Former;
 use super::setup::{App, AppOrigin, Setup};
 use super::worker::{Plane, Worker};
-use super::{inline, outbound, reserved, upgrade};
+use super::{inline, measure, outbound, preflight, reserved, upgrade};
 use crate::audit;
 use crate::model::{Decision, Reason};
 use crate::telemetry::Limit;
@@ -78,11 +78,13 @@ pub async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let setup = worker.plane().setup().clone();
+    let busy = from.busy.clone();
     let (inbound, payload) = Inbound::new(from, note, request);
     Ok(match stages(&worker, &setup, &inbound, payload).await {
         Ok(response) => response,
         Err(refused) => refuse(worker.plane(), &setup, &inbound, *refused).await,
-    })
+    }
+    .map(|body| body.keeping(busy)))
 }
 
 /// The stages in their order. Each takes what the one before it proved.
@@ -93,7 +95,7 @@ async fn stages(
     mut payload: Payload,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
     let plane = worker.plane();
-    if let Some(fault) = inbound.note.as_ref().and_then(|note| note.fault) {
+    if let Some(fault) = fault(setup, inbound) {
         count_fault(plane, fault);
         return Err(Box::new(guarded(fault).into()));
     }
@@ -109,11 +111,15 @@ async fn stages(
         return Err(Box::new(refusal.into()));
     };
     let host = setup.hosts.find(&named.name, named.port);
+    // Before ordinary requests pass: on a shared origin a session starts where there is none yet.
+    if canonical.path.starts_with(reserved::PREFIX) {
+        return reserved::answer(plane, setup, inbound, payload, host, &canonical).await;
+    }
     if let Some(place) = inline::place(setup, host, &inbound.parts.headers) {
         return inline::pass(worker, setup, inbound, payload, place).await;
     }
-    if canonical.path.starts_with(reserved::PREFIX) {
-        return reserved::answer(plane, setup, inbound, payload, host, &canonical).await;
+    if preflight::is_one(inbound) {
+        return preflight::answer(plane, setup, inbound, host, &canonical).await;
     }
     let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers)
         .await
@@ -153,6 +159,14 @@ async fn stages(
         permitted,
     )
     .await
+}
+
+/// What the guard refuses, or what is beyond the same limits over HTTP/2.
+fn fault(setup: &Setup, inbound: &Inbound) -> Option<Fault> {
+    if inbound.is_h2() {
+        return measure::over(&inbound.parts, &setup.limits);
+    }
+    inbound.note.as_ref().and_then(|note| note.fault)
 }
 
 /// A service worker would answer navigations from a cache that knows no banner and no record: it gets a script
@@ -237,7 +251,7 @@ async fn forward(
     }
 }
 
-fn unrecordable() -> Refusal {
+pub(super) fn unrecordable() -> Refusal {
     Refusal::unavailable(
         "journal",
         "Requests cannot be recorded now, so none is let through.",

@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::guard::{Fault, Note, Notes};
+use super::worker::Taken;
 use crate::audit::{Opening, Protocol};
 use crate::model::ExchangeId;
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub struct Arrival {
     pub notes: Option<Arc<Notes>>,
     /// The request's number on its connection, from 0.
     pub head: u64,
+    /// Kept as long as the exchange lasts: a connection with one is not idle.
+    pub busy: Option<Arc<Taken>>,
 }
 
 /// One request, before anything was decided about it.

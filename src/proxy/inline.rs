@@ -68,6 +68,7 @@ pub async fn pass(
         Bounds {
             max_bytes: 0,
             digest: false,
+            idle: setup.limits.request_body_idle_timeout,
         },
         None,
     );

@@ -12,7 +12,7 @@ mod http11probe;
 mod serving;
 /// Guard and canonical stage on a socket, for the two that test them.
 mod stage;
-/// The house rules on files, functions, layers and panics.
-mod tidy;
 /// What several of these share.
 mod support;
+/// The house rules on files, functions, layers and panics.
+mod tidy;

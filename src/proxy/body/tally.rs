@@ -11,6 +11,8 @@ pub enum Failure {
     TooLarge,
     /// A form field asks for another method than the request's own.
     MethodOverride,
+    /// Nothing came for `request_body_idle_timeout`.
+    Idle,
     /// The session ended.
     Ended,
     /// The client went away or framed it wrongly.
@@ -24,6 +26,7 @@ impl std::fmt::Display for Failure {
             Self::MethodOverride => {
                 "the request body asks for another method than the request's own"
             }
+            Self::Idle => "the request body stopped coming",
             Self::Ended => "the support session ended",
             Self::Client => "the client broke off the request body",
         })

@@ -41,16 +41,29 @@ async fn responses_keep_their_framing_on_one_connection() {
     let locum = Locum::start(&Plan::new(&app.address)).await;
     let agent = locum.agent().await;
     let mut conn = locum.connect(&agent.host).await;
-    let answer = conn.ask(&agent.request("GET", "/chunked", "TE: trailers\r\n")).await;
+    let answer = conn
+        .ask(&agent.request("GET", "/chunked", "TE: trailers\r\n"))
+        .await;
     assert_eq!(answer.text(), "abcde");
-    assert_eq!(answer.trailers, [("x-sum".to_owned(), "5".to_owned())], "{answer:?}");
+    assert_eq!(
+        answer.trailers,
+        [("x-sum".to_owned(), "5".to_owned())],
+        "{answer:?}"
+    );
     let answer = conn.ask(&agent.request("HEAD", "/head", "")).await;
-    assert_eq!((answer.status, answer.field("content-length")), (200, "1234"));
+    assert_eq!(
+        (answer.status, answer.field("content-length")),
+        (200, "1234")
+    );
     let answer = conn.ask(&agent.get("/204")).await;
     assert_eq!((answer.status, answer.field("content-length")), (204, ""));
-    let answer = conn.ask(&agent.request("GET", "/304", "If-None-Match: \"a\"\r\n")).await;
+    let answer = conn
+        .ask(&agent.request("GET", "/304", "If-None-Match: \"a\"\r\n"))
+        .await;
     assert_eq!((answer.status, answer.field("etag")), (304, "\"a\""));
-    let answer = conn.ask(&agent.request("GET", "/range", "Range: bytes=2-4\r\n")).await;
+    let answer = conn
+        .ask(&agent.request("GET", "/range", "Range: bytes=2-4\r\n"))
+        .await;
     assert_eq!(app.last().field("range"), "bytes=2-4");
     assert_eq!((answer.status, answer.text().as_str()), (206, "cde"));
     assert_eq!(answer.field("content-range"), "bytes 2-4/10");
@@ -66,24 +79,53 @@ async fn request_bodies_arrive_as_they_were_sent() {
     let locum = Locum::start(&Plan::new(&app.address)).await;
     let agent = locum.agent().await;
     let mut conn = locum.connect(&agent.host).await;
-    assert_eq!(conn.ask(&agent.post("/length", "", "hello")).await.status, 200);
+    assert_eq!(
+        conn.ask(&agent.post("/length", "", "hello")).await.status,
+        200
+    );
     let seen = app.last();
-    assert_eq!((seen.field("content-length").as_str(), &*seen.body), ("5", &b"hello"[..]));
-    let chunked = agent.request("POST", "/chunks", "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n");
+    assert_eq!(
+        (seen.field("content-length").as_str(), &*seen.body),
+        ("5", &b"hello"[..])
+    );
+    let chunked = agent.request(
+        "POST",
+        "/chunks",
+        "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n",
+    );
     let body = "3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n";
     assert_eq!(conn.ask(&(chunked + body)).await.status, 200);
     let seen = app.last();
-    assert_eq!((seen.field("transfer-encoding").as_str(), seen.field("content-length").as_str()), ("chunked", ""));
+    assert_eq!(
+        (
+            seen.field("transfer-encoding").as_str(),
+            seen.field("content-length").as_str()
+        ),
+        ("chunked", "")
+    );
     let body = String::from_utf8_lossy(&seen.body).into_owned();
-    assert!(body.contains("abc") && body.contains("de") && body.contains("x-sum: 5") && !body.contains("ext"), "{body}");
+    assert!(
+        body.contains("abc")
+            && body.contains("de")
+            && body.contains("x-sum: 5")
+            && !body.contains("ext"),
+        "{body}"
+    );
     // A small write each: nothing waits for a full buffer.
-    let request = agent.request("POST", "/continued", "Content-Length: 4\r\nExpect: 100-continue\r\n");
+    let request = agent.request(
+        "POST",
+        "/continued",
+        "Content-Length: 4\r\nExpect: 100-continue\r\n",
+    );
     conn.send(request).await;
     assert_eq!(conn.head().await.status, 100);
     conn.send("body").await;
     assert_eq!(conn.answer(false).await.status, 200);
     let seen = app.last();
-    assert_eq!((&*seen.body, seen.field("expect").as_str()), (&b"body"[..], ""));
+    assert_eq!(
+        (&*seen.body, seen.field("expect").as_str()),
+        (&b"body"[..], "")
+    );
 }
 
 #[tokio::test]
@@ -92,7 +134,12 @@ async fn a_refused_upload_is_told_so_before_it_is_sent() {
     let locum = Locum::start(&Plan::new(&app.address)).await;
     let agent = locum.agent().await;
     let mut conn = locum.connect(&agent.host).await;
-    conn.send(agent.request("POST", "/secret", "Content-Length: 1000000\r\nExpect: 100-continue\r\n")).await;
+    conn.send(agent.request(
+        "POST",
+        "/secret",
+        "Content-Length: 1000000\r\nExpect: 100-continue\r\n",
+    ))
+    .await;
     assert_eq!(conn.head().await.status, 403);
     assert!(app.heard().is_empty());
 }
@@ -100,7 +147,10 @@ async fn a_refused_upload_is_told_so_before_it_is_sent() {
 #[tokio::test]
 async fn grpc_passes_over_http2_with_its_trailers() {
     let app = super::grpc::server().await;
-    let lines = format!("addresses = [\"{}\"]\nprotocol = \"h2\"\nidentity = {{ mode = \"none\" }}\n", app.address);
+    let lines = format!(
+        "addresses = [\"{}\"]\nprotocol = \"h2\"\nidentity = {{ mode = \"none\" }}\n",
+        app.address
+    );
     let locum = Locum::start(&Plan::new(&app.address).upstream(&lines)).await;
     let agent = locum.agent().await;
     let mut client = locum.http2(&agent.host).await;
@@ -111,11 +161,15 @@ async fn grpc_passes_over_http2_with_its_trailers() {
         .header("te", "trailers");
     let (response, mut sending) = client.open(request.body(()).unwrap(), false).await.unwrap();
     // Both directions at once: each message is answered before the next is sent.
-    sending.send_data(Bytes::from_static(b"one"), false).unwrap();
+    sending
+        .send_data(Bytes::from_static(b"one"), false)
+        .unwrap();
     let (parts, mut body) = response.await.unwrap().into_parts();
     assert_eq!(parts.status, 200);
     assert_eq!(http2::data(&mut body).await.unwrap().unwrap(), "one");
-    sending.send_data(Bytes::from_static(b"two"), false).unwrap();
+    sending
+        .send_data(Bytes::from_static(b"two"), false)
+        .unwrap();
     assert_eq!(http2::data(&mut body).await.unwrap().unwrap(), "two");
     let mut trailers = http::HeaderMap::new();
     trailers.insert("x-sent", "2".parse().unwrap());
@@ -166,7 +220,11 @@ async fn what_is_large_flows_through_a_flat_memory() {
                 }
                 return wire.ok("", &seen.to_string()).await;
             }
-            wire.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", PIECE * PIECES)).await;
+            wire.send(format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                PIECE * PIECES
+            ))
+            .await;
             for _ in 0..PIECES {
                 wire.send(vec![b'd'; PIECE]).await;
             }
@@ -179,11 +237,15 @@ async fn what_is_large_flows_through_a_flat_memory() {
     conn.ask(&agent.get("/unread/warm")).await;
     let before = peak(locum.pid());
     let length = format!("Content-Length: {}\r\n", PIECE * PIECES);
-    conn.send(agent.request("POST", "/unread/up", &length)).await;
+    conn.send(agent.request("POST", "/unread/up", &length))
+        .await;
     for _ in 0..PIECES {
         conn.send(vec![b'u'; PIECE]).await;
     }
-    assert_eq!(conn.answer(false).await.text(), (PIECE * PIECES).to_string());
+    assert_eq!(
+        conn.answer(false).await.text(),
+        (PIECE * PIECES).to_string()
+    );
     conn.send(agent.get("/unread/down")).await;
     assert_eq!(conn.head().await.status, 200);
     let mut seen = conn.take().len();
@@ -199,6 +261,9 @@ async fn what_is_large_flows_through_a_flat_memory() {
 /// Peak resident memory, KiB.
 fn peak(pid: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -45,7 +45,9 @@ async fn the_app_sees_who_is_in_front_and_no_claim_of_the_clients() {
         "Origin: https://{0}\r\nReferer: https://{0}/from\r\n{fields}",
         agent.host
     );
-    let answer = locum.ask(&agent, &agent.request("GET", "/a?b=c", &own)).await;
+    let answer = locum
+        .ask(&agent, &agent.request("GET", "/a?b=c", &own))
+        .await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let seen = app.last();
     for (name, wanted) in [
@@ -65,12 +67,23 @@ async fn the_app_sees_who_is_in_front_and_no_claim_of_the_clients() {
         ("locum-assertion", ""),
         ("locum_assertion", ""),
         ("locum.assertion", ""),
-        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
     ] {
         assert_eq!(seen.field(name), wanted, "{name}: {}", seen.head);
     }
-    assert!(seen.field("forwarded").contains("127.0.0.1"), "{}", seen.head);
-    assert!(!seen.head.contains("6.6.6.6") && !seen.head.contains("evil"), "{}", seen.head);
+    assert!(
+        seen.field("forwarded").contains("127.0.0.1"),
+        "{}",
+        seen.head
+    );
+    assert!(
+        !seen.head.contains("6.6.6.6") && !seen.head.contains("evil"),
+        "{}",
+        seen.head
+    );
     assert_eq!(seen.target(), "/a?b=c");
 }
 
@@ -101,11 +114,17 @@ async fn the_operator_sees_the_sessions_names_and_no_cookie_but_the_listed() {
     ] {
         assert_eq!(answer.field(name), wanted, "{name}: {answer:?}");
     }
-    let cookies = answer.fields.iter().filter(|(name, _)| name == "set-cookie");
+    let cookies = answer
+        .fields
+        .iter()
+        .filter(|(name, _)| name == "set-cookie");
     assert_eq!(cookies.count(), 1, "{answer:?}");
     // The jar's own, and of the browser's only the listed one.
     let cookie = format!("{}; csrf=9; other=3", agent.cookie);
-    let request = format!("GET /b HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", agent.host);
+    let request = format!(
+        "GET /b HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n",
+        agent.host
+    );
     assert_eq!(locum.ask(&agent, &request).await.status, 200);
     assert_eq!(app.last().field("cookie"), "sid=1; csrf=9");
     // Another session has a jar of its own.
@@ -128,7 +147,12 @@ async fn the_subject_is_named_by_an_assertion_or_by_fields_and_never_by_the_clie
         assert_eq!(locum.ask(&agent, &request).await.status, 200, "{spelling}");
         let seen = app.last();
         assert_eq!(seen.field("x-user"), "kim", "{spelling}: {}", seen.head);
-        assert_eq!(seen.field("x-operator"), "ada@support.example", "{}", seen.head);
+        assert_eq!(
+            seen.field("x-operator"),
+            "ada@support.example",
+            "{}",
+            seen.head
+        );
         assert!(!seen.head.contains("root"), "{spelling}: {}", seen.head);
     }
     let mut plan = Plan::new(&app.address);
@@ -138,6 +162,11 @@ async fn the_subject_is_named_by_an_assertion_or_by_fields_and_never_by_the_clie
     let request = agent.request("GET", "/", "Locum_Assertion: forged\r\n");
     assert_eq!(locum.ask(&agent, &request).await.status, 200);
     let seen = app.last();
-    assert_eq!(seen.field("locum-assertion").split('.').count(), 3, "{}", seen.head);
+    assert_eq!(
+        seen.field("locum-assertion").split('.').count(),
+        3,
+        "{}",
+        seen.head
+    );
     assert!(!seen.head.contains("forged"), "{}", seen.head);
 }

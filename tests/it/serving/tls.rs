@@ -28,12 +28,19 @@ async fn both_versions_and_both_protocols_are_spoken() {
             let stream = stream.expect("TLS");
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(alpn.as_bytes()));
         }
-        let both = trust.try_tls(locum.port, &agent.host, &["http/1.1", "h2"]).await;
-        assert_eq!(both.expect("TLS").get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let both = trust
+            .try_tls(locum.port, &agent.host, &["http/1.1", "h2"])
+            .await;
+        assert_eq!(
+            both.expect("TLS").get_ref().1.alpn_protocol(),
+            Some(&b"h2"[..])
+        );
         let mut conn = trust.http1(locum.port, &agent.host).await;
         assert_eq!(conn.ask(&agent.get("/")).await.status, 200);
         let mut client = trust.http2(locum.port, &agent.host).await;
-        let request = client.request("GET", &agent.host, "/").header("cookie", &agent.cookie);
+        let request = client
+            .request("GET", &agent.host, "/")
+            .header("cookie", &agent.cookie);
         let answer = client.ask(request.body(()).unwrap()).await.unwrap();
         assert_eq!((answer.status, answer.text().as_str()), (200, "seen"));
     }
@@ -44,7 +51,15 @@ async fn the_name_asked_for_picks_the_certificate() {
     let app = Upstream::plain().await;
     let other = tempfile::tempdir().unwrap();
     let made = std::process::Command::new(env!("CARGO_BIN_EXE_locum"))
-        .args(["certs", "dev", "--app", "desk", "--suffix", "localhost", "--dir"])
+        .args([
+            "certs",
+            "dev",
+            "--app",
+            "desk",
+            "--suffix",
+            "localhost",
+            "--dir",
+        ])
         .arg(other.path())
         .output();
     assert!(made.unwrap().status.success());
@@ -57,7 +72,11 @@ async fn the_name_asked_for_picks_the_certificate() {
     let first = shown(&locum.trust, locum.port, "s1.shop.localhost").await;
     let second = shown(&desk, locum.port, "s1.desk.localhost").await;
     assert_ne!(first, second);
-    assert!(desk.try_tls(locum.port, "s1.shop.localhost", &[]).await.is_err());
+    assert!(
+        desk.try_tls(locum.port, "s1.shop.localhost", &[])
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -79,7 +98,11 @@ async fn client_certificates_are_asked_for_as_configured() {
         locum.trust = bare.clone().showing(&certificate, &key);
         let agent = locum.agent().await;
         assert_eq!(locum.get(&agent, "/").await.status, 200, "{auth}");
-        assert_eq!(serves(&bare, locum.port, &agent.host).await, without_is_served, "{auth}");
+        assert_eq!(
+            serves(&bare, locum.port, &agent.host).await,
+            without_is_served,
+            "{auth}"
+        );
         let stranger = bare.showing(&strange, &strange_key);
         assert!(!serves(&stranger, locum.port, &agent.host).await, "{auth}");
         assert!(locum.metric("locum_handshakes_failed_total").await >= 1.0);
@@ -123,7 +146,9 @@ async fn certificates_are_read_again_and_open_connections_stay() {
     locum.reload("refused").await;
     assert_eq!(shown(&trust, locum.port, &agent.host).await, good);
     assert_eq!(open.ask(&agent.get("/still")).await.status, 200);
-    locum.record(|one| one["metadata"]["event_code"] == "config.refused").await;
+    locum
+        .record(|one| one["metadata"]["event_code"] == "config.refused")
+        .await;
 }
 
 #[tokio::test]
@@ -136,11 +161,19 @@ async fn a_plain_listener_speaks_http1_and_http2_by_prior_knowledge() {
     assert_eq!(conn.ask(&agent.get("/")).await.status, 200);
     let stream = TcpStream::connect(("127.0.0.1", locum.port)).await.unwrap();
     let mut client = http2::Client::new(stream, "https").await;
-    let request = client.request("GET", &agent.host, "/two").header("cookie", &agent.cookie);
+    let request = client
+        .request("GET", &agent.host, "/two")
+        .header("cookie", &agent.cookie);
     let answer = client.ask(request.body(()).unwrap()).await.unwrap();
     assert_eq!((answer.status, app.saw("/two")), (200, 1), "{answer:?}");
     // TLS is not guessed at.
-    assert!(locum.trust.try_tls(locum.port, &agent.host, &[]).await.is_err());
+    assert!(
+        locum
+            .trust
+            .try_tls(locum.port, &agent.host, &[])
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -148,7 +181,8 @@ async fn a_tls_listener_speaks_nothing_else() {
     let app = Upstream::plain().await;
     let locum = Locum::start(&Plan::new(&app.address)).await;
     let mut conn = Conn::plain(locum.port).await;
-    conn.send("GET / HTTP/1.1\r\nHost: x.shop.localhost\r\n\r\n").await;
+    conn.send("GET / HTTP/1.1\r\nHost: x.shop.localhost\r\n\r\n")
+        .await;
     conn.more().await;
     let said = conn.take();
     assert!(!said.starts_with(b"HTTP/"), "{said:?}");
@@ -179,7 +213,9 @@ async fn a_trusted_proxy_header_says_who_the_client_is() {
         assert_eq!(conn.ask(&claim).await.status, 200);
         assert_eq!(app.last().field("x-forwarded-for"), "203.0.113.9");
     }
-    let record = locum.record(|one| one["metadata"]["event_code"] == "exchange.opened").await;
+    let record = locum
+        .record(|one| one["metadata"]["event_code"] == "exchange.opened")
+        .await;
     assert_eq!(record["src_endpoint"]["ip"], "203.0.113.9", "{record}");
     // Without the header there is no request.
     let mut conn = Conn::plain(locum.port).await;
@@ -194,7 +230,9 @@ async fn nobody_else_may_speak_for_a_client() {
     let lines = format!("{PROXIED}trusted_proxies = [\"192.0.2.1\"]\n");
     let locum = Locum::start(&Plan::new(&app.address).listener(&lines)).await;
     let mut conn = Conn::plain(locum.port).await;
-    let _ = conn.try_send("PROXY TCP4 203.0.113.9 127.0.0.1 4000 8443\r\nGET / HTTP/1.1\r\n\r\n").await;
+    let _ = conn
+        .try_send("PROXY TCP4 203.0.113.9 127.0.0.1 4000 8443\r\nGET / HTTP/1.1\r\n\r\n")
+        .await;
     conn.closed().await;
     assert!(app.heard().is_empty());
     let name = "locum_refusals_total{reason=\"proxy-protocol-untrusted\",status=\"0\"}";
@@ -210,10 +248,18 @@ async fn a_trusted_terminator_says_who_the_client_is() {
     let mut conn = Conn::plain(locum.port).await;
     // The rightmost address that is no proxy of ours is the client; what is left of it anybody can write.
     let fields = "X-Forwarded-For: 198.51.100.1, 203.0.113.7\r\n";
-    assert_eq!(conn.ask(&agent.request("GET", "/via", fields)).await.status, 200);
+    assert_eq!(
+        conn.ask(&agent.request("GET", "/via", fields)).await.status,
+        200
+    );
     let record = locum
-        .record(|one| one["metadata"]["event_code"] == "exchange.opened" && one.to_string().contains("/via"))
+        .record(|one| {
+            one["metadata"]["event_code"] == "exchange.opened" && one.to_string().contains("/via")
+        })
         .await;
     assert_eq!(record["src_endpoint"]["ip"], "203.0.113.7", "{record}");
-    assert_eq!(app.last().field("x-forwarded-for"), "198.51.100.1, 203.0.113.7, 127.0.0.1");
+    assert_eq!(
+        app.last().field("x-forwarded-for"),
+        "198.51.100.1, 203.0.113.7, 127.0.0.1"
+    );
 }

@@ -85,7 +85,9 @@ impl Trust {
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         let name = host.split(':').next().unwrap_or_default().to_owned();
         let name = ServerName::try_from(name).expect("a server name");
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
     }
 
     pub(crate) async fn http1(&self, port: u16, host: &str) -> Conn {
@@ -126,7 +128,11 @@ impl Answer {
 
     /// The reason in the type of a problem document.
     pub(crate) fn reason(&self) -> String {
-        assert_eq!(self.field("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(
+            self.field("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
         let kind = self.json()["type"].as_str().expect("a type").to_owned();
         kind.trim_start_matches("urn:locum:refusal:").to_owned()
     }
@@ -148,7 +154,11 @@ impl Conn {
 
     /// HTTP/1.1 without TLS.
     pub(crate) async fn plain(port: u16) -> Self {
-        Self::new(TcpStream::connect(("127.0.0.1", port)).await.expect("a connection"))
+        Self::new(
+            TcpStream::connect(("127.0.0.1", port))
+                .await
+                .expect("a connection"),
+        )
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {

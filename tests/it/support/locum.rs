@@ -298,7 +298,9 @@ impl Locum {
     /// Runs `locum --config … arguments`.
     pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
-        command.arg("--config").arg(self.dir.path().join("locum.toml"));
+        command
+            .arg("--config")
+            .arg(self.dir.path().join("locum.toml"));
         command.args(arguments).output().expect("locum runs")
     }
 
@@ -359,7 +361,11 @@ impl Locum {
             };
             let answer = self.redeem(&here).await;
             assert_eq!(answer.status, 303, "{answer:?}");
-            let set = answer.field("set-cookie").split(';').next().unwrap_or_default();
+            let set = answer
+                .field("set-cookie")
+                .split(';')
+                .next()
+                .unwrap_or_default();
             assert!(cookie.is_empty() || cookie == set, "{answer:?}");
             set.clone_into(&mut cookie);
             url = url.join(answer.field("location")).expect("a URL");
@@ -381,7 +387,11 @@ impl Locum {
         let request = format!("GET {} HTTP/1.1\r\nHost: {host}\r\n\r\n", issued.target());
         let answer = conn.ask(&request).await;
         assert_eq!(answer.status, 303, "{answer:?}");
-        let cookie = answer.field("set-cookie").split(';').next().unwrap_or_default();
+        let cookie = answer
+            .field("set-cookie")
+            .split(';')
+            .next()
+            .unwrap_or_default();
         Agent {
             cookie: cookie.to_owned(),
             host,
@@ -465,7 +475,11 @@ impl Locum {
                 return found;
             }
             let all: Vec<String> = self.records().iter().map(Value::to_string).collect();
-            assert!(began.elapsed() < PATIENCE, "no such record:\n{}", all.join("\n"));
+            assert!(
+                began.elapsed() < PATIENCE,
+                "no such record:\n{}",
+                all.join("\n")
+            );
             tokio::time::sleep(Duration::from_millis(15)).await;
         }
     }
@@ -485,7 +499,11 @@ pub(crate) fn records(dir: &Path) -> Vec<Value> {
     for file in files {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        all.extend(whole.lines().filter_map(|line| serde_json::from_str(line).ok()));
+        all.extend(
+            whole
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok()),
+        );
     }
     all
 }

@@ -138,8 +138,12 @@ impl Drop for Upstream {
 /// A target that begins so is answered before its body is read; the handler reads it itself.
 pub(crate) const UNREAD: &str = "/unread";
 
-async fn converse<H>(stream: Pin<Box<dyn Io>>, number: usize, log: Arc<Mutex<Vec<Heard>>>, handler: H)
-where
+async fn converse<H>(
+    stream: Pin<Box<dyn Io>>,
+    number: usize,
+    log: Arc<Mutex<Vec<Heard>>>,
+    handler: H,
+) where
     H: for<'w> Fn(Heard, &'w mut Wire) -> Answering<'w> + Send + Sync + 'static,
 {
     let mut wire = Wire {
