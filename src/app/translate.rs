@@ -173,6 +173,8 @@ pub(super) fn limits(config: &Config) -> Limits {
         handshake_timeout: from.handshake_timeout,
         header_timeout: from.header_timeout,
         idle_timeout: from.idle_timeout,
+        request_body_idle_timeout: from.request_body_idle_timeout,
+        response_idle_timeout: from.response_idle_timeout,
         h2_max_concurrent_streams: from.h2_max_concurrent_streams,
         h2_max_pending_resets: from.h2_max_pending_resets,
         h2_max_local_resets: from.h2_max_local_resets,

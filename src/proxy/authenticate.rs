@@ -4,12 +4,12 @@
 use super::client::{Client, Network};
 use super::hosts::{HostMatch, Place};
 use super::refusal::Refusal;
-use super::session::{self, State};
+use super::session::{self, Former, State};
 use super::setup::{App, AppOrigin, OriginMode, Setup};
 use super::worker::Plane;
 use crate::audit::Event;
 use crate::model::{EndCause, Secret, SessionId};
-use crate::store::live::{Found, LiveSession, Tombstone};
+use crate::store::live::{Found, LiveSession, Staleness, Tombstone};
 use http::{HeaderMap, header};
 use std::sync::Arc;
 
@@ -37,6 +37,22 @@ impl Authenticated {
 
     pub fn origin<'s>(&self, setup: &'s Setup) -> Option<&'s AppOrigin> {
         self.app(setup)?.origins.get(self.place.origin)
+    }
+}
+
+/// Why no live session stands behind a request, and which one it named, where that is known.
+#[derive(Debug)]
+pub struct Unauthenticated {
+    pub refusal: Refusal,
+    pub former: Option<Box<Former>>,
+}
+
+impl From<Refusal> for Unauthenticated {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            former: None,
+        }
     }
 }
 
@@ -109,15 +125,17 @@ pub async fn authenticate(
     client: &Client,
     host: HostMatch,
     headers: &HeaderMap,
-) -> Result<Authenticated, Refusal> {
+) -> Result<Authenticated, Unauthenticated> {
     let (place, named) = match host {
-        HostMatch::Unknown => return Err(Refusal::ambiguous(crate::model::Reason::HostForeign)),
+        HostMatch::Unknown => {
+            return Err(Refusal::ambiguous(crate::model::Reason::HostForeign).into());
+        }
         HostMatch::Session(place, id) => (place, Some(id)),
         HostMatch::App(place) => (place, None),
     };
     let app = setup.apps.get(place.app).ok_or_else(no_session)?;
     let (live, by_bearer) = match shown(headers) {
-        Shown::Cookie(id, secret) => (by_cookie(plane, app, named, id, &secret)?, false),
+        Shown::Cookie(id, secret) => (by_cookie(plane, setup, app, named, id, &secret)?, false),
         Shown::Bearer(token) => (
             super::bearer::session(plane, setup, app, client, token).await?,
             true,
@@ -126,16 +144,23 @@ pub async fn authenticate(
             return Err(Refusal::unauthenticated(
                 "cookie-garbled",
                 "The session cookie cannot be read. Start again from your start link.",
+            )
+            .into());
+        }
+        Shown::Nothing => {
+            return Err(named.map_or_else(
+                || no_session().into(),
+                |id| missing_cookie(plane, setup, id),
             ));
         }
-        Shown::Nothing => return Err(named.map_or_else(no_session, |id| missing_cookie(plane, id))),
     };
     // What was granted for one app is worthless at another, and one session's proof at another's origin.
     if live.grant.app != app.name || named.is_some_and(|id| id != live.id) {
         return Err(Refusal::unauthenticated(
             "wrong-origin",
             "This session belongs to another address.",
-        ));
+        )
+        .into());
     }
     check_binding(plane, setup, app, client, &live)?;
     let state = session::state(&live, app, setup).ok_or_else(no_session)?;
@@ -147,7 +172,7 @@ pub async fn authenticate(
     })
 }
 
-fn no_session() -> Refusal {
+pub(super) fn no_session() -> Refusal {
     Refusal::unauthenticated(
         "no-session",
         "Open your start link, or ask for a grant first.",
@@ -155,41 +180,43 @@ fn no_session() -> Refusal {
 }
 
 /// No cookie came to a session's own origin: was there a session, and what became of it?
-fn missing_cookie(plane: &Plane, id: SessionId) -> Refusal {
+fn missing_cookie(plane: &Plane, setup: &Setup, id: SessionId) -> Unauthenticated {
     match plane.live.find(id) {
-        Found::Ended(grave) => ended(&grave),
-        Found::Stale(why) => Refusal::unavailable(
-            "stale-store",
-            format!("Sessions cannot be checked now: {why}."),
-        ),
-        Found::Live(_) | Found::Pending(_) | Found::Unknown => no_session(),
+        Found::Ended(grave) => ended(&grave, setup),
+        Found::Stale(why) => stale(why).into(),
+        Found::Live(_) | Found::Pending(_) | Found::Unknown => no_session().into(),
     }
+}
+
+fn stale(why: Staleness) -> Refusal {
+    Refusal::unavailable(
+        "stale-store",
+        format!("Sessions cannot be checked now: {why}."),
+    )
 }
 
 fn by_cookie(
     plane: &Plane,
+    setup: &Setup,
     app: &App,
     named: Option<SessionId>,
     id: SessionId,
     secret: &Secret,
-) -> Result<Arc<LiveSession>, Refusal> {
+) -> Result<Arc<LiveSession>, Unauthenticated> {
     // With an origin for each session, a cookie says nothing on the app's own host name.
     if named.is_none() && app.origin == OriginMode::Session {
-        return Err(no_session());
+        return Err(no_session().into());
     }
     match plane.live.find(id) {
         Found::Live(live) if live.cookie_matches(secret) => Ok(live),
-        Found::Live(_) | Found::Pending(_) | Found::Unknown => Err(no_session()),
-        Found::Ended(grave) => Err(ended(&grave)),
-        Found::Stale(why) => Err(Refusal::unavailable(
-            "stale-store",
-            format!("Sessions cannot be checked now: {why}."),
-        )),
+        Found::Live(_) | Found::Pending(_) | Found::Unknown => Err(no_session().into()),
+        Found::Ended(grave) => Err(ended(&grave, setup)),
+        Found::Stale(why) => Err(stale(why).into()),
     }
 }
 
-/// 401 that says who ended the session and when.
-pub fn ended(grave: &Tombstone) -> Refusal {
+/// 401 that says who ended the session and when; put down to that session.
+pub fn ended(grave: &Tombstone, setup: &Setup) -> Unauthenticated {
     let how = match grave.ended.cause {
         EndCause::Operator => "was ended by the operator",
         EndCause::Expired => "has expired",
@@ -205,7 +232,10 @@ pub fn ended(grave: &Tombstone) -> Refusal {
         format!("It {how}{by} at {at}. To go on, ask for a new grant."),
     );
     refusal.title = "This support session is over".into();
-    refusal
+    Unauthenticated {
+        refusal,
+        former: Some(Former::of_ended(grave, setup)),
+    }
 }
 
 /// A cookie or token that turns up elsewhere is taken for stolen: the session ends for everybody.
@@ -215,7 +245,7 @@ fn check_binding(
     app: &App,
     client: &Client,
     live: &Arc<LiveSession>,
-) -> Result<(), Refusal> {
+) -> Result<(), Unauthenticated> {
     let binding = &live.binding;
     let certificate = binding.certificate.as_deref();
     let is_wrong_certificate =
@@ -242,10 +272,13 @@ fn check_binding(
         detail,
     };
     plane.journal.note(&alert);
-    Err(Refusal::unauthenticated(
-        "binding-broken",
-        format!("The session was used from {detail} than it started at, and has been ended."),
-    ))
+    Err(Unauthenticated {
+        refusal: Refusal::unauthenticated(
+            "binding-broken",
+            format!("The session was used from {detail} than it started at, and has been ended."),
+        ),
+        former: Some(Former::of_live(live, setup)),
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A grant that an external issuer signed, presented with each request: no cookie, no browser.
 
+use super::authenticate::{Unauthenticated, ended};
 use super::client::Client;
 use super::refusal::Refusal;
 use super::setup::{App, BindingRule, Setup};
@@ -18,26 +19,26 @@ pub async fn session(
     app: &App,
     client: &Client,
     token: &str,
-) -> Result<Arc<LiveSession>, Refusal> {
+) -> Result<Arc<LiveSession>, Unauthenticated> {
     if let Some(known) = setup.bearers.recall(token, &app.name) {
-        return known.map_err(|why| refused(&why));
+        return known.map_err(|why| refused(setup, &why));
     }
     let (address, now) = (client.address.ip(), plane.clock.now());
     if !plane
         .attempts
         .may_try(address, setup.limits.max_sign_in_attempts, now)
     {
-        return Err(too_many(plane));
+        return Err(too_many(plane).into());
     }
     let presented = setup
         .bearers
-        .present(token, &app.name, binding(app.binding, client))
+        .present(token, &app.name, binding(app.binding, client)?)
         .await;
     presented.map_err(|why| {
         if why.fault() == Fault::Client {
             plane.attempts.failed(address, now);
         }
-        refused(&why)
+        refused(setup, &why)
     })
 }
 
@@ -54,29 +55,38 @@ pub fn too_many(plane: &Plane) -> Refusal {
 }
 
 /// What a session that starts from this client is tied to.
-pub fn binding(rule: BindingRule, client: &Client) -> Binding {
+///
+/// # Errors
+/// It must be tied to a client certificate, and none was shown.
+pub fn binding(rule: BindingRule, client: &Client) -> Result<Binding, Refusal> {
+    if rule.certificate && client.certificate.is_none() {
+        return Err(Refusal::unauthenticated(
+            "certificate-missing",
+            "Sessions of this app are tied to a client certificate, and none was shown. Choose yours when the browser asks.",
+        ));
+    }
     let address = client.address.ip().to_canonical();
     let prefix = if address.is_ipv4() {
         rule.prefix_v4
     } else {
         rule.prefix_v6
     };
-    Binding {
+    Ok(Binding {
         certificate: client
             .certificate
             .as_deref()
             .filter(|_| rule.certificate)
             .map(str::to_owned),
         network: (prefix > 0).then_some((address, prefix)),
-    }
+    })
 }
 
 /// In the words of the token's own check, which never echo the token.
-pub fn refused(why: &BearerRefused) -> Refusal {
+pub fn refused(setup: &Setup, why: &BearerRefused) -> Unauthenticated {
     match (why.fault(), why) {
-        (_, BearerRefused::Ended(grave)) => super::authenticate::ended(grave),
+        (_, BearerRefused::Ended(grave)) => ended(grave, setup),
         (Fault::Client, _) => {
-            Refusal::unauthenticated(why.name(), format!("The grant was not taken: {why}."))
+            Refusal::unauthenticated(why.name(), format!("The grant was not taken: {why}.")).into()
         }
         (Fault::Ours, _) => {
             tracing::error!(error = %why, "a grant could not be checked");
@@ -86,6 +96,7 @@ pub fn refused(why: &BearerRefused) -> Refusal {
                 "Support sessions are paused",
                 "Grants cannot be checked now. Try again in a moment.",
             )
+            .into()
         }
     }
 }

@@ -4,8 +4,10 @@ use super::client::Client;
 use super::exchange::{self, Arrival};
 use super::guard::{Guard, Notes};
 use super::listener::{ProxyProtocol, Settings};
+use super::measure;
+use super::patience::Patience;
 use super::setup::Limits;
-use super::worker::Worker;
+use super::worker::{Places, Worker};
 use crate::telemetry::Limit;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -14,6 +16,7 @@ use proxy_header::io::ProxiedStream;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -31,15 +34,10 @@ pub async fn run(
 ) {
     // Without this, small answers wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let mut client = Client {
-        address: peer,
-        is_trusted_proxy: settings
-            .trusted
-            .iter()
-            .any(|range| range.contains(peer.ip())),
-        certificate: None,
-        is_tls: settings.tls.is_some(),
-    };
+    let plane = worker.plane();
+    let patience = plane.setup().limits.response_idle_timeout;
+    let stream = Patience::new(stream, patience, Arc::clone(&plane.metrics));
+    let mut client = Client::new(peer, &settings.trusted, settings.tls.is_some());
     if settings.proxy_protocol == ProxyProtocol::Off {
         return secure(worker, &settings, stream, client, drain).await;
     }
@@ -60,7 +58,8 @@ pub async fn run(
     match tokio::time::timeout(limit, ProxiedStream::create_from_tokio(stream, config)).await {
         Ok(Ok(stream)) => {
             if let Some(said) = stream.proxy_header().proxied_address() {
-                client.address = said.source;
+                // Who is behind the proxy is not trusted because the proxy is.
+                client = Client::new(said.source, &settings.trusted, client.is_tls);
             }
             secure(worker, &settings, stream, client, drain).await;
         }
@@ -149,14 +148,16 @@ where
     let notes = Arc::new(Notes::default());
     let guard = Guard::new(stream, limits.guard(), Arc::clone(&notes));
     let client = Arc::new(client);
+    let serving = worker.clone();
     let service = service_fn(move |request| {
         let numbered = notes.next();
         let from = Arrival {
             client: Arc::clone(&client),
             notes: Some(Arc::clone(&notes)),
             head: numbered.head,
+            busy: None,
         };
-        exchange::handle(worker.clone(), from, numbered.note, request)
+        exchange::handle(serving.clone(), from, numbered.note, request)
     });
     let connection = h1_builder(&limits)
         .serve_connection(guard, service)
@@ -164,10 +165,15 @@ where
     let mut connection = pin!(connection);
     tokio::select! {
         biased;
-        _ = connection.as_mut() => return,
+        ended = connection.as_mut() => {
+            // Other errors are the client's going away; the exchange's own record says what became of it.
+            if ended.is_err_and(|error| error.is_timeout()) {
+                worker.plane().metrics.hit(Limit::IdleTimeout);
+            }
+            return;
+        }
         () = drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    // An error here is the client's going away; the exchange's own record says what became of it.
     let _ = connection.await;
 }
 
@@ -189,13 +195,16 @@ where
 {
     let limits = worker.plane().setup().limits;
     let client = Arc::new(client);
+    let (serving, busy) = (worker.clone(), Places::default());
+    let counting = busy.clone();
     let service = service_fn(move |request| {
         let from = Arrival {
             client: Arc::clone(&client),
             notes: None,
             head: 0,
+            busy: counting.take(usize::MAX).map(Arc::new),
         };
-        exchange::handle(worker.clone(), from, None, request)
+        exchange::handle(serving.clone(), from, None, request)
     });
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     builder
@@ -206,14 +215,41 @@ where
         .initial_stream_window_size(limits.h2_stream_window)
         .initial_connection_window_size(limits.h2_connection_window)
         .max_send_buf_size(limits.h2_send_buffer)
-        .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(measure::list_size(&limits))
         .keep_alive_interval(limits.idle_timeout)
         .enable_connect_protocol();
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         biased;
-        _ = connection.as_mut() => return,
+        ended = connection.as_mut() => return count(&worker, ended),
+        () = idle(&busy, limits.idle_timeout) => {
+            worker.plane().metrics.hit(Limit::IdleTimeout);
+            connection.as_mut().graceful_shutdown();
+        }
         () = drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    let _ = connection.await;
+    count(&worker, connection.await);
+}
+
+/// Ready when nothing was under way for `limit`, looked at as often.
+async fn idle(busy: &Places, limit: Duration) {
+    let mut seen = None;
+    loop {
+        let begun = busy.ever_taken();
+        if busy.taken() == 0 && seen == Some(begun) {
+            return;
+        }
+        seen = Some(begun);
+        tokio::time::sleep(limit).await;
+    }
+}
+
+/// A connection that HTTP/2 itself ended for too many resets (RFC 9113 §10.5).
+fn count(worker: &Worker, ended: hyper::Result<()>) {
+    let Err(error) = ended else { return };
+    let cause =
+        std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    if cause.and_then(h2::Error::reason) == Some(h2::Reason::ENHANCE_YOUR_CALM) {
+        worker.plane().metrics.hit(Limit::Http2Resets);
+    }
 }

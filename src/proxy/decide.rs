@@ -15,10 +15,6 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::uri::PathAndQuery;
 use http_body_util::BodyExt as _;
-use std::time::Duration;
-
-/// How long a body that policy must read may take to arrive.
-const BODY_WAIT: Duration = Duration::from_secs(30);
 
 /// The proof that policy permitted this very request.
 #[derive(Debug)]
@@ -77,7 +73,7 @@ pub async fn decide(
         .map_err(|_| denied(too_long(), None, None))?;
     let grant = grant_facts(plane, authenticated, inbound);
     let body = match routed.body_need() {
-        Some(need) => buffer(plane, inbound, payload, authenticated, need).await?,
+        Some(need) => buffer(plane, setup, inbound, payload, authenticated, need).await?,
         None => Some(Bytes::new()),
     };
     let verdict = routed.decide(&grant, body.as_deref());
@@ -148,6 +144,7 @@ fn explain(verdict: Verdict, target: &PathAndQuery) -> Box<Refused> {
 /// Reads up to `max_bytes` of the body. `None`: it is longer.
 async fn buffer(
     plane: &Plane,
+    setup: &Setup,
     inbound: &Inbound,
     payload: &mut Payload,
     authenticated: &Authenticated,
@@ -160,7 +157,10 @@ async fn buffer(
     let read = tokio::select! {
         biased;
         () = authenticated.session.ended().cancelled() => Err(ended_while_reading()),
-        read = tokio::time::timeout(BODY_WAIT, reading) => read.unwrap_or_else(|_| Err(timed_out())),
+        read = tokio::time::timeout(setup.limits.request_body_idle_timeout, reading) => read.unwrap_or_else(|_| {
+            plane.metrics.hit(Limit::RequestBodyIdle);
+            Err(timed_out())
+        }),
     };
     match read {
         Ok(Read::Whole(bytes)) => {
@@ -217,7 +217,7 @@ fn too_long() -> Refusal {
     )
 }
 
-fn timed_out() -> Refusal {
+pub(super) fn timed_out() -> Refusal {
     Refusal::new(
         StatusCode::REQUEST_TIMEOUT,
         "body-timeout",

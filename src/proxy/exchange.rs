@@ -1,7 +1,7 @@
 //! The life of a request, from end to end: canonical, authenticate, decide, record, forward, rewrite, close.
 //! [`handle`] always answers and always records; the stages inside only say yes or why not.
 
-use super::authenticate::{Authenticated, authenticate};
+use super::authenticate::{Authenticated, Unauthenticated, authenticate};
 use super::body::ResponseBody;
 use super::canonical::{self, Seen};
 use super::decide::{self, Permitted};
@@ -10,9 +10,10 @@ pub use super::inbound::Arrival;
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
 use super::rewrite::banner;
+use super::session::Former;
 use super::setup::{App, AppOrigin, Setup};
 use super::worker::{Plane, Worker};
-use super::{handshake, inline, outbound, reserved, upgrade};
+use super::{handshake, inline, measure, outbound, preflight, reserved, upgrade};
 use crate::audit;
 use crate::model::{Decision, Reason};
 use crate::telemetry::Limit;
@@ -38,6 +39,8 @@ pub struct Way<'w> {
 pub struct Refused {
     pub refusal: Refusal,
     pub authenticated: Option<Authenticated>,
+    /// The session that it named, where none is live: the record is put down to that one.
+    pub former: Option<Box<Former>>,
     pub decision: Option<Decision>,
     pub canonical: Option<String>,
     /// For the record only, never for the client.
@@ -51,10 +54,20 @@ impl From<Refusal> for Refused {
         Self {
             refusal,
             authenticated: None,
+            former: None,
             decision: None,
             canonical: None,
             detail: String::new(),
             is_recorded: false,
+        }
+    }
+}
+
+impl From<Unauthenticated> for Refused {
+    fn from(why: Unauthenticated) -> Self {
+        Self {
+            former: why.former,
+            ..why.refusal.into()
         }
     }
 }
@@ -69,11 +82,13 @@ pub async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let setup = worker.plane().setup().clone();
+    let busy = from.busy.clone();
     let (inbound, payload) = Inbound::new(from, note, request);
     Ok(match stages(&worker, &setup, &inbound, payload).await {
         Ok(response) => response,
         Err(refused) => refuse(worker.plane(), &setup, &inbound, *refused).await,
-    })
+    }
+    .map(|body| body.keeping(busy)))
 }
 
 /// The stages in their order. Each takes what the one before it proved.
@@ -84,7 +99,7 @@ async fn stages(
     mut payload: Payload,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
     let plane = worker.plane();
-    if let Some(fault) = inbound.note.as_ref().and_then(|note| note.fault) {
+    if let Some(fault) = fault(setup, inbound) {
         count_fault(plane, fault);
         return Err(Box::new(guarded(fault).into()));
     }
@@ -100,17 +115,24 @@ async fn stages(
         return Err(Box::new(refusal.into()));
     };
     let host = setup.hosts.find(&named.name, named.port);
+    // Before ordinary requests pass: on a shared origin a session starts where there is none yet.
+    if canonical.path.starts_with(reserved::PREFIX) {
+        return reserved::answer(plane, setup, inbound, payload, host, &canonical).await;
+    }
     if let Some(place) = inline::place(setup, host, &inbound.parts.headers) {
         return inline::pass(worker, setup, inbound, payload, place).await;
     }
-    if canonical.path.starts_with(reserved::PREFIX) {
-        return reserved::answer(plane, setup, inbound, payload, host, &canonical).await;
+    if preflight::is_one(inbound) {
+        return preflight::answer(plane, setup, inbound, host, &canonical).await;
     }
     let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers)
         .await
         // No route's policy tolerates what nobody stands behind: what is ambiguous is that first of all.
-        .map_err(|refusal| {
-            Refused::from(Refusal::findings(canonical.findings).unwrap_or(refusal))
+        .map_err(|mut why| {
+            if let Some(refusal) = Refusal::findings(canonical.findings) {
+                why.refusal = refusal;
+            }
+            Refused::from(why)
         })?;
     authenticated.session.touch(plane.clock.now());
     if banner::is_service_worker(&inbound.parts.headers) {
@@ -156,6 +178,14 @@ async fn stages(
         permitted,
     )
     .await
+}
+
+/// What the guard refuses, or what is beyond the same limits over HTTP/2.
+fn fault(setup: &Setup, inbound: &Inbound) -> Option<Fault> {
+    if inbound.is_h2() {
+        return measure::over(&inbound.parts, &setup.limits);
+    }
+    inbound.note.as_ref().and_then(|note| note.fault)
 }
 
 /// A service worker would answer navigations from a cache that knows no banner and no record: it gets a script
@@ -308,7 +338,7 @@ async fn forward(
     }
 }
 
-fn unrecordable() -> Refusal {
+pub(super) fn unrecordable() -> Refusal {
     Refusal::unavailable(
         "journal",
         "Requests cannot be recorded now, so none is let through.",
@@ -347,6 +377,7 @@ async fn refuse(
     let Refused {
         mut refusal,
         authenticated,
+        former,
         decision,
         canonical,
         detail,
@@ -362,10 +393,13 @@ async fn refuse(
             opening: audit::Opening {
                 session: authenticated
                     .as_ref()
-                    .map(|authenticated| &authenticated.state.part),
+                    .map(|authenticated| &authenticated.state.part)
+                    .or(former.as_ref().map(|former| &former.part)),
                 policy: Some(&setup.policy_part),
                 decision: decision.as_ref(),
-                app: app.map_or("", |app| &app.name),
+                app: app.map_or(former.as_ref().map_or("", |former| &former.app), |app| {
+                    &app.name
+                }),
                 canonical: canonical.as_deref(),
                 ..inbound.opening()
             },

@@ -3,6 +3,7 @@
 use super::canonical;
 use super::client::Client;
 use super::guard::{Fault, Note, Notes};
+use super::worker::Taken;
 use crate::audit::{Opening, Protocol};
 use crate::model::ExchangeId;
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub struct Arrival {
     pub notes: Option<Arc<Notes>>,
     /// The request's number on its connection, from 0.
     pub head: u64,
+    /// Kept as long as the exchange lasts: a connection with one is not idle.
+    pub busy: Option<Arc<Taken>>,
 }
 
 /// One request, before anything was decided about it.
@@ -53,12 +56,17 @@ impl Payload {
 
 impl Inbound {
     pub fn new(
-        arrival: Arrival,
+        mut arrival: Arrival,
         note: Option<Note>,
         request: http::Request<Incoming>,
     ) -> (Self, Payload) {
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
+        if let Some(named) = arrival.client.named_by_proxy(&parts.headers) {
+            let mut client = Client::clone(&arrival.client);
+            client.address = (named, 0).into();
+            arrival.client = Arc::new(client);
+        }
         let inbound = Self {
             exchange: ExchangeId::fresh(),
             started: Instant::now(),

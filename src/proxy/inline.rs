@@ -68,6 +68,7 @@ pub async fn pass(
         Bounds {
             max_bytes: 0,
             digest: false,
+            idle: setup.limits.request_body_idle_timeout,
         },
         None,
     );
@@ -104,7 +105,7 @@ fn stamp(setup: &Setup, origin: &AppOrigin, inbound: &Inbound, headers: &mut Hea
     let client = inbound.client();
     let host = String::from_utf8_lossy(inbound.host()).into_owned();
     let hop = Hop {
-        peer: client.address.ip(),
+        peer: client.peer.ip(),
         trusted: client.is_trusted_proxy,
         scheme: if setup.scheme == "https" {
             Scheme::Https

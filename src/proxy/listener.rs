@@ -39,7 +39,7 @@ pub struct Settings {
     pub h2c: bool,
     pub proxy_protocol: ProxyProtocol,
     /// Peers that may speak for others: PROXY headers, `X-Forwarded-For`.
-    pub trusted: Vec<Network>,
+    pub trusted: Arc<[Network]>,
 }
 
 /// The two moments of a shutdown.

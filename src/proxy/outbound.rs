@@ -32,6 +32,7 @@ pub async fn forward(
     let bounds = Bounds {
         max_bytes: way.app.max_request_body,
         digest: way.setup.digests,
+        idle: way.setup.limits.request_body_idle_timeout,
     };
     let cut = Cut::new(authenticated.session.ended().clone());
     let is_bodiless = payload.first.is_none()
@@ -212,7 +213,7 @@ fn stamp_hop(way: &Way<'_>, inbound: &Inbound, headers: &mut HeaderMap) {
     let client = inbound.client();
     let host = String::from_utf8_lossy(inbound.host()).into_owned();
     let hop = Hop {
-        peer: client.address.ip(),
+        peer: client.peer.ip(),
         trusted: client.is_trusted_proxy,
         scheme: if way.setup.scheme == "https" {
             Scheme::Https
@@ -304,6 +305,10 @@ pub fn upstream_failed(
             return (too_large(), Outcome::Refused);
         }
         (Some(Failure::Ended), _) => return cut_short(),
+        (Some(Failure::Idle), _) => {
+            way.worker.plane().metrics.hit(Limit::RequestBodyIdle);
+            return (super::decide::timed_out(), Outcome::Aborted);
+        }
         (Some(Failure::MethodOverride), _) => {
             return (
                 Refusal::ambiguous(crate::model::Reason::MethodOverride),

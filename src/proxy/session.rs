@@ -6,8 +6,8 @@ use super::rewrite::origins::Origins;
 use super::setup::{App, Setup};
 use super::upstream::identity::IdentityCache;
 use crate::audit::SessionPart;
-use crate::model::{Secret, Session, Timestamp};
-use crate::store::live::{LiveSession, Slot};
+use crate::model::{Binding, Grant, Secret, Session, SessionId, Timestamp};
+use crate::store::live::{LiveSession, Slot, Tombstone};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,38 @@ impl std::fmt::Debug for State {
 /// The state of `live`, made now if this is its first request.
 pub fn state(live: &LiveSession, app: &App, setup: &Setup) -> Option<Arc<State>> {
     live.keep(Slot::Jar, || State::new(live, app, setup))
+}
+
+/// A session that a request named and that may not act (any more): whom its refusal is put down to.
+#[derive(Debug)]
+pub struct Former {
+    pub part: SessionPart,
+    pub app: String,
+}
+
+impl Former {
+    pub fn of_ended(grave: &Tombstone, setup: &Setup) -> Box<Self> {
+        Self::new(&grave.grant, grave.session, setup)
+    }
+
+    pub fn of_live(live: &LiveSession, setup: &Setup) -> Box<Self> {
+        Self::new(&live.grant, live.id, setup)
+    }
+
+    fn new(grant: &Grant, id: SessionId, setup: &Setup) -> Box<Self> {
+        let session = Session {
+            id,
+            grant: grant.id,
+            cookie: None,
+            binding: Binding::default(),
+            started_at: None,
+            ended: None,
+        };
+        Box::new(Self {
+            part: SessionPart::new(grant, &session, setup.max_field),
+            app: grant.app.clone(),
+        })
+    }
 }
 
 impl State {

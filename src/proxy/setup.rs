@@ -27,6 +27,10 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     pub header_timeout: Duration,
     pub idle_timeout: Duration,
+    /// How long a request's body may bring nothing.
+    pub request_body_idle_timeout: Duration,
+    /// How long a client may take nothing of what is ready for it.
+    pub response_idle_timeout: Duration,
     pub h2_max_concurrent_streams: u32,
     pub h2_max_pending_resets: usize,
     pub h2_max_local_resets: usize,
@@ -52,6 +56,8 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            request_body_idle_timeout: Duration::from_secs(30),
+            response_idle_timeout: Duration::from_secs(60),
             h2_max_concurrent_streams: 128,
             h2_max_pending_resets: 20,
             h2_max_local_resets: 256,

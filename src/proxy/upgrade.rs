@@ -16,7 +16,9 @@ use super::upstream::UpstreamBody;
 use super::websocket::{self, Cause, Direction, Judge, Observer, Opcode, Rules, Summary, relay};
 use super::worker::{Taken, Worker};
 use crate::audit::{Banner, Event, Outcome, Receipt};
+use crate::model::Clock;
 use crate::policy::{MessageDenied, WsMode, WsRules};
+use crate::store::live::LiveSession;
 use crate::telemetry::Limit;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -155,6 +157,7 @@ fn switch(
         .map(rules)
         .unwrap_or_default();
     let exchange = inbound.exchange;
+    let busy = inbound.arrival.busy.clone();
     let settings = websocket::Settings {
         max_held_message: way.setup.limits.max_websocket_message,
         ..websocket::Settings::default()
@@ -162,9 +165,11 @@ fn switch(
     let ended = authenticated.session.ended().clone();
     plane.metrics.websockets.inc();
     tokio::spawn(async move {
-        let _place = place;
+        let _held = (place, busy);
         let mut counts = Counting {
             metrics: Arc::clone(&plane.metrics),
+            session: Arc::clone(&authenticated.session),
+            clock: plane.clock.clone(),
         };
         let summary = both(client, upstream, &rules, &settings, ended, &mut counts).await;
         plane.metrics.websockets.dec();
@@ -256,10 +261,17 @@ fn outcome(summary: &Summary, authenticated: &Authenticated) -> (Outcome, String
 
 struct Counting {
     metrics: Arc<crate::telemetry::Metrics>,
+    session: Arc<LiveSession>,
+    clock: Clock,
 }
 
 impl Observer for Counting {
-    fn message(&mut self, _: Direction, _: Opcode, _: u64) {}
+    /// What the operator sends is a use of the session; what the app sends by itself is none.
+    fn message(&mut self, direction: Direction, _: Opcode, _: u64) {
+        if direction == Direction::FromClient {
+            self.session.touch(self.clock.now());
+        }
+    }
 
     fn refused(&mut self, refusal: &websocket::Refusal) {
         self.metrics.refused(refusal.name(), 0);
@@ -303,7 +315,9 @@ where
         }
     }
     release(inbound);
+    let busy = inbound.arrival.busy.clone();
     tokio::spawn(async move {
+        let _busy = busy;
         if let Ok((client, upstream)) = tokio::try_join!(client, upstream) {
             let _ = tokio::io::copy_bidirectional(
                 &mut TokioIo::new(client),

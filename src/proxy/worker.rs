@@ -31,7 +31,10 @@ impl Plane {
 
 /// A bounded number of places, taken and given back.
 #[derive(Clone, Debug, Default)]
-pub struct Places(Arc<AtomicUsize>);
+pub struct Places {
+    taken: Arc<AtomicUsize>,
+    ever: Arc<AtomicUsize>,
+}
 
 /// One place; given back when dropped.
 #[derive(Debug)]
@@ -40,13 +43,19 @@ pub struct Taken(Arc<AtomicUsize>);
 impl Places {
     /// `None` when `max` are taken.
     pub fn take(&self, max: usize) -> Option<Taken> {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        let taken = Taken(Arc::clone(&self.0));
+        let before = self.taken.fetch_add(1, Ordering::Relaxed);
+        self.ever.fetch_add(1, Ordering::Relaxed);
+        let taken = Taken(Arc::clone(&self.taken));
         (before < max).then_some(taken)
     }
 
     pub fn taken(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// How many were asked for since the beginning.
+    pub fn ever_taken(&self) -> usize {
+        self.ever.load(Ordering::Relaxed)
     }
 }
 

@@ -30,6 +30,7 @@ pub enum Limit {
     Journal,
     ChunkExtension,
     SignInAttempts,
+    Http2Resets,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -8,14 +8,19 @@ mod cli;
 mod documentation;
 /// What is a WebSocket handshake and what only looks like one.
 mod handshake;
-/// The cases of the HTTP/1.1 probe on raw sockets against the real binary, scored.
 /// What must hold when things break: kill -9, a full disk, a store or a receiver that is gone.
 mod faults;
-/// The cases of the HTTP/1.1 probe on raw sockets, scored.
+/// The cases of the HTTP/1.1 probe on raw sockets against the real binary, scored.
 mod http11probe;
 /// The real binary with one live session, for the modules that send raw requests.
 mod probed;
 /// An app that keeps every byte it gets and reads it strictly.
 mod recorder;
+/// Locum as it serves: the real binary over real sockets, in front of an app that sees every byte.
+mod serving;
+/// What several of these share.
+mod support;
+/// The shop that the demo stands in front of, by itself.
+mod storefront;
 /// The house rules on files, functions, layers and panics.
 mod tidy;

@@ -8,7 +8,7 @@ section! {
     /// Bounds on everything that a client or an app can make Locum hold or wait for. Each has a
     /// metric of the same name that counts how often it was met.
     pub struct Limits {
-        /// Client connections open at once. Beyond it, new ones wait in the kernel's backlog.
+        /// Client connections open at once. Beyond: new ones are closed as they come.
         max_connections: usize = 20_000 in [1, 10_000_000], "connections";
         /// The request line and header fields together. Beyond: 431.
         max_head_bytes: Size = "64KiB" in [4 * KIB, MIB];
@@ -23,8 +23,12 @@ section! {
         handshake_timeout: Duration = "10s" in [100, 5 * MINUTE];
         /// From the first byte of a request to the end of its head. Beyond: 408.
         header_timeout: Duration = "10s" in [100, 5 * MINUTE];
-        /// How long a connection is kept with no request on it.
+        /// How long a connection is kept with no request on it. Over HTTP/2 up to twice as long.
         idle_timeout: Duration = "75s" in [100, DAY];
+        /// How long a request's body may bring nothing. Beyond: 408, or a cut.
+        request_body_idle_timeout: Duration = "30s" in [100, HOUR];
+        /// How long a client may take nothing of what is ready for it. Beyond: the connection is cut.
+        response_idle_timeout: Duration = "60s" in [100, DAY];
         /// Streams that a client may have open on one HTTP/2 connection.
         h2_max_concurrent_streams: u32 = 128 in [1, 10_000], "streams";
         /// Streams that a client reset and that are not yet cleaned up. Beyond: the connection ends

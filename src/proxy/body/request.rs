@@ -11,7 +11,9 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Sleep;
 
 /// What bounds a request body.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ pub struct Bounds {
     /// Bytes; 0 means any number.
     pub max_bytes: u64,
     pub digest: bool,
+    /// How long the client may send nothing of it; zero never ends.
+    pub idle: Duration,
 }
 
 /// A client's body, with what policy had to read of it given again first.
@@ -31,6 +35,8 @@ pub struct RequestBody {
     tally: Arc<Tally>,
     digest: Digest,
     cut: Option<Cut>,
+    /// Runs while nothing comes.
+    idle: Option<Pin<Box<Sleep>>>,
     /// Looks for a `_method` field in a form that streams by.
     scan: Option<OverrideScan>,
     strip: Option<Arc<Spoofable>>,
@@ -55,6 +61,7 @@ impl RequestBody {
             tally: Arc::clone(&tally),
             digest,
             cut,
+            idle: None,
             scan: None,
             strip: None,
         };
@@ -115,17 +122,24 @@ impl RequestBody {
         failure
     }
 
-    /// Nothing came: has the session ended meanwhile? (How long it may take is the upstream's setting.)
+    /// Nothing came: has the session ended meanwhile, or has the client been silent too long?
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         let is_over = self
             .cut
             .as_mut()
             .is_some_and(|cut| cut.poll_over(cx).is_ready());
         if is_over {
-            Poll::Ready(self.failed(Failure::Ended))
-        } else {
-            Poll::Pending
+            return Poll::Ready(self.failed(Failure::Ended));
         }
+        if self.bounds.idle.is_zero() {
+            return Poll::Pending;
+        }
+        let idle = self.bounds.idle;
+        let timer = self
+            .idle
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(self.failed(Failure::Idle))
     }
 }
 
@@ -149,6 +163,7 @@ impl Body for RequestBody {
         };
         match Pin::new(rest).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
+                this.idle = None;
                 let counted = frame
                     .data_ref()
                     .map_or(Ok(()), |data| this.took(&data.clone()));

@@ -3,10 +3,12 @@
 use super::Cut;
 use super::tally::Digest;
 use crate::proxy::close::Closer;
+use crate::proxy::worker::Taken;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Anything that goes wrong below; the client sees only a broken connection.
@@ -67,6 +69,8 @@ pub struct ResponseBody {
     digest: Digest,
     /// Bytes towards the client.
     sent: u64,
+    /// Its connection's mark that something is under way.
+    busy: Option<Arc<Taken>>,
 }
 
 impl fmt::Debug for ResponseBody {
@@ -88,7 +92,14 @@ impl ResponseBody {
             cut: None,
             digest: Digest::new(false),
             sent: 0,
+            busy: None,
         }
+    }
+
+    /// Keeps `busy` until it is dropped.
+    pub fn keeping(mut self, busy: Option<Arc<Taken>>) -> Self {
+        self.busy = busy;
+        self
     }
 
     pub fn empty() -> Self {

@@ -13,6 +13,8 @@ pub enum Failure {
     MethodOverride,
     /// A trailer carries a field that must not be one.
     Trailer,
+    /// Nothing came for `request_body_idle_timeout`.
+    Idle,
     /// The session ended.
     Ended,
     /// The client went away or framed it wrongly.
@@ -27,6 +29,7 @@ impl std::fmt::Display for Failure {
                 "the request body asks for another method than the request's own"
             }
             Self::Trailer => "a trailer of the request carries a field that is not allowed there",
+            Self::Idle => "the request body stopped coming",
             Self::Ended => "the support session ended",
             Self::Client => "the client broke off the request body",
         })

@@ -89,7 +89,7 @@ async fn who(
 ) -> Result<Authenticated, Box<Refused>> {
     authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers)
         .await
-        .map_err(|refusal| Box::new(refusal.into()))
+        .map_err(|why| Box::new(why.into()))
 }
 
 /// The End button. Only a page of this very origin may press it.

@@ -5,14 +5,16 @@ use crate::model::{Secret, SessionId};
 use crate::proxy::authenticate::COOKIE;
 use crate::proxy::bearer;
 use crate::proxy::body::ResponseBody;
+use crate::proxy::decide;
 use crate::proxy::exchange::Refused;
 use crate::proxy::hosts::{HostMatch, Place};
 use crate::proxy::inbound::{Inbound, Payload};
 use crate::proxy::refusal::{self, Refusal};
-use crate::proxy::session::{self, State};
+use crate::proxy::session::{self, Former, State};
 use crate::proxy::setup::{App, OriginMode, Setup};
 use crate::proxy::worker::Plane;
 use crate::store::RedeemRefused;
+use crate::store::external::Fault;
 use crate::store::live::{Found, LiveSession, RedeemError};
 use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
@@ -65,7 +67,7 @@ pub(super) async fn redeem(
     {
         return Err(Box::new(bearer::too_many(plane).into()));
     }
-    let binding = bearer::binding(app.binding, inbound.client());
+    let binding = bearer::binding(app.binding, inbound.client()).map_err(Refused::from)?;
     let redeemed = plane
         .live
         .redeem(id, &code, binding)
@@ -74,7 +76,10 @@ pub(super) async fn redeem(
             if matches!(error, RedeemError::Refused(_)) {
                 plane.attempts.failed(address, now);
             }
-            Box::new(Refused::from(redeem_refused(plane, inbound, &error)))
+            Box::new(Refused {
+                former: named(plane, setup, id),
+                ..redeem_refused(plane, inbound, &error).into()
+            })
         })?;
     if redeemed.session.grant.app != app.name {
         return Err(Box::new(not_found().into()));
@@ -87,6 +92,15 @@ pub(super) async fn redeem(
         place,
         redeemed.cookie,
     ))
+}
+
+/// The session that a start link named, for the record of its refusal.
+fn named(plane: &Plane, setup: &Setup, id: SessionId) -> Option<Box<Former>> {
+    match plane.live.find(id) {
+        Found::Live(live) => Some(Former::of_live(&live, setup)),
+        Found::Ended(grave) => Some(Former::of_ended(&grave, setup)),
+        _ => None,
+    }
 }
 
 /// With a shared origin the host does not name the session, so the link does.
@@ -181,17 +195,16 @@ fn next_url(
         .first()
         .map(|main| setup.session_origin(app, main, live.id))
         .unwrap_or_default();
-    let next = app
-        .origins
-        .get(place.origin + 1)
-        .filter(|_| app.origin == OriginMode::Session);
-    match next.and_then(|next| Some((next, state.hand_off(cookie, plane.clock.now())?))) {
-        Some((next, code)) => format!(
-            "{}{PREFIX}start?code={}",
-            setup.session_origin(app, next, live.id),
-            code.reveal()
-        ),
-        None => format!("{main}/"),
+    let next = app.origins.get(place.origin + 1);
+    let handed = next.and_then(|next| Some((next, state.hand_off(cookie, plane.clock.now())?)));
+    let Some((next, code)) = handed else {
+        return format!("{main}/");
+    };
+    let origin = setup.session_origin(app, next, live.id);
+    let code = code.reveal();
+    match app.origin {
+        OriginMode::Session => format!("{origin}{PREFIX}start?code={code}"),
+        OriginMode::Shared => format!("{origin}{PREFIX}start?session={}&code={code}", live.id),
     }
 }
 
@@ -243,19 +256,32 @@ pub(super) async fn exchange(
     let Some(body) = payload.rest else {
         return Err(Box::new(not_found().into()));
     };
-    let body = Limited::new(body, MAX_FORM)
-        .collect()
+    let reading = Limited::new(body, MAX_FORM).collect();
+    let body = tokio::time::timeout(setup.limits.request_body_idle_timeout, reading)
         .await
+        .map_err(|_| Box::new(Refused::from(decide::timed_out())))?
         .map_err(|_| too_long())?
         .to_bytes();
     let text = std::str::from_utf8(&body).unwrap_or_default().trim();
     let token = text.strip_prefix("grant=").unwrap_or(text);
-    let binding = bearer::binding(app.binding, inbound.client());
+    let (address, now) = (inbound.client().address.ip(), plane.clock.now());
+    if !plane
+        .attempts
+        .may_try(address, setup.limits.max_sign_in_attempts, now)
+    {
+        return Err(Box::new(bearer::too_many(plane).into()));
+    }
+    let binding = bearer::binding(app.binding, inbound.client()).map_err(Refused::from)?;
     let exchanged = setup
         .bearers
         .exchange(token, &app.name, binding)
         .await
-        .map_err(|why| Box::new(Refused::from(bearer::refused(&why))))?;
+        .map_err(|why| {
+            if why.fault() == Fault::Client {
+                plane.attempts.failed(address, now);
+            }
+            Box::new(Refused::from(bearer::refused(setup, &why)))
+        })?;
     let live = exchanged.session;
     if app.origin == OriginMode::Shared {
         return Ok(enter(plane, setup, app, &live, place, exchanged.cookie));

@@ -1,4 +1,9 @@
 //! What several test files share.
 
+pub(crate) mod authority;
 pub(crate) mod browser;
+pub(crate) mod client;
+pub(crate) mod http2;
+pub(crate) mod locum;
 pub(crate) mod storefront;
+pub(crate) mod upstream;

@@ -1,0 +1,18 @@
+//! Locum as it serves, proved on the real binary: each file one concern.
+
+/// Bodies both ways: streams, trailers, ranges, size, 100-continue.
+mod bodies;
+/// Stopping and reading again.
+mod drain;
+/// A gRPC-like app over HTTP/2.
+mod grpc;
+/// Whom a forwarded request speaks for, and what it must not say.
+mod headers;
+/// Limits, each at a small value.
+mod limits;
+/// What refused clients are told, and what is on record.
+mod refusals;
+/// Sessions: start, cookie, end, binding.
+mod sessions;
+/// TLS as clients meet it, and listeners without it.
+mod tls;
