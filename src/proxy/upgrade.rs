@@ -1,4 +1,4 @@
-//! WebSockets: the handshake goes to the app like any request, then frames are relayed under the route's rules.
+//! A WebSocket: its handshake goes to the app like any request, then frames are relayed under the route's rules.
 
 use super::authenticate::Authenticated;
 use super::body::ResponseBody;

@@ -92,7 +92,7 @@ pub fn canonical<'a>(parts: &'a Parts, seen: &Seen<'a>) -> Canonical<'a> {
     }
 }
 
-/// CONNECT has only the extended form for WebSockets here (RFC 8441). A method in lower case is GET to some parsers and
+/// CONNECT has only the extended form for a `WebSocket` here (RFC 8441). A method in lower case is GET to some parsers and
 /// unknown to others; no method in the IANA registry has lower-case letters.
 fn method(parts: &Parts, findings: &mut Findings) {
     let method = &parts.method;
