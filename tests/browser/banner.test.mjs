@@ -169,7 +169,9 @@ test('phones: two lines, nothing cut off at 320 px', async () => {
   for (const width of [390, 320]) {
     for (const [query, name] of [['', 'phone'], ['?glass=1', 'phone-glass'], ['?left=90', 'phone-low']]) {
       const page = await visit('plain', { query, options: { viewport: { width, height: 640 } } });
-      await shoot(page, `${name}-${width}`);
+      const image = await shoot(page, `${name}-${width}`);
+      const ink = x => pixel(image, x, 21).every((value, at) => Math.abs(value - pixel(image, 6, 6)[at]) < 40);
+      assert.ok(!ink(width - 9) && ink(width - 5), `${name}-${width}: the End button is whole`);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'no sideways scrolling');
       const top = (await page.locator('h1').boundingBox()).y;
       assert.ok(top > 60 && top < 190, `${name}-${width}: the page begins at ${top}`);

@@ -6,11 +6,11 @@ mod canonical;
 mod cli;
 /// Documentation that is written from the code is what the code says.
 mod documentation;
-/// What is a WebSocket handshake and what only looks like one.
-mod handshake;
 /// The cases of the HTTP/1.1 probe on raw sockets against the real binary, scored.
 /// What must hold when things break: kill -9, a full disk, a store or a receiver that is gone.
 mod faults;
+/// What is a WebSocket handshake and what only looks like one.
+mod handshake;
 /// The cases of the HTTP/1.1 probe on raw sockets, scored.
 mod http11probe;
 /// The real binary with one live session, for the modules that send raw requests.
