@@ -234,7 +234,7 @@ pub fn ended(grave: &Tombstone, setup: &Setup) -> Unauthenticated {
     refusal.title = "This support session is over".into();
     Unauthenticated {
         refusal,
-        former: Some(Former::of_ended(grave, setup)),
+        former: Some(Box::new(Former::of_ended(grave, setup))),
     }
 }
 
@@ -277,7 +277,7 @@ fn check_binding(
             "binding-broken",
             format!("The session was used from {detail} than it started at, and has been ended."),
         ),
-        former: Some(Former::of_live(live, setup)),
+        former: Some(Box::new(Former::of_live(live, setup))),
     })
 }
 
