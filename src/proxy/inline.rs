@@ -2,6 +2,7 @@
 //! impersonation; one that shows a support session is enforced like any other.
 
 use super::authenticate::{COOKIE, Shown, shown};
+use super::bearer;
 use super::body::ResponseBody;
 use super::body::request::{Bounds, RequestBody};
 use super::canonical::{Upgrades, strip_hop_by_hop};
@@ -13,7 +14,7 @@ use super::setup::{AppOrigin, Placement, Setup};
 use super::upgrade;
 use super::upstream::forward::{Hop, Scheme, Stamp};
 use super::worker::Worker;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
 /// The place of an app whose ordinary requests pass, if this is one of them.
 pub fn place(setup: &Setup, host: HostMatch, headers: &HeaderMap) -> Option<Place> {
@@ -60,6 +61,7 @@ pub async fn pass(
     origin.strip.strip(&mut headers);
     headers.remove(header::EXPECT);
     strip_cookie(&mut headers);
+    bearer::strip_grants(setup, &mut headers);
     stamp(setup, origin, inbound, &mut headers);
     let upgrading = payload.upgrade;
     let (body, _) = RequestBody::new(
@@ -85,6 +87,13 @@ pub async fn pass(
         return upgrade::pass(worker, inbound, upgrading, origin, request).await;
     }
     match origin.upstream.send(worker.lane(), request).await {
+        Ok(response) if response.status().is_informational() => {
+            let detail = "It changed the protocol, which nobody asked it to.";
+            Err(Box::new(Refused {
+                is_recorded: true,
+                ..Refusal::upstream(StatusCode::BAD_GATEWAY, "upgrade-unasked", detail).into()
+            }))
+        }
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut(), Upgrades::Drop);
             Ok(response.map(|body| ResponseBody::passed(super::respond::source(body))))
