@@ -13,6 +13,7 @@ use super::refusal::Refusal;
 use super::setup::{AppOrigin, Placement, Setup};
 use super::upgrade;
 use super::upstream::forward::{Hop, Scheme, Stamp};
+use super::upstream::{UpstreamBody, UpstreamError};
 use super::worker::Worker;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
@@ -86,13 +87,28 @@ pub async fn pass(
     if inbound.is_websocket() {
         return upgrade::pass(worker, inbound, upgrading, origin, request).await;
     }
-    match origin.upstream.send(worker.lane(), request).await {
+    answer(origin.upstream.send(worker.lane(), request).await)
+}
+
+/// An ordinary customer is nobody's session: there is nothing to put on the audit record.
+fn answer(
+    sent: Result<Response<UpstreamBody>, UpstreamError>,
+) -> Result<Response<ResponseBody>, Box<Refused>> {
+    let refused = |refusal: Refusal| {
+        Box::new(Refused {
+            is_recorded: true,
+            ..refusal.into()
+        })
+    };
+    match sent {
         Ok(response) if response.status().is_informational() => {
             let detail = "It changed the protocol, which nobody asked it to.";
-            Err(Box::new(Refused {
-                is_recorded: true,
-                ..Refusal::upstream(StatusCode::BAD_GATEWAY, "upgrade-unasked", detail).into()
-            }))
+            let status = StatusCode::BAD_GATEWAY;
+            Err(refused(Refusal::upstream(
+                status,
+                "upgrade-unasked",
+                detail,
+            )))
         }
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut(), Upgrades::Drop);
@@ -100,12 +116,12 @@ pub async fn pass(
         }
         Err(error) => {
             tracing::warn!(%error, remedy = error.remedy(), "the app did not answer");
-            // An ordinary customer is nobody's session: there is nothing to put on the audit record.
-            let refusal = Refusal::upstream(error.status(), error.name(), "Try again in a moment.");
-            Err(Box::new(Refused {
-                is_recorded: true,
-                ..refusal.into()
-            }))
+            let detail = "Try again in a moment.";
+            Err(refused(Refusal::upstream(
+                error.status(),
+                error.name(),
+                detail,
+            )))
         }
     }
 }

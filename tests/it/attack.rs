@@ -3,7 +3,7 @@
 mod client;
 mod rig;
 
-use client::{h2_post_with_trailers, raw};
+use client::{h2_post_with_trailer, raw};
 use rig::{Answer, Rig};
 
 const HANDSHAKE: &str =
@@ -109,23 +109,23 @@ fn trailers_say_nothing_that_headers_may_not() {
         &format!("{chunked}2\r\nhi\r\n0\r\nLocum-Assertion: forged\r\n\r\n"),
     );
     assert!(said.starts_with("HTTP/1.1 400"), "{said}");
-    let names = [
-        "locum-assertion",
-        "locum_assertion",
-        "cookie",
-        "x-forwarded-for",
-        "x-sum",
-    ];
-    h2_post_with_trailers(rig.address, &session, "/act", &names);
-    let seen = rig.app.take().concat();
-    assert!(seen.contains("POST /act"), "{seen}");
-    assert!(
-        !seen.contains("forged") || seen.matches("forged").count() == 1,
-        "{seen}"
-    );
-    for name in &names[..4] {
-        assert!(!seen.contains(&format!("{name}: forged")), "{name}: {seen}");
+    // Over HTTP/2 nobody has looked at the bytes. Some are refused, an unknown spelling is taken out.
+    for (name, status) in [
+        ("locum-assertion", 400),
+        ("locum_assertion", 400),
+        ("cookie", 400),
+        ("x_forwarded_for", 400),
+        ("x-real-ip", 400),
+        ("x-sum", 200),
+    ] {
+        assert_eq!(
+            h2_post_with_trailer(rig.address, &session, "/act", name),
+            status,
+            "{name}"
+        );
     }
+    let seen = rig.app.take().concat();
+    assert!(seen.matches("forged").count() <= 1, "{seen}");
     rig.app.answer(Answer::Raw(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: set-cookie, x-sum\r\n\r\n2\r\nok\r\n0\r\nSet-Cookie: sid=customers\r\nX-Sum: 1\r\n\r\n",
     ));
@@ -143,7 +143,7 @@ fn what_speaks_for_the_customer_is_not_echoed() {
     let session = rig.session();
     for method in ["TRACE", "TRACK"] {
         let said = raw(rig.address, &session.request(method, "/any", ""));
-        assert!(said.starts_with("HTTP/1.1 405"), "{method}: {said}");
+        assert!(said.starts_with("HTTP/1.1 501"), "{method}: {said}");
     }
     assert!(rig.app.take().is_empty());
     rig.app.answer(Answer::Raw(
