@@ -84,7 +84,7 @@ pub fn shown(headers: &HeaderMap) -> Shown<'_> {
     }
 }
 
-fn bearer_token(value: &str) -> Option<&str> {
+pub(super) fn bearer_token(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
