@@ -120,37 +120,29 @@ impl Server {
                     &[("content-security-policy", page.policy)],
                 )
             }
-            "/.locum/end" | "/torture/revoke" => {
-                let by = if path == "/.locum/end" {
-                    "operator:ada"
-                } else {
-                    "cli:root"
-                };
-                let cause = if path == "/.locum/end" {
-                    EndCause::Operator
-                } else {
-                    EndCause::Revoked
-                };
-                let ended = Ended {
-                    cause,
-                    at: Timestamp::now(),
-                    by: by.into(),
-                };
-                let page = banner::ended_page(&facts, &ended);
-                self.ended.send_replace(Some(ended));
-                let mut response = reply(StatusCode::OK, "text/html; charset=utf-8", page.html);
-                response.headers_mut().insert(
-                    "content-security-policy",
-                    HeaderValue::from_static(page.policy),
-                );
-                response
-            }
+            "/.locum/end" => self.end(&facts, EndCause::Operator, "operator:ada"),
+            "/torture/revoke" => self.end(&facts, EndCause::Revoked, "cli:root"),
             "/torture/reset" => {
                 self.ended.send_replace(None);
                 reply(StatusCode::OK, "text/plain", "live")
             }
             _ => reply(StatusCode::NOT_FOUND, "text/plain", "not found"),
         }
+    }
+
+    fn end(&self, facts: &Facts, cause: EndCause, by: &str) -> Response<Boxed> {
+        let ended = Ended {
+            cause,
+            at: Timestamp::now(),
+            by: by.into(),
+        };
+        let page = banner::ended_page(facts, &ended);
+        self.ended.send_replace(Some(ended));
+        let mut response = reply(StatusCode::OK, "text/html; charset=utf-8", page.html);
+        let policy = HeaderValue::from_static(page.policy);
+        let headers = response.headers_mut();
+        headers.insert("content-security-policy", policy);
+        response
     }
 
     fn facts(&self, query: &str) -> Facts {

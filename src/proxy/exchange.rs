@@ -3,9 +3,10 @@
 
 use super::authenticate::{Authenticated, Unauthenticated, authenticate};
 use super::body::ResponseBody;
-use super::canonical::{self, Seen};
+use super::canonical::{self, Canonical, Seen};
 use super::decide::{self, Permitted};
 use super::guard::{Fault, Note};
+use super::hosts::HostMatch;
 pub use super::inbound::Arrival;
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
@@ -96,7 +97,7 @@ async fn stages(
     worker: &Worker,
     setup: &Arc<Setup>,
     inbound: &Inbound,
-    mut payload: Payload,
+    payload: Payload,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
     let plane = worker.plane();
     if let Some(fault) = fault(setup, inbound) {
@@ -125,6 +126,19 @@ async fn stages(
     if preflight::is_one(inbound) {
         return preflight::answer(plane, setup, inbound, host, &canonical).await;
     }
+    enforce(worker, setup, inbound, payload, host, &canonical).await
+}
+
+/// The stages of a support session's request, once it is told from an ordinary customer's.
+async fn enforce(
+    worker: &Worker,
+    setup: &Arc<Setup>,
+    inbound: &Inbound,
+    mut payload: Payload,
+    host: HostMatch,
+    canonical: &Canonical<'_>,
+) -> Answer {
+    let plane = worker.plane();
     let authenticated = authenticate(plane, setup, inbound.client(), host, &inbound.parts.headers)
         .await
         // No route's policy tolerates what nobody stands behind: what is ambiguous is that first of all.
@@ -157,7 +171,7 @@ async fn stages(
         app,
         inbound,
         &mut payload,
-        &canonical,
+        canonical,
     )
     .await
     {

@@ -256,8 +256,9 @@ impl Live {
         if let Some(why) = self.shared.staleness() {
             return Err(RedeemError::Stale(why));
         }
-        // The one that starts is among those counted already.
-        if self.shared.len() > self.shared.settings.max_sessions {
+        // The one that starts is counted already, unless it was issued elsewhere a moment ago.
+        let others = self.shared.len() - usize::from(self.shared.get(session).is_some());
+        if others >= self.shared.settings.max_sessions {
             return Err(RedeemError::Full);
         }
         let cookie = fresh_secret()?;

@@ -60,6 +60,11 @@ fn who_carries_it() {
         ("content-encoding", "compress"),
     ]);
     refused(&[("content-type", "multipart/x-mixed-replace; boundary=x")]);
+}
+
+#[test]
+fn what_has_no_document_carries_none() {
+    let document = [("sec-fetch-dest", "document")];
     let status = |method: &Method, status| {
         applies(
             method,
