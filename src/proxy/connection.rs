@@ -184,8 +184,9 @@ fn h1_builder(limits: &Limits) -> hyper::server::conn::http1::Builder {
         // The guard times a head that has begun; this is how long a connection may lie idle.
         .header_read_timeout(limits.idle_timeout)
         .max_headers(limits.max_headers)
-        .max_buf_size(limits.max_head_bytes.max(64 * 1024))
-        .pipeline_flush(true);
+        // No `pipeline_flush`: with it hyper's write buffer has no bound (1.12, `Buffered::can_buffer`), and a
+        // client that reads slowly makes it hold the whole body.
+        .max_buf_size(limits.max_head_bytes.max(64 * 1024));
     builder
 }
 

@@ -8,5 +8,7 @@ mod kill;
 mod rig;
 /// A webhook whose receiver is down, slow or stopped.
 mod sink;
+/// A client that reads slowly.
+mod slow;
 /// A store that is locked or cannot be read.
 mod store;

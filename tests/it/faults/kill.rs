@@ -21,18 +21,19 @@ fn load(rig: &Rig, answered: &Arc<AtomicUsize>) -> Vec<JoinHandle<()>> {
             let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
                 return;
             };
-            let mut answer = [0; 4096];
+            let (mut piece, mut answer) = ([0; 4096], Vec::new());
             while stream.write_all(request.as_bytes()).is_ok() {
-                match stream.read(&mut answer) {
-                    Ok(read) if read > 0 => {
-                        assert!(
-                            answer.starts_with(b"HTTP/1.1 200 "),
-                            "a request was refused"
-                        );
-                        answered.fetch_add(1, Ordering::SeqCst);
+                answer.clear();
+                while !answer.ends_with(b"hello") {
+                    match stream.read(&mut piece) {
+                        Ok(read) if read > 0 => answer.extend_from_slice(&piece[..read]),
+                        _ => return,
                     }
-                    _ => return,
+                    let begins = answer.iter().zip(b"HTTP/1.1 200 ");
+                    let is_good = begins.into_iter().all(|(came, wanted)| came == wanted);
+                    assert!(is_good, "{}", String::from_utf8_lossy(&answer));
                 }
+                answered.fetch_add(1, Ordering::SeqCst);
             }
         })
     };
@@ -82,7 +83,7 @@ fn killed_under_load(durability: &str) {
         let aborted = rig.records("exchange.aborted").len();
         assert!(aborted > 0, "200 were in flight, and none is marked");
         let recovered = rig.records("journal.recovered").len();
-        assert_eq!(recovered >= 1, round >= 1, "round {round}: {recovered}");
+        assert!(recovered >= 1 || round == 0, "what was torn is not marked");
         let again = rig.get("/page").expect("an answer");
         assert_eq!(again.status, 200, "the session goes on: {}", again.text);
     }

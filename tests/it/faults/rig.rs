@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// A debug build on a loaded machine starts, ends and recovers within this.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Bytes that the app sends for `/big`.
+pub(super) const BIG: usize = 256 << 20;
+
 /// Answers 200 to everything, and counts what reached it.
 pub(super) struct App {
     pub(super) address: SocketAddr,
@@ -45,7 +48,7 @@ impl App {
 
 fn serve(stream: &TcpStream, reached: &AtomicUsize, delay: &AtomicU64) {
     let mut lines = BufReader::new(stream).lines();
-    while let Some(Ok(_)) = lines.next() {
+    while let Some(Ok(first)) = lines.next() {
         reached.fetch_add(1, Ordering::SeqCst);
         while lines
             .next()
@@ -55,9 +58,22 @@ fn serve(stream: &TcpStream, reached: &AtomicUsize, delay: &AtomicU64) {
         let answer =
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
         let mut stream = stream;
+        if first.contains(" /big ") {
+            return big(stream);
+        }
         if stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
+    }
+}
+
+fn big(mut stream: &TcpStream) {
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {BIG}\r\n\r\n");
+    let piece = vec![b'.'; 64 << 10];
+    if stream.write_all(head.as_bytes()).is_ok() {
+        // Whoever reads slowly makes this wait; whoever leaves ends it.
+        let _ = (0..BIG / piece.len()).try_for_each(|_| stream.write_all(&piece));
     }
 }
 
