@@ -6,10 +6,10 @@ mod canonical;
 mod cli;
 /// Documentation that is written from the code is what the code says.
 mod documentation;
-/// What is a WebSocket handshake and what only looks like one.
-mod handshake;
 /// What must hold when things break: kill -9, a full disk, a store or a receiver that is gone.
 mod faults;
+/// What is a WebSocket handshake and what only looks like one.
+mod handshake;
 /// The cases of the HTTP/1.1 probe on raw sockets against the real binary, scored.
 mod http11probe;
 /// The real binary with one live session, for the modules that send raw requests.
@@ -18,9 +18,9 @@ mod probed;
 mod recorder;
 /// Locum as it serves: the real binary over real sockets, in front of an app that sees every byte.
 mod serving;
-/// What several of these share.
-mod support;
 /// The shop that the demo stands in front of, by itself.
 mod storefront;
+/// What several of these share.
+mod support;
 /// The house rules on files, functions, layers and panics.
 mod tidy;
