@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit browser bench versus fuzz clean
+.PHONY: help demo test lint unit browser bench load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -31,6 +31,12 @@ browser:
 
 bench: ## criterion benches of the stages
 	$(CARGO) bench
+
+load: ## memory of large bodies, 10,000 idle connections, 1,000 WebSockets; prints a table
+	@tools/setup build
+	$(CARGO) build --quiet --release --bin locum
+	$(CARGO) build --quiet --example load
+	ulimit -n $$(ulimit -Hn) && target/debug/examples/load target/release/locum
 
 fuzz: ## a minute on each fuzz target (needs cargo-fuzz)
 	@tools/setup fuzz

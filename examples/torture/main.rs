@@ -101,7 +101,16 @@ impl Server {
         }
         let facts = self.facts(query);
         match path {
-            "/.locum/events" => self.events(&facts),
+            "/.locum/events" => {
+                let from = request
+                    .headers()
+                    .get("referer")
+                    .and_then(|url| url.to_str().ok());
+                let asked = from
+                    .and_then(|url| url.split_once('?'))
+                    .map_or("", |(_, query)| query);
+                self.events(&self.facts(asked))
+            }
             "/.locum/session" => {
                 let page = banner::session_page(&facts);
                 self.carried(
@@ -190,9 +199,10 @@ impl Server {
         query: &str,
         through: Option<&Request<Incoming>>,
     ) -> Response<Boxed> {
-        let source = match name.starts_with("react") {
-            true => self.files.join(format!("{name}.html")),
-            false => self.pages.join(format!("{name}.html")),
+        let source = if name.starts_with("react") {
+            self.files.join(format!("{name}.html"))
+        } else {
+            self.pages.join(format!("{name}.html"))
         };
         let Ok(text) = tokio::fs::read_to_string(source).await else {
             return reply(StatusCode::NOT_FOUND, "text/plain", "no such page");

@@ -118,11 +118,14 @@ fn stamp(setup: &Setup, origin: &AppOrigin, inbound: &Inbound, headers: &mut Hea
     Stamp::new(&origin.forward, &hop).apply(headers);
 }
 
-/// A name that only Locum may use never reaches the app, whatever its value.
+/// A name that only Locum may use never reaches the app, whatever its value. HTTP/2 sends each cookie as a
+/// field of its own; outside it they are one (RFC 9113 §8.2.3).
 fn strip_cookie(headers: &mut HeaderMap) {
     let has =
         |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), COOKIE.as_bytes()).is_some();
-    if !headers.get_all(header::COOKIE).iter().any(has) {
+    let mut values = headers.get_all(header::COOKIE).iter();
+    let is_one = values.next().is_none_or(|first| !has(first)) && values.next().is_none();
+    if is_one {
         return;
     }
     let mut kept = String::new();

@@ -68,7 +68,7 @@ export async function words(page) {
   const session = await page.context().newCDPSession(page);
   const { nodes } = await session.send('Accessibility.getFullAXTree');
   await session.detach();
-  return nodes.filter(node => !node.ignored).map(node => ({ role: node.role?.value, name: node.name?.value ?? '' }));
+  return nodes.filter(node => !node.ignored).map(node => ({ focused: node.properties?.some(p => p.name === 'focused' && p.value.value) && !/RootWebArea/.test(node.role?.value), role: node.role?.value, name: node.name?.value ?? '' }));
 }
 
 export const pause = milliseconds => new Promise(done => setTimeout(done, milliseconds));

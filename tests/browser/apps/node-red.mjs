@@ -124,7 +124,7 @@ describe('Node-RED', () => {
     const { page, bar, issued } = viewer;
     stage.locum.revoke(issued.session);
     await until('the bar to turn grey', async () => (await bar.look())?.ground === 'rgb(213, 215, 218)', 2000);
-    await until('the WebSocket’s end on record', () => stage.locum.records()
-      .some((one) => JSON.stringify(one).includes('websocket') && JSON.stringify(one).includes(issued.session)), 5000);
+    const ended = (text) => text.includes('websocket.ended') && text.includes(issued.session) && text.includes('revoked');
+    await until('the WebSocket’s end on record', () => stage.locum.records().some((one) => ended(JSON.stringify(one))), 5000);
   });
 });

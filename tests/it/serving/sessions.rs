@@ -12,7 +12,7 @@ pub(super) fn is(record: &Value, event: &str) -> bool {
 }
 
 pub(super) fn refused(record: &Value, reason: &str) -> bool {
-    is(record, "exchange.refused") && record["locum"]["reason_code"] == reason
+    is(record, "exchange.refused") && record["status_detail"] == reason
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_revocation_refuses_the_next_request_and_cuts_what_is_open() {
     let cut = locum
         .record(|one| is(one, "exchange.closed") && one["locum"]["outcome"] == "cut")
         .await;
-    assert_eq!(cut["locum"]["cause"], "revoked", "{cut}");
+    assert_eq!(cut["status_detail"], "revoked", "{cut}");
     locum.record(|one| is(one, "session.ended")).await;
     assert!(locum.metric("locum_exchanges_cut_total").await >= 2.0);
 }
@@ -186,7 +186,7 @@ async fn expiry_cuts_by_itself() {
     let cut = locum
         .record(|one| is(one, "exchange.closed") && one["locum"]["outcome"] == "cut")
         .await;
-    assert_eq!(cut["locum"]["cause"], "expired", "{cut}");
+    assert_eq!(cut["status_detail"], "expired", "{cut}");
 }
 
 #[tokio::test]

@@ -406,6 +406,14 @@ impl Locum {
         assert!(done.status.success(), "grant revoke: {done:?}");
     }
 
+    /// Revokes, and waits until the serving process knows: it looks every `store.poll_interval`.
+    pub(crate) async fn revoked(&self, grant: &str) {
+        self.revoke(grant);
+        let ended = |one: &Value| one["metadata"]["event_code"] == "session.ended";
+        self.record(|one| ended(one) && one["locum"]["grant"] == grant)
+            .await;
+    }
+
     /// HTTP/1.1 over TLS with `host` as SNI.
     pub(crate) async fn connect(&self, host: &str) -> Conn {
         self.trust.http1(self.port, host).await

@@ -6,6 +6,8 @@
 mod applies;
 mod body;
 pub mod csp;
+#[cfg(test)]
+mod head_tests;
 mod headers;
 mod html;
 mod lex;

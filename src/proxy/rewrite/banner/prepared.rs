@@ -209,7 +209,7 @@ impl Prepared {
         );
         let mut style = PLAIN.replacen("__WORDS__", &css_string(&words), 1);
         if facts.break_glass {
-            style = style.replace("border: 4px solid #ffb000", "border: 4px solid #b00020");
+            style = style.replace("border: 3px solid #ffb000", "border: 3px solid #b00020");
         }
         let needs = Needs {
             script: hash(&script),
@@ -275,7 +275,11 @@ fn label(facts: &Facts) -> &'static str {
 /// The bar without a script: the same words and looks, the end of the session as a time of day.
 fn section(facts: &Facts) -> String {
     let glass = if facts.break_glass { " glass" } else { "" };
-    let label = label(facts);
+    let label = if facts.break_glass {
+        "BREAK-GLASS<span class=\"long\"> SUPPORT SESSION</span>"
+    } else {
+        "SUPPORT<span class=\"long\"> SESSION</span>"
+    };
     let note = if facts.break_glass {
         "<span class=\"note\">everything is recorded</span>"
     } else {
@@ -288,8 +292,8 @@ fn section(facts: &Facts) -> String {
          <span class=\"lines\"><span class=\"who\"><b>{operator}</b> as <b>{subject}</b> ({tenant})</span>\
          <span class=\"more\">{ticket} &#183; {scopes}</span>{note}</span>\
          <span class=\"left\">{until}</span>\
-         <a class=\"why\" href=\"{base}/.locum/session\">Why am I seeing this?</a>\
-         <form class=\"end\" method=\"post\" action=\"{base}/.locum/end\"><button type=\"submit\">End session</button></form>\
+         <a class=\"why\" href=\"{base}/.locum/session\"><span class=\"long\">Why am I seeing this?</span><span class=\"short\">Why?</span></a>\
+         <form class=\"end\" method=\"post\" action=\"{base}/.locum/end\"><button type=\"submit\">End<span class=\"long\"> session</span></button></form>\
          </div></section>",
         operator = escape(&facts.operator),
         subject = escape(&facts.subject),

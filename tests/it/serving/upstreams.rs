@@ -1,0 +1,102 @@
+//! The ways out: HTTP/1.1, HTTP/2, TLS with a CA of one's own, Unix sockets; several addresses, and reuse.
+
+use crate::support::locum::{Locum, Plan, certificates, free_port};
+use crate::support::upstream::Upstream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const NOBODY: &str = "identity = { mode = \"none\" }\n";
+
+#[tokio::test]
+async fn over_a_unix_socket_and_over_tls() {
+    let unix = Upstream::unix(|_, wire| Box::pin(wire.ok("", "unix"))).await;
+    let locum = Locum::start(&Plan::new(&unix.address)).await;
+    let agent = locum.agent().await;
+    assert_eq!(locum.get(&agent, "/").await.text(), "unix");
+    let tls = Upstream::tls(|_, wire| Box::pin(wire.ok("", "tls"))).await;
+    let ca = certificates().join("ca.pem");
+    let lines = format!(
+        "addresses = [\"{}\"]\ntls = {{ ca = \"{}\", server_name = \"shop.example\" }}\n{NOBODY}",
+        tls.address,
+        ca.display()
+    );
+    locum.rewrite(&Plan::new("").upstream(&lines));
+    locum.reload("taken").await;
+    assert_eq!(locum.get(&agent, "/").await.text(), "tls");
+    // A certificate for another name is no answer of the app's.
+    let wrong = lines.replace("shop.example", "other.example");
+    locum.rewrite(&Plan::new("").upstream(&wrong));
+    locum.reload("taken").await;
+    assert_eq!(locum.get(&agent, "/").await.status, 502);
+}
+
+#[tokio::test]
+async fn an_address_that_is_down_is_not_noticed() {
+    let app = Upstream::plain().await;
+    let lines = format!(
+        "addresses = [\"127.0.0.1:{}\", \"{}\"]\n{NOBODY}",
+        free_port(),
+        app.address
+    );
+    let locum = Locum::start(&Plan::new("").upstream(&lines)).await;
+    let agent = locum.agent().await;
+    for n in 0..10 {
+        assert_eq!(
+            locum
+                .ask(&agent, &agent.post(&format!("/{n}"), "", "x"))
+                .await
+                .status,
+            200
+        );
+    }
+    assert_eq!(app.heard().len(), 10);
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_closes_as_it_is_reused_is_not_noticed() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let app = Upstream::start(move |heard, wire| {
+        let counted = Arc::clone(&counted);
+        Box::pin(async move {
+            // Every second request on a connection finds it closed without an answer.
+            if counted.fetch_add(1, Ordering::SeqCst) % 2 == 1 && heard.method() == "GET" {
+                wire.is_over = true;
+                return;
+            }
+            wire.ok("", "seen").await;
+        })
+    })
+    .await;
+    let locum = Locum::start(&Plan::new(&app.address)).await;
+    let agent = locum.agent().await;
+    for n in 0..6 {
+        let answer = locum.get(&agent, &format!("/{n}")).await;
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, "seen"),
+            "{n}"
+        );
+    }
+    // Each is recorded once, however often it was sent.
+    let all = locum.records();
+    let opened = all
+        .iter()
+        .filter(|one| one["metadata"]["event_code"] == "exchange.opened");
+    assert_eq!(opened.count(), 6);
+}
+
+#[tokio::test]
+async fn connections_are_kept_and_reused() {
+    let app = Upstream::plain().await;
+    let locum = Locum::start(&Plan::new(&app.address)).await;
+    let agent = locum.agent().await;
+    for _ in 0..5 {
+        assert_eq!(locum.get(&agent, "/").await.status, 200);
+    }
+    assert!(
+        app.heard().iter().all(|one| one.connection == 0),
+        "{:?}",
+        app.heard()
+    );
+}
