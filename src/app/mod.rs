@@ -98,7 +98,7 @@ pub(crate) struct Parts {
 pub fn run(config: &Config, path: &Path) -> Result<(), RunError> {
     log::start(&config.log.level, translate::log_format(config));
     let clock = Clock::System;
-    std::fs::create_dir_all(&config.state_dir).map_err(RunError::io(format!(
+    make_private(&config.state_dir).map_err(RunError::io(format!(
         "cannot make {}",
         config.state_dir.display()
     )))?;
@@ -250,4 +250,11 @@ fn announce(config: &Config, parts: &Parts) {
         let _ = std::io::Write::write_all(&mut out, format!("{line}\n").as_bytes());
     }
     let _ = std::io::Write::flush(&mut out);
+}
+
+/// Makes the directory, for its owner only, if there is none: names of sessions and segments are nobody else's.
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(dir)
 }

@@ -161,19 +161,11 @@ impl<'r> Reading<'r> {
 
     /// Whether the body itself asks for another method.
     pub(super) fn overrides_method(&self) -> bool {
-        let bytes = self.body;
-        match self.kind {
-            ContentKind::Form => {
-                let mut scan = super::scan::OverrideScan::url_encoded();
-                scan.feed(bytes) || scan.finish()
-            }
-            ContentKind::Multipart => super::scan::OverrideScan::multipart().feed(bytes),
-            // Laravel reads the member of a JSON body like a form field.
-            ContentKind::Json => self.json().is_ok_and(|documents| {
-                let mut nodes = documents.nodes().iter();
-                nodes.any(|node| !matches!(node.get("_method"), Ok(None)))
-            }),
-            _ => false,
+        // What cannot be looked into is refused as unreadable, by whoever must read it.
+        if matches!(self.kind, ContentKind::Empty | ContentKind::Unclear) {
+            return false;
         }
+        let scan = super::scan::OverrideScan::of(self.facts.headers);
+        scan.is_some_and(|mut scan| scan.feed(self.body) || scan.finish())
     }
 }

@@ -377,6 +377,9 @@ impl Routed<'_> {
     }
 
     fn header(&self, name: &http::HeaderName, value: &Value, side: Side) -> Result<bool, Stop> {
+        if self.facts.has_alias(name) {
+            return Err(Stop::Ambiguous);
+        }
         let mut values = self.facts.headers.get_all(name).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(false),

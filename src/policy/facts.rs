@@ -35,3 +35,23 @@ pub struct GrantFacts<'a> {
     pub client: Option<IpAddr>,
     pub now: Timestamp,
 }
+
+impl Facts<'_> {
+    /// Whether a field is there that CGI-like apps take for `name`: `_` and `.` for `-`.
+    pub(super) fn has_alias(&self, name: &http::HeaderName) -> bool {
+        let plain = |byte: u8| {
+            if matches!(byte, b'_' | b'.') {
+                b'-'
+            } else {
+                byte
+            }
+        };
+        let name = name.as_str();
+        self.headers.keys().any(|other| {
+            let other = other.as_str();
+            other.len() == name.len()
+                && other != name
+                && other.bytes().map(plain).eq(name.bytes().map(plain))
+        })
+    }
+}

@@ -232,9 +232,7 @@ impl Pack {
             };
         }
         // Symfony switches the user by this parameter on any path.
-        if query
-            .is_some_and(|query| memchr::memmem::find(query.as_bytes(), b"switch_user").is_some())
-        {
+        if query.is_some_and(names_switch_user) {
             sight.all |= self
                 .words
                 .get(&b"switchuser"[..])
@@ -290,6 +288,26 @@ impl Shape {
 }
 
 /// A bit for a word's first letter or digit.
+/// Whether some parameter is Symfony's, as PHP reads names: decoded, and with `_` for a dot or a blank.
+fn names_switch_user(query: &str) -> bool {
+    let mut plain = Vec::with_capacity(query.len());
+    let mut rest = query.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let (byte, tail) = match (byte, after) {
+            (b'%', [high, low, tail @ ..]) => super::form::hex(*high)
+                .zip(super::form::hex(*low))
+                .map_or((b'%', after), |(high, low)| (high << 4 | low, tail)),
+            _ => (*byte, after),
+        };
+        plain.push(match byte {
+            b'.' | b'+' | b' ' => b'_',
+            other => other.to_ascii_lowercase(),
+        });
+        rest = tail;
+    }
+    memchr::memmem::find(&plain, b"switch_user").is_some()
+}
+
 fn first_bit(word: &[u8]) -> u64 {
     match word.first() {
         Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),

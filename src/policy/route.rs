@@ -1,6 +1,5 @@
 //! The first phase: the rows that a request's head can match, and what else must be read.
 
-use super::body::{ContentKind, declared};
 use super::facts::Facts;
 use super::load::Policy;
 use super::matchers::Needs;
@@ -49,11 +48,18 @@ impl Policy {
         let mut deny = Found::new();
         if !tables.deny.is_empty() {
             find_folded(&tables.deny, facts.path, &mut deny);
+            if let Some(plain) = undisguised(facts.path) {
+                find_folded(&tables.deny, &plain, &mut deny);
+            }
             deny.retain(|id| self.row(*id).is_some_and(|row| row.may_deny(asked, facts)));
         }
         let pack = match self.pack_on {
             0 => 0,
-            on => on & self.pack.path(facts.path, facts.query, deed(asked)),
+            on => {
+                let plain = undisguised(facts.path);
+                let path = plain.as_deref().unwrap_or(facts.path);
+                on & self.pack.path(path, facts.query, deed(asked))
+            }
         };
         let mut routed = Routed {
             policy: self,
@@ -97,6 +103,28 @@ pub(super) fn find_folded(table: &super::table::Table, path: &str, found: &mut F
     }
     found.sort_unstable();
     found.dedup();
+}
+
+/// The path as most apps read it, where that differs: `%3A` is no `:` by RFC 3986 §2.2, but what denies must not be
+/// got around by spelling. `None`: it is as it is. What is a separator or ends the path stays encoded.
+fn undisguised(path: &str) -> Option<String> {
+    memchr::memchr(b'%', path.as_bytes())?;
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let decoded = match (byte, after) {
+            (b'%', [high, low, tail @ ..]) => super::form::hex(*high)
+                .zip(super::form::hex(*low))
+                .map(|(high, low)| (high << 4 | low, tail))
+                .filter(|(value, _)| value.is_ascii_graphic() && !b"%/?#".contains(value)),
+            _ => None,
+        };
+        let (byte, tail) = decoded.unwrap_or((*byte, after));
+        out.push(byte);
+        rest = tail;
+    }
+    // Only ASCII took another's place.
+    String::from_utf8(out).ok().filter(|plain| plain != path)
 }
 
 pub(super) fn deed(asked: Asked<'_>) -> Deed {
@@ -161,7 +189,7 @@ impl Routed<'_> {
         })
     }
 
-    /// A scanner for `_method` in a form body that streams by; `None` where the body is no form,
+    /// A scanner for `_method` in a form or JSON body that streams by; `None` where the body is neither,
     /// is buffered anyway, or the route relaxes `method-override`. The method is what most
     /// frameworks look for an override under: POST.
     pub fn override_scan(&self) -> Option<OverrideScan> {
@@ -171,11 +199,7 @@ impl Routed<'_> {
         {
             return None;
         }
-        match declared(self.facts) {
-            ContentKind::Form => Some(OverrideScan::url_encoded()),
-            ContentKind::Multipart => Some(OverrideScan::multipart()),
-            _ => None,
-        }
+        OverrideScan::of(self.facts.headers)
     }
 }
 

@@ -84,7 +84,7 @@ pub fn shown(headers: &HeaderMap) -> Shown<'_> {
     }
 }
 
-fn bearer_token(value: &str) -> Option<&str> {
+pub(super) fn bearer_token(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -234,7 +234,7 @@ pub fn ended(grave: &Tombstone, setup: &Setup) -> Unauthenticated {
     refusal.title = "This support session is over".into();
     Unauthenticated {
         refusal,
-        former: Some(Former::of_ended(grave, setup)),
+        former: Some(Box::new(Former::of_ended(grave, setup))),
     }
 }
 
@@ -277,7 +277,7 @@ fn check_binding(
             "binding-broken",
             format!("The session was used from {detail} than it started at, and has been ended."),
         ),
-        former: Some(Former::of_live(live, setup)),
+        former: Some(Box::new(Former::of_live(live, setup))),
     })
 }
 

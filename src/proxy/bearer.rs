@@ -1,6 +1,6 @@
 //! A grant that an external issuer signed, presented with each request: no cookie, no browser.
 
-use super::authenticate::{Unauthenticated, ended};
+use super::authenticate::{Unauthenticated, bearer_token, ended};
 use super::client::Client;
 use super::refusal::Refusal;
 use super::setup::{App, BindingRule, Setup};
@@ -9,7 +9,7 @@ use crate::model::Binding;
 use crate::store::external::{BearerRefused, Fault};
 use crate::store::live::LiveSession;
 use crate::telemetry::Limit;
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::sync::Arc;
 
 /// The session of a bearer grant: a look-up for a known one, a verification for a new one.
@@ -40,6 +40,19 @@ pub async fn session(
         }
         refused(setup, &why)
     })
+}
+
+/// Removes `Authorization` where it shows a grant of ours: a grant is for Locum, and to the app it would be a
+/// credential of somebody else's. The app's own tokens pass.
+pub fn strip_grants(setup: &Setup, headers: &mut HeaderMap) {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let is_grant = |value: &HeaderValue| {
+        let token = value.to_str().ok().and_then(bearer_token);
+        token.is_some_and(|token| setup.bearers.claims(token))
+    };
+    if values.any(is_grant) {
+        headers.remove(header::AUTHORIZATION);
+    }
 }
 
 /// 429: somebody is guessing, or a client is broken.

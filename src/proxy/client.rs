@@ -124,6 +124,9 @@ fn agree(a: u128, b: u128, bits: u8) -> bool {
 mod tests {
     use super::*;
 
+    /// Peer, fields, whom they name.
+    type Case<'c> = (&'c str, &'c [(&'static str, &'c str)], Option<&'c str>);
+
     #[test]
     fn the_last_address_that_is_no_proxy_is_the_client() -> Result<(), Box<dyn std::error::Error>> {
         let ranges = [("10.0.0.0", 8), ("2001:db8::", 32)];
@@ -134,7 +137,7 @@ mod tests {
             })
         });
         let trusted: Arc<[Network]> = trusted.into_iter().flatten().collect();
-        let cases: &[(&str, &[(&str, &str)], Option<&str>)] = &[
+        let cases: &[Case<'_>] = &[
             ("10.0.0.1:1", &[], None),
             (
                 "10.0.0.1:1",

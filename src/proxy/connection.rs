@@ -102,9 +102,9 @@ async fn secure<S>(
         .and_then(|chain| chain.first())
         .map(|der| thumbprint(der));
     if is_h2 {
-        http2(worker, stream, client, drain).await
+        http2(worker, stream, client, drain).await;
     } else {
-        http1(worker, stream, client, drain).await
+        http1(worker, stream, client, drain).await;
     }
 }
 
@@ -134,9 +134,9 @@ where
         return;
     };
     if is_h2 {
-        http2(worker, stream, client, drain).await
+        http2(worker, stream, client, drain).await;
     } else {
-        http1(worker, stream, client, drain).await
+        http1(worker, stream, client, drain).await;
     }
 }
 

@@ -116,7 +116,7 @@ async fn stages(
     };
     let host = setup.hosts.find(&named.name, named.port);
     // Before ordinary requests pass: on a shared origin a session starts where there is none yet.
-    if canonical.path.starts_with(reserved::PREFIX) {
+    if reserved::is_reserved(&canonical.path) {
         return reserved::answer(plane, setup, inbound, payload, host, &canonical).await;
     }
     if let Some(place) = inline::place(setup, host, &inbound.parts.headers) {
@@ -216,10 +216,11 @@ async fn no_service_worker(
     Ok(response)
 }
 
-/// What no policy can permit: TRACE, whose answer would show the operator the customer's cookies and the assertion
+/// What no policy can permit: TRACE and its other name TRACK, whose answer would show the operator the customer's cookies and the assertion
 /// (RFC 9110 §9.3.8), and a WebSocket's handshake that is none.
 fn presentable(inbound: &Inbound, payload: &Payload) -> Result<(), Refusal> {
-    if inbound.parts.method == http::Method::TRACE {
+    let method = &inbound.parts.method;
+    if *method == http::Method::TRACE || method.as_str() == "TRACK" {
         return Err(Refusal::new(
             StatusCode::NOT_IMPLEMENTED,
             "trace",

@@ -27,7 +27,6 @@ pub struct Arrival {
 }
 
 /// One request, before anything was decided about it.
-#[derive(Debug)]
 pub struct Inbound {
     pub exchange: ExchangeId,
     pub started: Instant,
@@ -44,6 +43,15 @@ pub struct Payload {
     pub rest: Option<Incoming>,
     /// What becomes of the connection if it is upgraded.
     pub upgrade: Option<OnUpgrade>,
+}
+
+impl std::fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The headers hold cookies and tokens.
+        f.debug_struct("Inbound")
+            .field("exchange", &self.exchange)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Payload {

@@ -2,6 +2,7 @@
 //! impersonation; one that shows a support session is enforced like any other.
 
 use super::authenticate::{COOKIE, Shown, shown};
+use super::bearer;
 use super::body::ResponseBody;
 use super::body::request::{Bounds, RequestBody};
 use super::canonical::{Upgrades, strip_hop_by_hop};
@@ -12,8 +13,9 @@ use super::refusal::Refusal;
 use super::setup::{AppOrigin, Placement, Setup};
 use super::upgrade;
 use super::upstream::forward::{Hop, Scheme, Stamp};
+use super::upstream::{UpstreamBody, UpstreamError};
 use super::worker::Worker;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
 /// The place of an app whose ordinary requests pass, if this is one of them.
 pub fn place(setup: &Setup, host: HostMatch, headers: &HeaderMap) -> Option<Place> {
@@ -60,6 +62,7 @@ pub async fn pass(
     origin.strip.strip(&mut headers);
     headers.remove(header::EXPECT);
     strip_cookie(&mut headers);
+    bearer::strip_grants(setup, &mut headers);
     stamp(setup, origin, inbound, &mut headers);
     let upgrading = payload.upgrade;
     let (body, _) = RequestBody::new(
@@ -84,19 +87,41 @@ pub async fn pass(
     if inbound.is_websocket() {
         return upgrade::pass(worker, inbound, upgrading, origin, request).await;
     }
-    match origin.upstream.send(worker.lane(), request).await {
+    answer(origin.upstream.send(worker.lane(), request).await)
+}
+
+/// An ordinary customer is nobody's session: there is nothing to put on the audit record.
+fn answer(
+    sent: Result<Response<UpstreamBody>, UpstreamError>,
+) -> Result<Response<ResponseBody>, Box<Refused>> {
+    let refused = |refusal: Refusal| {
+        Box::new(Refused {
+            is_recorded: true,
+            ..refusal.into()
+        })
+    };
+    match sent {
+        Ok(response) if response.status().is_informational() => {
+            let detail = "It changed the protocol, which nobody asked it to.";
+            let status = StatusCode::BAD_GATEWAY;
+            Err(refused(Refusal::upstream(
+                status,
+                "upgrade-unasked",
+                detail,
+            )))
+        }
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut(), Upgrades::Drop);
             Ok(response.map(|body| ResponseBody::passed(super::respond::source(body))))
         }
         Err(error) => {
             tracing::warn!(%error, remedy = error.remedy(), "the app did not answer");
-            // An ordinary customer is nobody's session: there is nothing to put on the audit record.
-            let refusal = Refusal::upstream(error.status(), error.name(), "Try again in a moment.");
-            Err(Box::new(Refused {
-                is_recorded: true,
-                ..refusal.into()
-            }))
+            let detail = "Try again in a moment.";
+            Err(refused(Refusal::upstream(
+                error.status(),
+                error.name(),
+                detail,
+            )))
         }
     }
 }

@@ -46,6 +46,9 @@ mod tests {
         Ok(request.body(())?.into_parts().0)
     }
 
+    /// Target, fields, the limit that they are beyond.
+    type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], Option<Fault>);
+
     #[test]
     fn each_limit_is_found() -> Result<(), http::Error> {
         let limits = Limits {
@@ -55,7 +58,7 @@ mod tests {
             ..Limits::default()
         };
         let long = "v".repeat(60);
-        let cases: &[(&str, &[(&str, &str)], Option<Fault>)] = &[
+        let cases: &[Case<'_>] = &[
             ("/", &[("a", "1"), ("b", "2")], None),
             (
                 "/",

@@ -1,6 +1,7 @@
 //! Forwarding: the request as the app shall see it, sent; the answer handed to [`respond`](super::respond).
 
 use super::authenticate::{Authenticated, COOKIE};
+use super::bearer;
 use super::body::request::{Bounds, RequestBody};
 use super::body::{Cut, Failure, ResponseBody, Tally};
 use super::canonical::{Upgrades, strip_hop_by_hop};
@@ -172,6 +173,7 @@ pub fn request<B>(
     if authenticated.by_bearer {
         headers.remove(header::AUTHORIZATION);
     }
+    bearer::strip_grants(way.setup, &mut headers);
     // The client is told to go on by us; a second 100 from the app would say nothing to anybody.
     headers.remove(header::EXPECT);
     authenticated.state.origins.map_request(&mut headers);

@@ -110,7 +110,7 @@ mod tests {
             tokio::time::sleep(limit / 2).await;
             theirs.read_exact(&mut some).await?;
         }
-        let cut = writing.await.unwrap_or_else(|_| Ok(()));
+        let cut = writing.await.unwrap_or(Ok(()));
         assert_eq!(
             cut.map_err(|error| error.kind()),
             Err(io::ErrorKind::TimedOut)

@@ -102,7 +102,7 @@ fn whose<'s>(
     };
     match plane.live.find(id) {
         Found::Live(live) if live.grant.app == app.name => {
-            Ok((app, Some(Former::of_live(&live, setup))))
+            Ok((app, Some(Box::new(Former::of_live(&live, setup)))))
         }
         Found::Ended(grave) => Err(Box::new(ended(&grave, setup).into())),
         _ => Err(nobody()),

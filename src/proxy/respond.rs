@@ -39,6 +39,9 @@ pub fn respond(
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
     let (mut parts, body) = response.into_parts();
     closer.status = parts.status.as_u16();
+    if parts.status.is_informational() {
+        return Err(unasked_upgrade(closer, authenticated));
+    }
     let setup = way.setup;
     adjust(
         way,
@@ -56,7 +59,10 @@ pub fn respond(
     );
     let replacer = replacer(way, &authenticated, &parts.headers);
     let transform: Option<Box<dyn Transform>> = match carry {
-        Carry::No => replacer.map(|replacer| Box::new(Replacing(replacer)) as _),
+        Carry::No => {
+            banner::without(&inbound.parts.headers, &mut parts.headers);
+            replacer.map(|replacer| Box::new(Replacing(replacer)) as _)
+        }
         Carry::Yes(plan) => match carrying(way, &authenticated, plan, replacer, &mut parts.headers)
         {
             Ok(transform) => {
@@ -95,6 +101,8 @@ fn adjust(
     for name in &NOT_PASSED {
         headers.remove(name);
     }
+    // An app that echoes its request must not hand the operator what speaks for the customer.
+    way.origin.strip.strip(headers);
     keep_cookies(way, inbound, authenticated, headers);
     authenticated.state.origins.map_response(headers);
     if way.app.no_store {
@@ -188,6 +196,13 @@ fn carrying(
         replacer,
         stream: Some(stream),
     }))
+}
+
+/// 101 to a request that asked for no upgrade: what follows would be read by nobody's rules.
+fn unasked_upgrade(closer: Closer, authenticated: Authenticated) -> Box<Refused> {
+    let detail = "It changed the protocol, which nobody asked it to.";
+    let refusal = Refusal::upstream(StatusCode::BAD_GATEWAY, "upgrade-unasked", detail);
+    closed_with(closer, authenticated, refusal, Outcome::Failed)
 }
 
 /// An HTML document that cannot carry the banner is refused, not passed.

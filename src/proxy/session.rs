@@ -55,15 +55,15 @@ pub struct Former {
 }
 
 impl Former {
-    pub fn of_ended(grave: &Tombstone, setup: &Setup) -> Box<Self> {
+    pub fn of_ended(grave: &Tombstone, setup: &Setup) -> Self {
         Self::new(&grave.grant, grave.session, setup)
     }
 
-    pub fn of_live(live: &LiveSession, setup: &Setup) -> Box<Self> {
+    pub fn of_live(live: &LiveSession, setup: &Setup) -> Self {
         Self::new(&live.grant, live.id, setup)
     }
 
-    fn new(grant: &Grant, id: SessionId, setup: &Setup) -> Box<Self> {
+    fn new(grant: &Grant, id: SessionId, setup: &Setup) -> Self {
         let session = Session {
             id,
             grant: grant.id,
@@ -72,10 +72,10 @@ impl Former {
             started_at: None,
             ended: None,
         };
-        Box::new(Self {
+        Self {
             part: SessionPart::new(grant, &session, setup.max_field),
             app: grant.app.clone(),
-        })
+        }
     }
 }
 

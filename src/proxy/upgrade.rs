@@ -126,6 +126,12 @@ async fn open(
             sent.map_err(|error| outbound::upstream_failed(way, inbound, None, &error))?
         }
     };
+    if inbound.is_h2() && response.status().is_success() {
+        // To an extended CONNECT any 2xx says that the WebSocket is open (RFC 8441 §5), and here it is not.
+        let detail = "It did not open the WebSocket.";
+        let refusal = Refusal::upstream(StatusCode::BAD_GATEWAY, "upgrade-refused", detail);
+        return Err((refusal, Outcome::Failed));
+    }
     Ok(Opened {
         response,
         client: payload.upgrade,

@@ -33,7 +33,8 @@ python_packages apps/datasette/requirements.txt "$root/target/browser/datasette"
 [ -n "${LOCUM_BUILT:-}" ] || (cd "$root" && "${CARGO:-cargo}" build --quiet --bin locum --examples)
 
 files=("$@")
-[ ${#files[@]} -gt 0 ] || files=(storefront.mjs apps/*.mjs $(ls banner*.mjs 2>/dev/null))
+shopt -s nullglob
+[ ${#files[@]} -gt 0 ] || files=(storefront.mjs apps/*.mjs banner*.mjs)
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

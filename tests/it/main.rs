@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one module a concern.
 
+/// Attacks on a running Locum, each of which once came through.
+mod attack;
 /// Every reason of the canonical request on the real binary, over HTTP/1 and HTTP/2, with the app seeing nothing.
 mod canonical;
 /// The command line as people and scripts see it: help, errors, exit codes, JSON.

@@ -4,6 +4,7 @@ pub mod cut;
 pub mod request;
 pub mod response;
 pub mod tally;
+pub mod trailers;
 
 pub use cut::Cut;
 pub use request::RequestBody;

@@ -2,6 +2,7 @@
 
 use super::Cut;
 use super::tally::Digest;
+use super::trailers;
 use crate::proxy::close::Closer;
 use crate::proxy::worker::Taken;
 use bytes::Bytes;
@@ -255,8 +256,11 @@ impl Body for ResponseBody {
                     this.rest = data;
                 }
                 // Trailers: gRPC needs them; after a rewrite they would describe other bytes.
-                Err(trailers) if this.transform.is_none() => {
-                    return Poll::Ready(Some(Ok(trailers)));
+                Err(mut frame) if this.transform.is_none() => {
+                    if let Some(fields) = frame.trailers_mut() {
+                        trailers::clean(fields);
+                    }
+                    return Poll::Ready(Some(Ok(frame)));
                 }
                 Err(_) => {}
             }

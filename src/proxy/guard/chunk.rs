@@ -197,7 +197,11 @@ pub fn is_forbidden_trailer(name: &[u8]) -> bool {
         || [
             "locum-",
             "proxy-",
-            "x-forwarded-",
+            "x-forwarded",
+            "x-original-",
+            "x-real-",
+            "x-rewrite-",
+            "true-client-",
             "x-http-method",
             "x-method-",
             "sec-",

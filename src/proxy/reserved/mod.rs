@@ -25,6 +25,12 @@ use std::sync::Arc;
 /// Every reserved path begins so.
 pub const PREFIX: &str = "/.locum/";
 
+/// Whether a canonical path is ours, and so is never forwarded.
+pub fn is_reserved(path: &str) -> bool {
+    path.strip_prefix("/.locum")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 type Answer = Result<Response<ResponseBody>, Box<Refused>>;
 
 /// Answers a reserved path. `host` is the origin that it was asked on.

@@ -55,10 +55,9 @@ pub(super) async fn redeem(
         return Err(Box::new(not_found().into()));
     };
     // A session that lives already is handed from one of its origins to the next, not started again.
-    if matches!(plane.live.find(id), Found::Live(_)) || place.origin > 0 {
-        if let Ok(answer) = next_origin(plane, setup, app, place, id, &code) {
-            return Ok(answer);
-        }
+    let is_under_way = place.origin > 0 || matches!(plane.live.find(id), Found::Live(_));
+    if is_under_way && let Ok(answer) = next_origin(plane, setup, app, place, id, &code) {
+        return Ok(answer);
     }
     let (address, now) = (inbound.client().address.ip(), plane.clock.now());
     if !plane
@@ -97,8 +96,8 @@ pub(super) async fn redeem(
 /// The session that a start link named, for the record of its refusal.
 fn named(plane: &Plane, setup: &Setup, id: SessionId) -> Option<Box<Former>> {
     match plane.live.find(id) {
-        Found::Live(live) => Some(Former::of_live(&live, setup)),
-        Found::Ended(grave) => Some(Former::of_ended(&grave, setup)),
+        Found::Live(live) => Some(Box::new(Former::of_live(&live, setup))),
+        Found::Ended(grave) => Some(Box::new(Former::of_ended(&grave, setup))),
         _ => None,
     }
 }

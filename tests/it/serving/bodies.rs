@@ -255,7 +255,7 @@ async fn what_is_large_flows_through_a_flat_memory() {
     let grew = peak(locum.pid()) - before;
     println!("64 MiB up and down: peak memory grew by {grew} KiB");
     assert_eq!(seen, PIECE * PIECES);
-    assert!(grew < 24 * 1024, "grew by {grew} KiB");
+    assert!(grew < 32 * 1024, "grew by {grew} KiB");
 }
 
 /// Peak resident memory, KiB.

@@ -1,7 +1,6 @@
 //! Stopping and reading again: what is under way ends well, what is bad is refused whole.
 
 use super::sessions::is;
-use crate::support::client::Conn;
 use crate::support::locum::{Locum, POLICY, Plan};
 use crate::support::upstream::Upstream;
 use std::sync::Arc;
@@ -143,5 +142,4 @@ async fn a_good_reload_takes_effect_on_open_connections_too() {
     locum.reload("taken").await;
     assert_eq!(conn.ask(&agent.get("/moved")).await.status, 200);
     assert_eq!((app.saw("/moved"), other.saw("/moved")), (0, 1));
-    let _ = Conn::plain;
 }

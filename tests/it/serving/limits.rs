@@ -2,7 +2,6 @@
 
 use super::sessions::refused;
 use crate::support::client::Conn;
-use crate::support::http2;
 use crate::support::locum::{Locum, Plan};
 use crate::support::upstream::Upstream;
 use std::time::{Duration, Instant};
@@ -11,6 +10,12 @@ async fn with(limits: &str) -> (Upstream, Locum) {
     let app = Upstream::plain().await;
     let locum = Locum::start(&Plan::new(&app.address).limits(limits)).await;
     (app, locum)
+}
+
+/// So many header fields.
+fn fields(count: usize) -> String {
+    let lines: Vec<String> = (0..count).map(|n| format!("X-{n}: 1\r\n")).collect();
+    lines.concat()
 }
 
 #[tokio::test]
@@ -51,7 +56,7 @@ async fn heads() {
     let (app, locum) =
         with("max_headers = 16\nmax_head_bytes = \"4KiB\"\nmax_uri_bytes = \"256B\"\n").await;
     let agent = locum.agent().await;
-    let many: String = (0..20).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let many = fields(20);
     let long = format!("X-Long: {}\r\n", "v".repeat(5000));
     let far = format!("/{}", "t".repeat(300));
     let cases = [
@@ -316,7 +321,7 @@ async fn sessions() {
 async fn what_an_app_answers() {
     let app = Upstream::start(|heard, wire| {
         Box::pin(async move {
-            let many: String = (0..40).map(|n| format!("X-{n}: 1\r\n")).collect();
+            let many = fields(40);
             let long = format!("X-Long: {}\r\n", "v".repeat(9000));
             wire.ok(
                 if heard.target() == "/many" {
@@ -338,5 +343,4 @@ async fn what_an_app_answers() {
         assert_eq!(answer.status, 502, "{target}: {answer:?}");
         answer.reason();
     }
-    let _ = http2::fields;
 }

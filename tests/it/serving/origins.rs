@@ -1,6 +1,5 @@
 //! Where sessions live: their own origins, several of them, the app's own; and who passes without one.
 
-use crate::support::client::Conn;
 use crate::support::locum::{Agent, Locum, Plan};
 use crate::support::upstream::Upstream;
 
@@ -245,5 +244,4 @@ async fn inline_a_session_on_the_shared_origin_is_enforced() {
             .iter()
             .all(|one| !one.target().starts_with("/.locum"))
     );
-    let _ = Conn::plain;
 }

@@ -14,13 +14,14 @@ async fn shown(trust: &Trust, port: u16, host: &str) -> Vec<u8> {
     chain[0].to_vec()
 }
 
+const VERSIONS: [&[&rustls::SupportedProtocolVersion]; 2] =
+    [&[&rustls::version::TLS12], &[&rustls::version::TLS13]];
+
 #[tokio::test]
 async fn both_versions_and_both_protocols_are_spoken() {
     let app = Upstream::plain().await;
     let locum = Locum::start(&Plan::new(&app.address)).await;
     let agent = locum.agent().await;
-    const VERSIONS: [&[&rustls::SupportedProtocolVersion]; 2] =
-        [&[&rustls::version::TLS12], &[&rustls::version::TLS13]];
     for version in VERSIONS {
         let trust = locum.trust.clone().only(version);
         for alpn in ["http/1.1", "h2"] {

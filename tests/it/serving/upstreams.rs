@@ -9,7 +9,7 @@ const NOBODY: &str = "identity = { mode = \"none\" }\n";
 
 #[tokio::test]
 async fn over_a_unix_socket_and_over_tls() {
-    let unix = Upstream::unix(|_, wire| Box::pin(wire.ok("", "unix"))).await;
+    let unix = Upstream::unix(|_, wire| Box::pin(wire.ok("", "unix")));
     let locum = Locum::start(&Plan::new(&unix.address)).await;
     let agent = locum.agent().await;
     assert_eq!(locum.get(&agent, "/").await.text(), "unix");

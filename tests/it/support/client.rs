@@ -232,12 +232,11 @@ impl Conn {
                 answer.trailers.push(field(line.trim_end()));
             }
         }
-        match answer.field("content-length").parse::<usize>() {
-            Ok(length) => answer.body = self.exactly(length).await,
-            Err(_) => {
-                while self.more().await {}
-                answer.body = self.take();
-            }
+        if let Ok(length) = answer.field("content-length").parse::<usize>() {
+            answer.body = self.exactly(length).await;
+        } else {
+            while self.more().await {}
+            answer.body = self.take();
         }
         answer
     }

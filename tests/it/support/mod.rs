@@ -5,5 +5,6 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod http2;
 pub(crate) mod locum;
+pub(crate) mod plan;
 pub(crate) mod storefront;
 pub(crate) mod upstream;

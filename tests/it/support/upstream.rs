@@ -203,7 +203,7 @@ impl Upstream {
     }
 
     /// The same on a Unix socket.
-    pub(crate) async fn unix<H>(handler: H) -> Self
+    pub(crate) fn unix<H>(handler: H) -> Self
     where
         H: for<'w> Fn(Heard, &'w mut Wire) -> Answering<'w> + Clone + Send + Sync + 'static,
     {

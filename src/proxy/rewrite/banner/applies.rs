@@ -4,8 +4,11 @@ use super::html::Part;
 use super::{Prepared, RewriteError, Settings, Stream, csp, headers};
 use crate::proxy::rewrite::encoding::{self, Coding, UnknownCoding};
 use encoding_rs::Encoding;
-use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{
+    ACCEPT, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::fmt;
 use std::sync::Arc;
 
@@ -158,13 +161,41 @@ pub fn is_service_worker(request: &HeaderMap) -> bool {
     is("sec-fetch-dest", "serviceworker") || is("service-worker", "script")
 }
 
+/// Makes the head of an answer that carries no banner say what was decided by. Several types become the one that
+/// counted; what could be shown as a document is not taken from a cache for one; and an SVG picture that is gone to
+/// as a page runs no scripts, with which it could play a page of the app.
+pub fn without(request: &HeaderMap, response: &mut HeaderMap) {
+    let found = media_type(response);
+    let types = response.get_all(CONTENT_TYPE);
+    let is_many =
+        types.iter().count() > 1 || types.iter().any(|one| one.as_bytes().contains(&b','));
+    let essence = found.as_ref().map(|(essence, _)| essence.as_str());
+    if kind(essence, response).is_some() {
+        let by = HeaderValue::from_static("Sec-Fetch-Dest, Accept");
+        response.append(VARY, by);
+    }
+    if essence == Some("image/svg+xml") && destination(request) == Some(Part::Document) {
+        let policy = HeaderValue::from_static("sandbox");
+        response.append(CONTENT_SECURITY_POLICY, policy);
+    }
+    if let Some((essence, charset)) = found.filter(|_| is_many) {
+        let text = match charset {
+            Some(charset) => format!("{essence}; charset={}", charset.name()),
+            None => essence,
+        };
+        if let Ok(value) = HeaderValue::try_from(text) {
+            response.insert(CONTENT_TYPE, value);
+        }
+    }
+}
+
 /// The last media type that can be read (Fetch Standard, "extract a MIME type"), lower case, without parameters;
 /// and the charset beside it.
 fn media_type(response: &HeaderMap) -> Option<(String, Option<&'static Encoding>)> {
     let mut last = None;
     for value in response.get_all(CONTENT_TYPE) {
         let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-        for part in text.split(',') {
+        for part in unquoted_commas(&text) {
             let mut pieces = part.split(';');
             let essence = pieces.next().unwrap_or_default().trim();
             let is_type = essence
@@ -187,6 +218,26 @@ fn media_type(response: &HeaderMap) -> Option<(String, Option<&'static Encoding>
     last
 }
 
+/// The members of a list, whose quoted strings may hold commas (RFC 9110 §5.6.4).
+fn unquoted_commas(text: &str) -> Vec<&str> {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => {
+                parts.extend(text.get(start..at));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.extend(text.get(start..));
+    parts
+}
+
 fn is_download(response: &HeaderMap) -> bool {
     response.get(CONTENT_DISPOSITION).is_some_and(|value| {
         let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
@@ -205,7 +256,8 @@ fn kind(essence: Option<&str>, response: &HeaderMap) -> Option<Kind> {
         Some("text/html") => Some(Kind::Html),
         Some("application/xhtml+xml") => Some(Kind::Xhtml),
         Some("image/svg+xml") => None,
-        Some("text/xml" | "application/xml") => Some(Kind::Xml),
+        // Browsers parse `text/xsl` as XML too.
+        Some("text/xml" | "application/xml" | "text/xsl") => Some(Kind::Xml),
         Some(other) if other.ends_with("+xml") => Some(Kind::Xml),
         None | Some("unknown/unknown" | "application/unknown") if !is_nosniff => Some(Kind::Sniff),
         _ => None,
@@ -238,15 +290,13 @@ pub fn applies(
     let Some(kind) = kind(essence, response) else {
         return Carry::No;
     };
-    if status == StatusCode::PARTIAL_CONTENT && matches!(kind, Kind::Html | Kind::Xhtml) {
+    if status == StatusCode::PARTIAL_CONTENT {
         return Carry::Refuse(Unfit::Partial);
     }
     let decode = match encoding::applied(response, settings.max_codings) {
         Ok(codings) => codings,
-        Err(cause) if matches!(kind, Kind::Html | Kind::Xhtml) => {
-            return Carry::Refuse(Unfit::Coding(cause));
-        }
-        Err(_) => return Carry::No,
+        // A browser may know the coding, and sniff a document behind it.
+        Err(cause) => return Carry::Refuse(Unfit::Coding(cause)),
     };
     let encode = if decode.is_empty() || !settings.reencode {
         None
@@ -264,4 +314,89 @@ pub fn applies(
         runs_scripts: !csp::sandboxes_scripts(response),
         content_type: found.map(|(essence, _)| essence),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut all = HeaderMap::new();
+        for (name, value) in pairs {
+            all.append(*name, HeaderValue::from_static(value));
+        }
+        all
+    }
+
+    fn navigated(status: u16, response: &[(&'static str, &'static str)]) -> Carry {
+        let request = headers(&[("sec-fetch-dest", "document")]);
+        let status = StatusCode::from_u16(status).unwrap_or_default();
+        applies(
+            &Method::GET,
+            &request,
+            status,
+            &headers(response),
+            &Settings::default(),
+        )
+    }
+
+    #[test]
+    fn what_a_browser_shows_as_a_page_is_never_passed_bare() {
+        for response in [
+            &[("content-type", "text/html")][..],
+            &[("content-type", "TEXT/HTML;charset=utf-8")],
+            &[("content-type", "text/html; a=\",text/plain\"")],
+            &[
+                ("content-type", "text/plain"),
+                ("content-type", "text/html"),
+            ],
+            &[("content-type", "text/plain, text/html")],
+            &[("content-type", "text/xsl")],
+            &[("content-type", "application/atom+xml")],
+            &[("content-type", "nonsense")],
+            &[],
+        ] {
+            assert!(
+                matches!(navigated(200, response), Carry::Yes(_)),
+                "{response:?}"
+            );
+        }
+        for response in [
+            &[("content-encoding", "dcb")][..],
+            &[("content-type", "text/xml"), ("content-encoding", "dcb")],
+        ] {
+            assert!(
+                matches!(navigated(200, response), Carry::Refuse(_)),
+                "{response:?}"
+            );
+        }
+        assert!(matches!(navigated(206, &[]), Carry::Refuse(_)));
+    }
+
+    #[test]
+    fn the_head_of_a_bare_answer_says_what_was_decided_by() {
+        let request = headers(&[("sec-fetch-dest", "empty")]);
+        let mut response = headers(&[("content-type", "text/html, text/plain; charset=utf-8")]);
+        without(&request, &mut response);
+        assert_eq!(response[CONTENT_TYPE], "text/plain; charset=UTF-8");
+        let mut page = headers(&[("content-type", "text/html")]);
+        without(&request, &mut page);
+        assert_eq!(page[VARY], "Sec-Fetch-Dest, Accept");
+    }
+
+    #[test]
+    fn a_picture_that_is_gone_to_plays_no_page() {
+        let svg = headers(&[("content-type", "image/svg+xml")]);
+        for (dest, is_shut) in [("document", true), ("image", false), ("object", false)] {
+            let mut response = svg.clone();
+            let mut request = HeaderMap::new();
+            request.insert("sec-fetch-dest", HeaderValue::from_static(dest));
+            without(&request, &mut response);
+            assert_eq!(
+                response.contains_key(CONTENT_SECURITY_POLICY),
+                is_shut,
+                "{dest}"
+            );
+        }
+    }
 }

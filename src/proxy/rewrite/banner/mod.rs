@@ -21,7 +21,7 @@ mod tests;
 mod text;
 mod xml;
 
-pub use applies::{Carry, Kind, Plan, Unfit, applies, is_navigation, is_service_worker};
+pub use applies::{Carry, Kind, Plan, Unfit, applies, is_navigation, is_service_worker, without};
 pub use body::{BodyError, Carried};
 pub use headers::adjust_request;
 pub use html::Part;

@@ -106,6 +106,7 @@ impl Xml {
                 let end = find(b"?>");
                 if let Some(declaration) = end.and_then(|end| rest.get(..end)) {
                     check_declaration(declaration)?;
+                    check_stylesheet(declaration)?;
                 }
                 pass(end, out)
             }
@@ -213,6 +214,24 @@ impl Xml {
         out.extend_from_slice(b"</");
         out.extend_from_slice(whole.get(tag.name.clone()).unwrap_or_default());
         out.push(b'>');
+    }
+}
+
+/// XSLT makes a page of any XML, after all that could be looked at here: such a document cannot carry the banner. A
+/// style sheet in CSS makes none.
+fn check_stylesheet(bytes: &[u8]) -> Result<(), RewriteError> {
+    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    let Some(rest) = text.strip_prefix("<?xml-stylesheet") else {
+        return Ok(());
+    };
+    if rest.contains("text/css")
+        && !rest.contains("xsl")
+        && !rest.contains("xml")
+        && !rest.contains('&')
+    {
+        Ok(())
+    } else {
+        Err(RewriteError::NotHtml)
     }
 }
 
