@@ -35,20 +35,34 @@ const TYPES: [(&str, &str); 6] = [
     ("", ""),
 ];
 
-fn run(kind: (&'static str, &'static str), document: &[u8], lengths: &[usize]) -> Option<Result<Vec<u8>, String>> {
+fn run(
+    kind: (&'static str, &'static str),
+    document: &[u8],
+    lengths: &[usize],
+) -> Option<Result<Vec<u8>, String>> {
     let mut request = HeaderMap::new();
     request.insert("sec-fetch-dest", HeaderValue::from_static("document"));
     let mut response = HeaderMap::new();
-    for (name, value) in [(header::CONTENT_TYPE, kind.0), (header::CONTENT_ENCODING, kind.1)] {
+    for (name, value) in [
+        (header::CONTENT_TYPE, kind.0),
+        (header::CONTENT_ENCODING, kind.1),
+    ] {
         if !value.is_empty() {
             response.insert(name, HeaderValue::from_static(value));
         }
     }
-    let settings = Settings { max_decoded_bytes: 1 << 20, max_token_bytes: 4096, ..Settings::default() };
-    let Carry::Yes(plan) = applies(&Method::GET, &request, StatusCode::OK, &response, &settings) else {
+    let settings = Settings {
+        max_decoded_bytes: 1 << 20,
+        max_token_bytes: 4096,
+        ..Settings::default()
+    };
+    let Carry::Yes(plan) = applies(&Method::GET, &request, StatusCode::OK, &response, &settings)
+    else {
         return None;
     };
-    let mut stream = plan.stream(Arc::clone(&PREPARED), &settings).expect("a stream");
+    let mut stream = plan
+        .stream(Arc::clone(&PREPARED), &settings)
+        .expect("a stream");
     let mut out = Vec::new();
     for piece in pieces::cut(document, lengths) {
         match stream.push(Bytes::copy_from_slice(piece)) {
@@ -64,14 +78,26 @@ fn run(kind: (&'static str, &'static str), document: &[u8], lengths: &[usize]) -
 
 fuzz_target!(|input: &[u8]| {
     let (lengths, rest) = pieces::split(input);
-    let Some((kind, document)) = rest.split_first() else { return };
+    let Some((kind, document)) = rest.split_first() else {
+        return;
+    };
     let kind = TYPES[usize::from(*kind) % TYPES.len()];
     let (whole, split) = (run(kind, document, &[]), run(kind, document, &lengths));
-    assert_eq!(whole.as_ref().map(Result::is_ok), split.as_ref().map(Result::is_ok), "{kind:?} {lengths:?}");
-    let (Some(Ok(whole)), Some(Ok(split))) = (whole, split) else { return };
+    assert_eq!(
+        whole.as_ref().map(Result::is_ok),
+        split.as_ref().map(Result::is_ok),
+        "{kind:?} {lengths:?}"
+    );
+    let (Some(Ok(whole)), Some(Ok(split))) = (whole, split) else {
+        return;
+    };
     assert!(whole == split, "{kind:?} {lengths:?}");
     if kind.0.starts_with("text/html") && kind.1.is_empty() {
         let has = |text: &[u8]| whole.windows(text.len()).any(|part| part == text);
-        assert!(has(b"data-locum"), "no banner: {:?}", String::from_utf8_lossy(&whole));
+        assert!(
+            has(b"data-locum"),
+            "no banner: {:?}",
+            String::from_utf8_lossy(&whole)
+        );
     }
 });

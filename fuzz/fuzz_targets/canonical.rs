@@ -17,10 +17,15 @@ fn parts(method: &[u8], target: &[u8], lines: &[&[u8]]) -> Option<Parts> {
 
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.split(|byte| *byte == b'\n');
-    let (method, target) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let (method, target) = (
+        lines.next().unwrap_or_default(),
+        lines.next().unwrap_or_default(),
+    );
     let mut lines: Vec<&[u8]> = lines.collect();
     lines.push(b"host:a.example");
-    let Some(parts) = parts(method, target, &lines) else { return };
+    let Some(parts) = parts(method, target, &lines) else {
+        return;
+    };
     let first = canonical(&parts, &Seen::default());
     let sent = first.upstream_target().into_owned();
     let _ = (first.raw_target(), first.path_and_query());
@@ -29,8 +34,13 @@ fuzz_target!(|input: &[u8]| {
     }
     if &*first.path != "*" {
         assert!(first.path.starts_with('/'), "{sent}");
-        for bad in ["//", "/../", "/./", "%2F", "%2f", "\\", ";", "#", "%00", "%25"] {
-            assert!(!first.path.contains(bad) || (bad == "%25" && !is_twice(&first.path)), "{bad} in {sent}");
+        for bad in [
+            "//", "/../", "/./", "%2F", "%2f", "\\", ";", "#", "%00", "%25",
+        ] {
+            assert!(
+                !first.path.contains(bad) || (bad == "%25" && !is_twice(&first.path)),
+                "{bad} in {sent}"
+            );
         }
     }
     let again = self::parts(method, sent.as_bytes(), &lines).expect("what is sent on is a target");

@@ -5,7 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use locum::config::Config;
 use std::sync::LazyLock;
 
-static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a directory"));
+static DIR: LazyLock<tempfile::TempDir> =
+    LazyLock::new(|| tempfile::tempdir().expect("a directory"));
 
 fuzz_target!(|text: &str| {
     let path = DIR.path().join("locum.toml");

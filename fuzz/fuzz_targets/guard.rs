@@ -21,7 +21,11 @@ enum End {
 }
 
 fn run(bytes: &[u8], lengths: &[usize]) -> (Vec<u8>, End) {
-    let mut guard = Guard::new(Pieces::new(bytes, lengths), Limits::default(), Arc::new(Notes::default()));
+    let mut guard = Guard::new(
+        Pieces::new(bytes, lengths),
+        Limits::default(),
+        Arc::new(Notes::default()),
+    );
     let mut context = Context::from_waker(Waker::noop());
     let mut out = Vec::new();
     let mut room = [0; 16 * 1024];
@@ -46,9 +50,17 @@ fuzz_target!(|input: &[u8]| {
     let mut fields = [httparse::EMPTY_HEADER; 128];
     let mut request = httparse::Request::new(&mut fields);
     let read = request.parse(&whole);
-    assert!(read.is_ok(), "hyper would refuse what the guard lets through: {read:?}");
+    assert!(
+        read.is_ok(),
+        "hyper would refuse what the guard lets through: {read:?}"
+    );
     if matches!(read, Ok(httparse::Status::Complete(_))) {
-        let has = |name: &str| request.headers.iter().any(|field| field.name.eq_ignore_ascii_case(name));
+        let has = |name: &str| {
+            request
+                .headers
+                .iter()
+                .any(|field| field.name.eq_ignore_ascii_case(name))
+        };
         assert!(!(has("content-length") && has("transfer-encoding")));
     }
 });

@@ -13,19 +13,31 @@ use std::sync::LazyLock;
 static GOOD: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a directory");
     for _ in 0..4 {
-        start(dir.path()).expect("a good journal starts").stop("fuzz");
+        start(dir.path())
+            .expect("a good journal starts")
+            .stop("fuzz");
     }
     segments(dir.path())
         .into_iter()
         .map(|path| {
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
             (name, std::fs::read(path).expect("a segment"))
         })
         .collect()
 });
 
 fn start(dir: &Path) -> Result<Journal, locum::audit::StartError> {
-    Journal::start(Settings { dir: dir.into(), ..Settings::default() }, Clock::System)
+    Journal::start(
+        Settings {
+            dir: dir.into(),
+            ..Settings::default()
+        },
+        Clock::System,
+    )
 }
 
 fn segments(dir: &Path) -> Vec<PathBuf> {
@@ -44,7 +56,10 @@ fuzz_target!(|input: &[u8]| {
     let total: usize = GOOD.iter().map(|(_, bytes)| bytes.len()).sum();
     let mut changed: Vec<(String, Vec<u8>)> = GOOD.clone();
     let chunks = input.chunks_exact(3);
-    let cut = chunks.remainder().first().map_or(0, |cut| usize::from(*cut));
+    let cut = chunks
+        .remainder()
+        .first()
+        .map_or(0, |cut| usize::from(*cut));
     for change in chunks {
         let mut at = usize::from(u16::from_be_bytes([change[0], change[1]])) % total;
         for (_, bytes) in &mut changed {
@@ -64,8 +79,14 @@ fuzz_target!(|input: &[u8]| {
         std::fs::write(dir.path().join(name), bytes).expect("a segment");
     }
     let before = is_intact(dir.path());
-    assert!(!(is_changed && cut == 0 && before), "a changed byte went unnoticed");
-    assert!(is_changed || cut > 0 || before, "a good journal is called broken");
+    assert!(
+        !(is_changed && cut == 0 && before),
+        "a changed byte went unnoticed"
+    );
+    assert!(
+        is_changed || cut > 0 || before,
+        "a good journal is called broken"
+    );
     if let Ok(journal) = start(dir.path()) {
         journal.stop("fuzz");
         drop(journal);

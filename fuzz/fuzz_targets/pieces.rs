@@ -10,7 +10,13 @@ pub fn split(input: &[u8]) -> (Vec<usize>, &[u8]) {
     let count = input.first().map_or(0, |count| usize::from(count % 8));
     let rest = input.get(1..).unwrap_or_default();
     let (lengths, rest) = rest.split_at(count.min(rest.len()));
-    (lengths.iter().map(|length| usize::from(*length).max(1)).collect(), rest)
+    (
+        lengths
+            .iter()
+            .map(|length| usize::from(*length).max(1))
+            .collect(),
+        rest,
+    )
 }
 
 /// `bytes` in pieces of `lengths`, over and over; whole where there are none.
@@ -19,7 +25,9 @@ pub fn cut<'b>(bytes: &'b [u8], lengths: &[usize]) -> Vec<&'b [u8]> {
     let mut rest = bytes;
     let mut next = lengths.iter().cycle();
     while !rest.is_empty() {
-        let length = next.next().map_or(rest.len(), |length| (*length).min(rest.len()));
+        let length = next
+            .next()
+            .map_or(rest.len(), |length| (*length).min(rest.len()));
         let (piece, after) = rest.split_at(length);
         pieces.push(piece);
         rest = after;
@@ -36,12 +44,19 @@ pub struct Pieces<'b> {
 #[allow(dead_code)]
 impl<'b> Pieces<'b> {
     pub fn new(bytes: &'b [u8], lengths: &[usize]) -> Self {
-        Self { pieces: cut(bytes, lengths).into_iter(), now: &[] }
+        Self {
+            pieces: cut(bytes, lengths).into_iter(),
+            now: &[],
+        }
     }
 }
 
 impl AsyncRead for Pieces<'_> {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.now.is_empty() {
             self.now = self.pieces.next().unwrap_or_default();
         }
@@ -53,7 +68,11 @@ impl AsyncRead for Pieces<'_> {
 }
 
 impl AsyncWrite for Pieces<'_> {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -62,7 +62,8 @@ effect = "allow"
 static POLICY: LazyLock<Policy> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("rows.toml"), ROWS).expect("a file");
-    Policy::load(&[dir.path().into()], &LoadOptions::default()).unwrap_or_else(|why| panic!("{why}"))
+    Policy::load(&[dir.path().into()], &LoadOptions::default())
+        .unwrap_or_else(|why| panic!("{why}"))
 });
 
 struct Asked<'a> {
@@ -87,9 +88,19 @@ fn permits(asked: &Asked<'_>) -> bool {
     let scopes: [Scope; 1] = ["view".parse().expect("a scope")];
     let grant = GrantFacts {
         scopes: &scopes,
-        operator: &Operator { id: "ada".into(), name: None, kind: OperatorKind::Human },
-        subject: &Subject { id: "kim".into(), name: None },
-        tenant: &Tenant { id: "acme".into(), name: None },
+        operator: &Operator {
+            id: "ada".into(),
+            name: None,
+            kind: OperatorKind::Human,
+        },
+        subject: &Subject {
+            id: "kim".into(),
+            name: None,
+        },
+        tenant: &Tenant {
+            id: "acme".into(),
+            name: None,
+        },
         ticket: "SUP-1",
         approvals: &[],
         break_glass: false,
@@ -98,7 +109,9 @@ fn permits(asked: &Asked<'_>) -> bool {
     };
     let routed = POLICY.route(&facts);
     let body = routed.body_need().map(|_| asked.body);
-    routed.decide(&grant, Some(body.unwrap_or_default())).is_permit()
+    routed
+        .decide(&grant, Some(body.unwrap_or_default()))
+        .is_permit()
 }
 
 fn refunds(pairs: &[u8]) -> bool {
@@ -106,21 +119,40 @@ fn refunds(pairs: &[u8]) -> bool {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let Some((kind, rest)) = input.split_first() else { return };
-    let post = |path, kind| Asked { method: "POST", path, query: None, kind, body: rest };
+    let Some((kind, rest)) = input.split_first() else {
+        return;
+    };
+    let post = |path, kind| Asked {
+        method: "POST",
+        path,
+        query: None,
+        kind,
+        body: rest,
+    };
     match kind % 4 {
         0 if permits(&post("/json", "application/json")) => {
             let read = serde_json::from_slice::<serde_json::Value>(rest);
             assert!(!read.is_ok_and(|value| value["status"] == "refunded"));
         }
-        1 if permits(&post("/form", "application/x-www-form-urlencoded")) => assert!(!refunds(rest)),
+        1 if permits(&post("/form", "application/x-www-form-urlencoded")) => {
+            assert!(!refunds(rest))
+        }
         2 if permits(&post("/graphql", "application/json")) => {
-            let read = serde_json::from_slice::<serde_json::Value>(rest).expect("JSON was permitted");
+            let read =
+                serde_json::from_slice::<serde_json::Value>(rest).expect("JSON was permitted");
             assert!(read.to_string().contains("orders"), "{read}");
         }
         3 => {
-            let Ok(query) = std::str::from_utf8(rest) else { return };
-            let asked = Asked { method: "GET", path: "/query", query: Some(query), kind: "text/plain", body: b"" };
+            let Ok(query) = std::str::from_utf8(rest) else {
+                return;
+            };
+            let asked = Asked {
+                method: "GET",
+                path: "/query",
+                query: Some(query),
+                kind: "text/plain",
+                body: b"",
+            };
             if permits(&asked) {
                 assert!(!refunds(rest));
             }

@@ -24,14 +24,28 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a directory");
     let keys = dir.path().join("keys.json");
     std::fs::write(&keys, KEYS).expect("a file");
-    let database = sqlite::Settings { path: dir.path().join("locum.db"), ..sqlite::Settings::default() };
+    let database = sqlite::Settings {
+        path: dir.path().join("locum.db"),
+        ..sqlite::Settings::default()
+    };
     let store = Arc::new(sqlite::Sqlite::open(&database).expect("a store"));
-    let (live, _) = live::Live::open(store, Clock::System, live::Settings::default()).expect("a registry");
+    let (live, _) =
+        live::Live::open(store, Clock::System, live::Settings::default()).expect("a registry");
     let issuer = Issuer::new("https://issuer.example", "locum", Jwks::File(keys));
-    let settings = Settings { issuers: vec![issuer], ..Settings::default() };
+    let settings = Settings {
+        issuers: vec![issuer],
+        ..Settings::default()
+    };
     let bearers = Bearers::new(settings, live).unwrap_or_else(|why| panic!("{why:?}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    Bench { bearers, runtime, _dir: dir }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    Bench {
+        bearers,
+        runtime,
+        _dir: dir,
+    }
 });
 
 fuzz_target!(|input: &[u8]| {

@@ -18,13 +18,21 @@ use tokio_util::sync::CancellationToken;
 struct App<'o>(&'o mut Vec<u8>);
 
 impl AsyncRead for App<'_> {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Poll::Pending
     }
 }
 
 impl AsyncWrite for App<'_> {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.0.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -40,11 +48,21 @@ impl AsyncWrite for App<'_> {
 
 fn rules(choice: u8) -> Rules {
     Rules {
-        mode: if choice & 1 == 0 { Mode::Allow } else { Mode::ReceiveOnly },
+        mode: if choice & 1 == 0 {
+            Mode::Allow
+        } else {
+            Mode::ReceiveOnly
+        },
         max_message: if choice & 2 == 0 { 0 } else { 64 },
         max_rate: 0,
         judge: (choice & 4 != 0).then(|| {
-            Judge::new(|message, _| if message.starts_with(b"no") { Err("no") } else { Ok(()) })
+            Judge::new(|message, _| {
+                if message.starts_with(b"no") {
+                    Err("no")
+                } else {
+                    Ok(())
+                }
+            })
         }),
     }
 }
@@ -65,13 +83,19 @@ fn frames(mut bytes: &[u8], mut each: impl FnMut(bool, u8, Vec<u8>)) {
         };
         let opcode = first & 0x0f;
         assert!(matches!(opcode, 0..=2 | 8..=10), "opcode {opcode}");
-        assert!(opcode < 8 || (length <= 125 && first & 0x80 != 0), "a control frame in pieces");
+        assert!(
+            opcode < 8 || (length <= 125 && first & 0x80 != 0),
+            "a control frame in pieces"
+        );
         if rest.len() < 4 || rest.len() - 4 < length {
             return;
         }
         let (mask, rest) = rest.split_at(4);
         let (payload, rest) = rest.split_at(length);
-        let plain = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+        let plain = payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask);
         each(first & 0x80 != 0, opcode, plain.collect());
         bytes = rest;
     }
@@ -79,24 +103,40 @@ fn frames(mut bytes: &[u8], mut each: impl FnMut(bool, u8, Vec<u8>)) {
 
 fuzz_target!(|input: &[u8]| {
     let (lengths, rest) = pieces::split(input);
-    let Some((choice, bytes)) = rest.split_first() else { return };
+    let Some((choice, bytes)) = rest.split_first() else {
+        return;
+    };
     let rules = rules(*choice);
     let settings = Settings {
         max_held_message: 4096,
         close_grace: Duration::ZERO,
         cut_grace: Duration::ZERO,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
     let mut got = Vec::new();
     let client = Pieces::new(bytes, &lengths);
-    let relayed = relay(client, App(&mut got), &rules, &settings, CancellationToken::new(), &mut ());
+    let relayed = relay(
+        client,
+        App(&mut got),
+        &rules,
+        &settings,
+        CancellationToken::new(),
+        &mut (),
+    );
     runtime.block_on(relayed);
     let mut message = Vec::new();
     frames(&got, |is_last, opcode, payload| {
         if opcode >= 8 {
             return;
         }
-        assert_eq!(rules.mode, Mode::Allow, "data where only receiving is allowed");
+        assert_eq!(
+            rules.mode,
+            Mode::Allow,
+            "data where only receiving is allowed"
+        );
         message.extend_from_slice(&payload);
         assert!(rules.max_message == 0 || message.len() <= rules.max_message);
         if is_last {
