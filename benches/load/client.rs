@@ -156,7 +156,7 @@ pub(crate) struct Kept {
     _sender: SendRequest<Body>,
 }
 
-/// WebSockets that are all open at once, then echo.
+/// `WebSockets` that are all open at once, then echo.
 pub(crate) async fn websockets(locum: &Locum, count: usize) -> io::Result<String> {
     let mut sockets = Vec::new();
     while sockets.len() < count {

@@ -147,12 +147,12 @@ impl Locum {
         self.metric("locum_connections ")
     }
 
-    /// WebSockets, as Locum counts them.
+    /// `WebSockets`, as Locum counts them.
     pub(crate) fn websockets(&self) -> io::Result<String> {
         self.metric("locum_websockets ")
     }
 
-    /// proc_pid_status(5).
+    /// `proc_pid_status(5)`.
     pub(crate) fn memory(&self) -> io::Result<Memory> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let field = |name: &str| {
@@ -166,7 +166,7 @@ impl Locum {
         })
     }
 
-    /// The peak begins anew (proc_pid_clear_refs(5)).
+    /// The peak begins anew (`proc_pid_clear_refs(5)`).
     pub(crate) fn forget_peak(&self) -> io::Result<()> {
         fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")
     }

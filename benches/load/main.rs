@@ -1,4 +1,4 @@
-//! How much memory Locum holds: large bodies both ways, idle connections and WebSockets, through a real `locum run`.
+//! How much memory Locum holds: large bodies both ways, idle connections and `WebSockets`, through a real `locum run`.
 //!
 //! `load LOCUM [--small]` starts the program LOCUM and an app of its own on loopback, goes through the phases, prints
 //! the peak of the resident set in each, and fails where memory grows with the size of a body.

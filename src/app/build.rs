@@ -257,7 +257,7 @@ fn identity_settings(config: &Config, from: &config::Upstream) -> identity::Sett
         ..identity::Assertion::default()
     };
     if let Some(header) = &given.header {
-        assertion.header = header.as_str().to_owned();
+        header.as_str().clone_into(&mut assertion.header);
     }
     match given.mode {
         config::IdentityMode::Assertion => made.assertion = Some(assertion),
@@ -394,23 +394,22 @@ fn origin(
     };
     let behind = upstreams.get(upstream.as_str()).ok_or_else(missing)?;
     // Without a public URL the app is taken to live under the name that its sessions end in.
-    let (text, authority, host, is_https) = match public {
-        Some(url) => (
+    let (text, authority, host, is_https) = if let Some(url) = public {
+        (
             url.as_str().to_owned(),
             url.authority().to_owned(),
             url.host().to_owned(),
             url.is_https(),
-        ),
-        None => {
-            let (scheme, _) = config.listeners.apps.external();
-            let family = config.app_domain(app.name.as_str());
-            (
-                format!("{}://{family}", scheme.as_str()),
-                family.clone(),
-                family,
-                scheme == config::Scheme::Https,
-            )
-        }
+        )
+    } else {
+        let (scheme, _) = config.listeners.apps.external();
+        let family = config.app_domain(app.name.as_str());
+        (
+            format!("{}://{family}", scheme.as_str()),
+            family.clone(),
+            family,
+            scheme == config::Scheme::Https,
+        )
     };
     let scheme = if is_https {
         Scheme::Https

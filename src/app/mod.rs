@@ -184,7 +184,7 @@ fn serve_until_stopped(
         .await?;
         let portal = if config.listeners.portal.enabled {
             Some(
-                portal::listen(translate::portal(config, &parts)?, shutdown.drain.clone())
+                portal::listen(translate::portal(config, &parts), shutdown.drain.clone())
                     .await
                     .map_err(RunError::io("portal listener"))?,
             )

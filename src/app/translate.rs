@@ -21,9 +21,8 @@ use std::sync::Arc;
 pub(super) fn log_format(config: &Config) -> Format {
     match config.log.format {
         config::LogFormat::Text => Format::Text,
-        config::LogFormat::Json => Format::Json,
         config::LogFormat::Auto if std::io::stderr().is_terminal() => Format::Text,
-        config::LogFormat::Auto => Format::Json,
+        config::LogFormat::Auto | config::LogFormat::Json => Format::Json,
     }
 }
 
@@ -245,11 +244,11 @@ fn issuer(from: &config::Issuer) -> Result<external::Issuer, RunError> {
     Ok(made)
 }
 
-pub(super) fn portal(config: &Config, parts: &Arc<Parts>) -> Result<portal::Settings, RunError> {
+pub(super) fn portal(config: &Config, parts: &Arc<Parts>) -> portal::Settings {
     let shared = Arc::clone(parts);
-    Ok(portal::Settings {
+    portal::Settings {
         address: config.listeners.portal.address,
         tls: parts.tls.portal.clone(),
         jwks: Arc::new(move || shared.keys.load().jwks()),
-    })
+    }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The segment that grows.
+#[allow(clippy::struct_excessive_bools)] // four faults that can stand in any combination
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) medium: Arc<dyn Medium>,

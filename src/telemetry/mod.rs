@@ -1,4 +1,4 @@
-//! What operations staff watch: metrics in the OpenMetrics text format, and logs.
+//! What operations staff watch: metrics in the `OpenMetrics` text format, and logs.
 
 pub mod log;
 pub mod metrics;

@@ -162,10 +162,9 @@ fn a_session_is_good_at_its_own_origin_only() {
     let rig = Rig::start("");
     let (one, two) = (rig.session(), rig.session());
     let page = |host: &str, cookies: &[&str]| {
-        let lines: String = cookies
-            .iter()
-            .map(|cookie| format!("Cookie: {cookie}\r\n"))
-            .collect();
+        let lines = cookies.iter().fold(String::new(), |lines, cookie| {
+            lines + "Cookie: " + cookie + "\r\n"
+        });
         raw(
             rig.address,
             &format!("GET /page HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}\r\n"),

@@ -185,7 +185,7 @@ async fn a_head_that_drips_is_cut_off() {
     let body = text.split("\r\n\r\n").nth(1).unwrap();
     let exchange = exchange_of(body.as_bytes());
     probed.check_record(&exchange, "head-timeout", 408);
-    assert_eq!(probed.locum.hits("HeaderTimeout").await, 1.0);
+    assert!(probed.locum.hits("HeaderTimeout").await >= 1.0);
     assert!(probed.app.is_untouched());
 }
 

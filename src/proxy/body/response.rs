@@ -227,7 +227,7 @@ impl Body for ResponseBody {
                         && this
                             .source
                             .as_ref()
-                            .is_some_and(|source| source.is_end_stream())
+                            .is_some_and(http_body::Body::is_end_stream)
                     {
                         this.ended(End::Done);
                     }

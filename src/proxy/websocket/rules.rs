@@ -16,7 +16,9 @@ pub enum Mode {
 /// Says of a whole client message (payload; whether it is text) why it may not pass, by a name for the record.
 /// What a message may say is the route policy's: see [`crate::policy::WsRules::judge`].
 #[derive(Clone)]
-pub struct Judge(Arc<dyn Fn(&[u8], bool) -> Result<(), &'static str> + Send + Sync>);
+pub struct Judge(Arc<Judging>);
+
+type Judging = dyn Fn(&[u8], bool) -> Result<(), &'static str> + Send + Sync;
 
 impl Judge {
     pub fn new(
