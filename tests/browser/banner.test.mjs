@@ -205,7 +205,7 @@ test('revoked while the page is open: grey within a second', async () => {
     const image = await shoot(page, 'revoked');
     assert.deepEqual(missing(image, GREY, [154, 160, 166]), []);
     const text = (await words(page)).map(node => node.name).join(' ');
-    assert.match(text, /was revoked by cli:root at/);
+    assert.match(text, /was revoked by root, an administrator at/);
     await page.mouse.click(150, 74);
     assert.doesNotMatch(await page.title(), /clicked/);
   } finally {
