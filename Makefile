@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit browser bench load fuzz
+.PHONY: help demo test lint unit browser versus load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -29,8 +29,8 @@ unit:
 browser:
 	tests/browser/run.sh
 
-bench: ## criterion benches of the stages
-	$(CARGO) bench
+versus: ## how to measure Locum beside other proxies
+	@echo "cargo build --release, then give a side-by-side measurement the command benches/versus.sh PORT UPSTREAM DIR"
 
 load: ## memory of large bodies, 10,000 idle connections, 1,000 WebSockets; prints a table
 	@tools/setup build
@@ -38,6 +38,6 @@ load: ## memory of large bodies, 10,000 idle connections, 1,000 WebSockets; prin
 	$(CARGO) build --quiet --example load
 	ulimit -n $$(ulimit -Hn) && target/debug/examples/load target/release/locum
 
-fuzz: ## a minute on each fuzz target (needs cargo-fuzz)
+fuzz: ## a minute on each fuzz target
 	@tools/setup fuzz
-	@cd fuzz && for target in $$(cargo fuzz list); do cargo fuzz run $$target -- -max_total_time=60; done
+	@for target in fuzz/fuzz_targets/*.rs; do name=$$(basename $$target .rs); [ $$name = pieces ] || fuzz/run $$name 60; done
