@@ -7,7 +7,11 @@ use std::sync::{Arc, LazyLock};
 /// The pack as it is shipped; part of every policy's digest.
 pub(super) const TEXT: &str = include_str!("pack.toml");
 
-/// What browsers fetch to draw a page. A safe request for one is no operation, whatever it is called.
+/// Endings of what browsers fetch to draw a page.
+///
+/// A safe request for such a file is no operation, whatever the file is called, but only from a directory of
+/// [`ASSET_FOLDERS`], and only where no folder says what the pack looks for: many apps take `/account/export/x.css`
+/// and `/account/export.css` for `/account/export` (path info, format suffixes, catch-all routes).
 const ASSETS: [&str; 22] = [
     "js",
     "mjs",
@@ -31,6 +35,12 @@ const ASSETS: [&str; 22] = [
     "mp3",
     "wasm",
     "webmanifest",
+];
+
+/// Directories that hold what a page is drawn with, in any app.
+const ASSET_FOLDERS: [&str; 16] = [
+    "_app", "_next", "_nuxt", "asset", "assets", "bundles", "css", "dist", "fonts", "icons",
+    "images", "img", "js", "packs", "scripts", "static",
 ];
 
 /// Sets of words, one bit each.
@@ -130,9 +140,11 @@ pub(super) struct Pack {
 }
 
 /// Words seen, by where: in the last segment, the one before, the one above that, and anywhere.
+/// `folders` is anywhere but in the last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sight {
     all: Bits,
+    folders: Bits,
     last: Bits,
     parent: Bits,
     above: Bits,
@@ -226,6 +238,7 @@ impl Pack {
             let seen = self.seen(segment);
             sight = Sight {
                 all: sight.all | seen,
+                folders: sight.all,
                 last: seen,
                 parent: sight.last,
                 above: sight.parent,
@@ -233,13 +246,13 @@ impl Pack {
         }
         // Symfony switches the user by this parameter on any path.
         if query.is_some_and(names_switch_user) {
-            sight.all |= self
-                .words
-                .get(&b"switchuser"[..])
-                .copied()
-                .unwrap_or_default();
+            let word = self.words.get(&b"switchuser"[..]);
+            let seen = word.copied().unwrap_or_default();
+            sight.all |= seen;
+            sight.folders |= seen;
         }
-        if sight.all == 0 || (deed == Deed::Safe && is_asset(path)) {
+        let is_drawing = deed == Deed::Safe && sight.folders == 0 && is_asset(path);
+        if sight.all == 0 || is_drawing {
             return 0;
         }
         self.hits(sight, deed)
@@ -287,7 +300,6 @@ impl Shape {
     }
 }
 
-/// A bit for a word's first letter or digit.
 /// Whether some parameter is Symfony's, as PHP reads names: decoded, and with `_` for a dot or a blank.
 fn names_switch_user(query: &str) -> bool {
     let mut plain = Vec::with_capacity(query.len());
@@ -308,6 +320,7 @@ fn names_switch_user(query: &str) -> bool {
     memchr::memmem::find(&plain, b"switch_user").is_some()
 }
 
+/// A bit for a word's first letter or digit.
 fn first_bit(word: &[u8]) -> u64 {
     match word.first() {
         Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),
@@ -316,11 +329,15 @@ fn first_bit(word: &[u8]) -> u64 {
     }
 }
 
+/// Whether the path is a file of a known kind below a folder of a known name.
 fn is_asset(path: &str) -> bool {
-    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
-    ASSETS
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(extension))
+    let (folders, file) = path.rsplit_once('/').unwrap_or_default();
+    let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let mut kinds = ASSETS.iter();
+    kinds.any(|known| known.eq_ignore_ascii_case(extension))
+        && folders
+            .split('/')
+            .any(|folder| ASSET_FOLDERS.contains(&folder))
 }
 
 #[cfg(test)]

@@ -67,6 +67,42 @@ fn takeover_is_caught_in_common_shapes() {
 }
 
 #[test]
+fn a_suffix_makes_no_asset_of_a_denied_path() {
+    for (request, row) in [
+        ("GET /export.js", "pack.export"),
+        ("GET /account/export.css", "pack.export"),
+        ("GET /account/export/x.css", "pack.export"),
+        ("GET /account/export/static/x.css", "pack.export"),
+        ("GET /static/export/x.css", "pack.export"),
+        ("GET /account/export;x.css", "pack.export"),
+        ("GET /static/export.js/", "pack.export"),
+        ("HEAD /account/mfa/qr.svg", "pack.mfa-view"),
+        ("GET /account/mfa/qr.png", "pack.mfa-view"),
+        ("GET /me/recovery-codes/a.js", "pack.mfa-view"),
+        ("GET /admin/impersonate/5/a.png", "pack.impersonation"),
+        ("GET /impersonate.png", "pack.impersonation"),
+        ("GET /static/a.png?_switch_user=kim", "pack.impersonation"),
+        ("POST /static/js/export.js", "pack.export"),
+    ] {
+        assert!(hit(request).contains(&row), "{request}: {:?}", hit(request));
+    }
+}
+
+#[test]
+fn files_that_pages_are_drawn_with_are_left_alone() {
+    for request in [
+        "GET /static/js/export.js",
+        "GET /assets/ExportDialog-3f2a91.js",
+        "HEAD /assets/ExportDialog-3f2a91.js.map",
+        "GET /_next/static/chunks/pages/mfa-71c4.js",
+        "GET /red/images/export.svg",
+        "GET /packs/css/two-factor.CSS",
+    ] {
+        assert!(hit(request).is_empty(), "{request}: {:?}", hit(request));
+    }
+}
+
+#[test]
 fn everyday_routes_are_left_alone() {
     for request in [
         "GET /",
