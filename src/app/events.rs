@@ -45,12 +45,12 @@ async fn record_one(plane: &Plane, event: &SessionEvent) -> Result<(), crate::au
                 })
                 .await
         }
-        live::Event::Started { .. } => {
+        live::Event::Started { client, .. } => {
             plane
                 .journal
                 .event(&Event::SessionStarted {
                     session: &part,
-                    client: None,
+                    client: *client,
                 })
                 .await
         }

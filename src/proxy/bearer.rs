@@ -7,7 +7,7 @@ use super::setup::{App, BindingRule, Setup};
 use super::worker::Plane;
 use crate::model::Binding;
 use crate::store::external::{BearerRefused, Fault};
-use crate::store::live::LiveSession;
+use crate::store::live::{LiveSession, Starter};
 use crate::telemetry::Limit;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub async fn session(
     }
     let presented = setup
         .bearers
-        .present(token, &app.name, binding(app.binding, client)?)
+        .present(token, &app.name, starter(app.binding, client)?)
         .await;
     presented.map_err(|why| {
         if why.fault() == Fault::Client {
@@ -67,11 +67,11 @@ pub fn too_many(plane: &Plane) -> Refusal {
     )
 }
 
-/// What a session that starts from this client is tied to.
+/// Who starts a session here, and what the session is tied to by that.
 ///
 /// # Errors
 /// It must be tied to a client certificate, and none was shown.
-pub fn binding(rule: BindingRule, client: &Client) -> Result<Binding, Refusal> {
+pub fn starter(rule: BindingRule, client: &Client) -> Result<Starter, Refusal> {
     if rule.certificate && client.certificate.is_none() {
         return Err(Refusal::unauthenticated(
             "certificate-missing",
@@ -84,13 +84,17 @@ pub fn binding(rule: BindingRule, client: &Client) -> Result<Binding, Refusal> {
     } else {
         rule.prefix_v6
     };
-    Ok(Binding {
+    let binding = Binding {
         certificate: client
             .certificate
             .as_deref()
             .filter(|_| rule.certificate)
             .map(str::to_owned),
         network: (prefix > 0).then_some((address, prefix)),
+    };
+    Ok(Starter {
+        binding,
+        client: Some(address),
     })
 }
 

@@ -66,10 +66,10 @@ pub(super) async fn redeem(
     {
         return Err(Box::new(bearer::too_many(plane).into()));
     }
-    let binding = bearer::binding(app.binding, inbound.client()).map_err(Refused::from)?;
+    let starter = bearer::starter(app.binding, inbound.client()).map_err(Refused::from)?;
     let redeemed = plane
         .live
-        .redeem(id, &code, binding)
+        .redeem(id, &code, starter)
         .await
         .map_err(|error| {
             if matches!(error, RedeemError::Refused(_)) {
@@ -270,10 +270,10 @@ pub(super) async fn exchange(
     {
         return Err(Box::new(bearer::too_many(plane).into()));
     }
-    let binding = bearer::binding(app.binding, inbound.client()).map_err(Refused::from)?;
+    let starter = bearer::starter(app.binding, inbound.client()).map_err(Refused::from)?;
     let exchanged = setup
         .bearers
-        .exchange(token, &app.name, binding)
+        .exchange(token, &app.name, starter)
         .await
         .map_err(|why| {
             if why.fault() == Fault::Client {

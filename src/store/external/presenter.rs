@@ -5,8 +5,8 @@ use super::issuers::Trusted;
 use super::refused::BearerRefused;
 use super::settings::{Settings, SettingsError};
 use super::token::Token;
-use crate::model::{Binding, Ended, Grant, Secret, SessionId, Timestamp};
-use crate::store::live::{AdmitError, Found, Live, LiveSession, Tombstone};
+use crate::model::{Ended, Grant, Secret, SessionId, Timestamp};
+use crate::store::live::{AdmitError, Found, Live, LiveSession, Starter, Tombstone};
 use crate::store::{Admission, AdmitRefused, ExternalUse, StoreError};
 use dashmap::DashMap;
 use std::fmt;
@@ -107,7 +107,7 @@ impl Bearers {
         &self,
         token: &str,
         app: &str,
-        binding: Binding,
+        starter: Starter,
     ) -> Result<Arc<LiveSession>, BearerRefused> {
         if let Some(known) = self.recall(token, app) {
             return known;
@@ -116,7 +116,7 @@ impl Bearers {
         let session = match self.live.find(verified.session) {
             Found::Live(session) if session.is_bearer() => session,
             _ => {
-                self.admit(&verified, &checked, ExternalUse::Bearer, binding)
+                self.admit(&verified, &checked, ExternalUse::Bearer, starter)
                     .await?
             }
         };
@@ -134,7 +134,7 @@ impl Bearers {
         &self,
         token: &str,
         app: &str,
-        binding: Binding,
+        starter: Starter,
     ) -> Result<Exchanged, BearerRefused> {
         let (verified, checked) = self.verify(token, app).await?;
         let cookie = Secret::fresh().map_err(|source| {
@@ -144,7 +144,7 @@ impl Bearers {
             })
         })?;
         let using = ExternalUse::Exchange(cookie.hash());
-        let session = self.admit(&verified, &checked, using, binding).await?;
+        let session = self.admit(&verified, &checked, using, starter).await?;
         Ok(Exchanged { session, cookie })
     }
 
@@ -200,7 +200,7 @@ impl Bearers {
         verified: &Verified,
         checked: &Checked,
         using: ExternalUse,
-        binding: Binding,
+        starter: Starter,
     ) -> Result<Arc<LiveSession>, BearerRefused> {
         let issuer = self.issuers.get(checked.issuer);
         let issuer = issuer.map(|trusted| trusted.issuer.issuer.clone());
@@ -210,7 +210,7 @@ impl Bearers {
             issuer: issuer.unwrap_or_default(),
             external_id: verified.external_id.clone(),
             using,
-            binding,
+            binding: starter.binding,
             now: self.live.clock().now(),
             // A restart with a larger leeway must still find the token used.
             forget_after: verified.grant.expires_at.plus(Duration::from_secs(3600)),
@@ -224,7 +224,7 @@ impl Bearers {
             }))
         };
         self.live
-            .admit(admission)
+            .admit(admission, starter.client)
             .await
             .map_err(|error| match error {
                 AdmitError::Refused(AdmitRefused::Revoked { at, by }) => {

@@ -2,9 +2,9 @@
 
 use super::forge::{Anything, Signer, b64, claims, hmac, set};
 use super::*;
-use crate::model::{Binding, Clock, EndCause, Secret};
+use crate::model::{Clock, EndCause, Secret};
 use crate::store::conformance::{NOW, Outcome};
-use crate::store::live::{self, Live};
+use crate::store::live::{self, Live, Starter};
 use crate::store::sqlite::{self, Sqlite};
 use crate::store::{GrantStore, Target};
 use jsonwebtoken::Algorithm as Wire;
@@ -64,7 +64,7 @@ impl Bench {
 
     async fn present(&self, token: &str) -> Result<Arc<live::LiveSession>, BearerRefused> {
         self.bearers
-            .present(token, "shop", Binding::default())
+            .present(token, "shop", Starter::default())
             .await
     }
 
@@ -141,12 +141,12 @@ async fn an_exchange_works_once_and_excludes_bearer_use() -> Outcome {
     let token = bench.signer.token(&claims(START, "one"))?;
     let got = bench
         .bearers
-        .exchange(&token, "shop", Binding::default())
+        .exchange(&token, "shop", Starter::default())
         .await?;
     assert!(got.session.cookie_matches(&got.cookie) && !got.session.is_bearer());
     let again = bench
         .bearers
-        .exchange(&token, "shop", Binding::default())
+        .exchange(&token, "shop", Starter::default())
         .await;
     assert!(matches!(again, Err(BearerRefused::Used { .. })));
     assert_eq!(bench.refusal(&token).await, "token-used");
@@ -154,7 +154,7 @@ async fn an_exchange_works_once_and_excludes_bearer_use() -> Outcome {
     bench.present(&other).await?;
     let late = bench
         .bearers
-        .exchange(&other, "shop", Binding::default())
+        .exchange(&other, "shop", Starter::default())
         .await;
     assert!(matches!(late, Err(BearerRefused::Used { .. })));
     Ok(())

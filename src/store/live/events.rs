@@ -3,6 +3,7 @@
 
 use crate::model::{Ended, Grant, SessionId, Timestamp};
 use crate::store::{Mark, Stored};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One event. After it is in the journal, hand it to [`Live::recorded`](super::Live::recorded): an
@@ -21,6 +22,8 @@ pub enum Event {
     Issued,
     Started {
         at: Timestamp,
+        /// Known where it was started through this process, since it began; it is not stored.
+        client: Option<IpAddr>,
     },
     /// `started_at` is `None` where it never began.
     Ended {
@@ -40,7 +43,11 @@ impl Event {
 }
 
 /// The events that `stored` calls for and that `announced` lacks, in order.
-pub(super) fn missing(stored: &Stored, announced: Mark) -> Vec<SessionEvent> {
+pub(super) fn missing(
+    stored: &Stored,
+    announced: Mark,
+    client: Option<IpAddr>,
+) -> Vec<SessionEvent> {
     let lacks = |mark: Mark| stored.due().contains(mark) && !announced.contains(mark);
     let mut out = Vec::new();
     let mut push = |event| {
@@ -54,7 +61,7 @@ pub(super) fn missing(stored: &Stored, announced: Mark) -> Vec<SessionEvent> {
         push(Event::Issued);
     }
     if let Some(at) = stored.session.started_at.filter(|_| lacks(Mark::STARTED)) {
-        push(Event::Started { at });
+        push(Event::Started { at, client });
     }
     if let Some(ended) = stored.session.ended.clone().filter(|_| lacks(Mark::ENDED)) {
         let started_at = stored.session.started_at;

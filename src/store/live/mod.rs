@@ -15,7 +15,7 @@ mod timers;
 
 pub use events::{Event, SessionEvent};
 pub use registry::{
-    AdmitError, Durable, Found, Live, RedeemError, Redeemed, Staleness, Stats, Tombstone,
+    AdmitError, Durable, Found, Live, RedeemError, Redeemed, Staleness, Starter, Stats, Tombstone,
 };
 pub use session::{LiveSession, Slot};
 pub use settings::Settings;

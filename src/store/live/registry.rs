@@ -9,6 +9,7 @@ use crate::model::{Binding, Clock, EndCause, Ended, Grant, Secret, SessionId, Ti
 use crate::store::{Admission, AdmitRefused, GrantStore, RedeemRefused, Redemption, StoreError};
 use parking_lot::Mutex;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -137,6 +138,15 @@ impl Durable {
     }
 }
 
+/// Who starts a session, as far as the connection tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Starter {
+    /// What the session is tied to from now on, where the grant left it open.
+    pub binding: Binding,
+    /// For the record of the start.
+    pub client: Option<IpAddr>,
+}
+
 /// Counts for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
@@ -251,7 +261,7 @@ impl Live {
         &self,
         session: SessionId,
         code: &Secret,
-        binding: Binding,
+        starter: Starter,
     ) -> Result<Redeemed, RedeemError> {
         if let Some(why) = self.shared.staleness() {
             return Err(RedeemError::Stale(why));
@@ -266,10 +276,18 @@ impl Live {
             session,
             code: code.hash(),
             cookie: cookie.hash(),
-            binding,
+            binding: starter.binding,
             now: self.shared.clock.now(),
         };
-        self.with_store(move |store| store.redeem(&with))
+        let shared = Arc::clone(&self.shared);
+        let redeem = move |store: &dyn GrantStore| {
+            let redeemed = store.redeem(&with);
+            if matches!(redeemed, Ok(Ok(_))) {
+                shared.note_starter(session, starter.client);
+            }
+            redeemed
+        };
+        self.with_store(redeem)
             .await??
             .map_err(RedeemError::Refused)?;
         match self.find(session) {
@@ -285,7 +303,11 @@ impl Live {
     }
 
     /// Finds or makes the session of a verified external token.
-    pub async fn admit(&self, admission: Admission) -> Result<Arc<LiveSession>, AdmitError> {
+    pub async fn admit(
+        &self,
+        admission: Admission,
+        client: Option<IpAddr>,
+    ) -> Result<Arc<LiveSession>, AdmitError> {
         if let Some(why) = self.shared.staleness() {
             return Err(AdmitError::Stale(why));
         }
@@ -293,7 +315,15 @@ impl Live {
             return Err(AdmitError::Full);
         }
         let id = admission.session;
-        self.with_store(move |store| store.admit(&admission))
+        let shared = Arc::clone(&self.shared);
+        let admit = move |store: &dyn GrantStore| {
+            let admitted = store.admit(&admission);
+            if matches!(admitted, Ok(Ok(_))) && shared.get(id).is_none() {
+                shared.note_starter(id, client);
+            }
+            admitted
+        };
+        self.with_store(admit)
             .await??
             .map_err(AdmitError::Refused)?;
         match self.find(id) {

@@ -8,6 +8,7 @@ use crate::store::{Mark, StoreError, Stored};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -51,6 +52,8 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     sessions: DashMap<SessionId, Arc<LiveSession>>,
     graves: Mutex<Graves>,
+    /// From where sessions were started, until the event of their start has it.
+    starters: DashMap<SessionId, IpAddr>,
     ends: Mutex<Vec<PendingEnd>>,
     marks: Mutex<Vec<(SessionId, Mark)>>,
     born: Instant,
@@ -67,6 +70,7 @@ impl Shared {
             settings,
             sessions: DashMap::new(),
             graves: Mutex::default(),
+            starters: DashMap::new(),
             ends: Mutex::default(),
             marks: Mutex::default(),
             born: Instant::now(),
@@ -120,6 +124,22 @@ impl Shared {
         if let Some((_, session)) = self.sessions.remove(&id) {
             session.finish(ended.clone());
         }
+    }
+
+    /// Notes from where a session was started. Only the store's thread does, before it announces the start: so each
+    /// note is taken away again.
+    pub(super) fn note_starter(&self, id: SessionId, client: Option<IpAddr>) {
+        if let Some(client) = client {
+            self.starters.insert(id, client);
+        }
+    }
+
+    pub(super) fn starter(&self, id: SessionId) -> Option<IpAddr> {
+        self.starters.get(&id).map(|client| *client)
+    }
+
+    pub(super) fn forget_starter(&self, id: SessionId) {
+        self.starters.remove(&id);
     }
 
     pub(super) fn len(&self) -> usize {

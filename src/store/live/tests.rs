@@ -6,6 +6,7 @@ use crate::model::{Binding, Clock, EndCause, Secret, SessionId};
 use crate::store::conformance::{NOW, Outcome, grant};
 use crate::store::sqlite::{self, Sqlite};
 use crate::store::{GrantStore, Issue, RedeemRefused, StoreError, Target};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,9 @@ use tokio::sync::mpsc::Receiver;
 
 /// Far beyond what anything here should take, for machines that do much else.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// From where sessions are started here.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 struct Bench {
     live: Arc<Live>,
@@ -69,7 +73,11 @@ impl Bench {
 
     async fn start(&self) -> Result<(Redeemed, Issue), Box<dyn std::error::Error>> {
         let (issue, code) = self.issue()?;
-        let redeemed = self.live.redeem(issue.session, &code, Binding::default());
+        let starter = Starter {
+            client: Some(CLIENT),
+            ..Starter::default()
+        };
+        let redeemed = self.live.redeem(issue.session, &code, starter);
         Ok((redeemed.await?, issue))
     }
 
@@ -113,11 +121,11 @@ async fn a_session_is_pending_then_live_with_its_own_cookie() -> Outcome {
     bench
         .until(|live| matches!(live.find(id), Found::Pending(_)))
         .await?;
-    let Redeemed { session, cookie } = bench.live.redeem(id, &code, Binding::default()).await?;
+    let Redeemed { session, cookie } = bench.live.redeem(id, &code, Starter::default()).await?;
     assert!(is_live(&bench.live.find(id)));
     assert!(session.cookie_matches(&cookie) && !session.is_bearer());
     assert!(!session.cookie_matches(&code) && !session.cookie_matches(&Secret::fresh()?));
-    let again = bench.live.redeem(id, &code, Binding::default()).await;
+    let again = bench.live.redeem(id, &code, Starter::default()).await;
     assert!(matches!(
         again,
         Err(RedeemError::Refused(RedeemRefused::Used { .. }))
@@ -314,7 +322,8 @@ async fn each_event_comes_once_until_it_is_recorded() -> Outcome {
     );
     bench.live.recorded(&issued);
     let started = bench.event().await?;
-    assert!(matches!(started.event, Event::Started { .. }));
+    let client = Some(CLIENT);
+    assert!(matches!(started.event, Event::Started { client: at, .. } if at == client));
     bench.live.recorded(&started);
     let ended = bench.event().await?;
     let Event::Ended {
@@ -396,7 +405,7 @@ async fn limits_hold() -> Outcome {
     let (first, code) = issues.first().cloned().ok_or("none")?;
     let full = bench
         .live
-        .redeem(first.session, &code, Binding::default())
+        .redeem(first.session, &code, Starter::default())
         .await;
     assert!(matches!(full, Err(RedeemError::Full)));
     for _ in 0..3 {
@@ -438,7 +447,7 @@ async fn an_end_that_races_with_a_start_wins() -> Outcome {
         bench
             .until(|live| matches!(live.find(id), Found::Pending(_)))
             .await?;
-        let redeem = bench.live.redeem(id, &code, Binding::default());
+        let redeem = bench.live.redeem(id, &code, Starter::default());
         let end = async {
             let begun = Instant::now();
             while begun.elapsed() < Duration::from_micros(round * 100) {

@@ -224,7 +224,8 @@ impl Keeper {
     fn announce(&mut self, stored: &Stored) {
         let id = stored.session.id;
         let in_flight = self.in_flight.get(&id).copied().unwrap_or(Mark::NONE);
-        for event in events::missing(stored, in_flight.and(stored.recorded)) {
+        let starter = self.shared.starter(id);
+        for event in events::missing(stored, in_flight.and(stored.recorded), starter) {
             let mark = event.event.mark();
             let room = self.in_flight.len() < self.shared.settings.events.saturating_mul(2);
             if !room || self.events.try_send(event).is_err() {
@@ -233,6 +234,9 @@ impl Keeper {
             }
             let marks = self.in_flight.entry(id).or_default();
             *marks = marks.and(mark);
+            if mark == Mark::STARTED {
+                self.shared.forget_starter(id);
+            }
         }
     }
 

@@ -77,6 +77,8 @@ async fn a_signed_grant_is_a_session_until_its_jti_is_revoked() {
         "",
         "the grant itself does not reach the app"
     );
+    let started = locum.record(|one| is(one, "session.started")).await;
+    assert_eq!(started["src_endpoint"]["ip"], "127.0.0.1", "{started}");
     let opened = locum.record(|one| is(one, "exchange.opened")).await;
     assert_eq!(opened["locum"]["ticket"], "SUP-7", "{opened}");
     assert_eq!(

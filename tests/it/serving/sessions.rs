@@ -26,6 +26,8 @@ async fn a_start_link_works_once_and_for_a_short_time() {
     assert!(answer.field("location").ends_with('/'), "{answer:?}");
     assert_eq!(answer.field("cache-control"), "no-store");
     assert_eq!(answer.field("referrer-policy"), "no-referrer");
+    let started = locum.record(|one| is(one, "session.started")).await;
+    assert_eq!(started["src_endpoint"]["ip"], "127.0.0.1", "{started}");
     let cookie = answer.field("set-cookie");
     let (value, attributes) = cookie.split_once("; ").unwrap();
     assert!(value.starts_with("__Host-locum=s"), "{cookie}");
