@@ -178,6 +178,10 @@ impl Encoder {
         out.extend_from_slice(closing.outcome.as_str().as_bytes());
         out.extend_from_slice(b"\",");
         out.extend_from_slice(session.map_or(b"" as &[u8], SessionPart::brief));
+        if let Some(upstream) = closing.upstream {
+            self.text(out, "upstream", upstream.as_bytes());
+            out.push(b',');
+        }
         results(out, closing, total_us);
         out.push(b'}');
     }
@@ -317,12 +321,6 @@ fn results(out: &mut Vec<u8>, closing: &Closing<'_>, total_us: u64) {
             escape::lower_hex(out, digest);
             out.extend_from_slice(b"\",");
         }
-    }
-    if let Some(upstream) = closing.upstream {
-        out.extend_from_slice(b"\"upstream\":\"");
-        // An address and a port need no escaping.
-        let _ = std::io::Write::write_fmt(out, format_args!("{upstream}"));
-        out.extend_from_slice(b"\",");
     }
     if let Some(first_byte) = closing.first_byte {
         out.extend_from_slice(b"\"first_byte_us\":");

@@ -82,8 +82,8 @@ pub struct Closing<'a> {
     /// Until the upstream's response head arrived.
     pub first_byte: Option<Duration>,
     pub banner: Banner,
-    /// The address that the request went to.
-    pub upstream: Option<SocketAddr>,
+    /// Where the connection led that brought the answer: `ip:port`, or `unix:/path`.
+    pub upstream: Option<&'a str>,
     /// Why, where the outcome is not `Done`: `client-gone`, `revoked`, `expired`, `drain`, `upstream-timeout`… May be empty.
     pub cause: &'a str,
 }

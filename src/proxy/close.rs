@@ -2,11 +2,11 @@
 
 use super::body::Tally;
 use super::body::response::End;
+use super::upstream::Peer;
 use crate::audit::{Banner, Closing, Outcome, Receipt};
 use crate::model::EndCause;
 use crate::store::live::LiveSession;
 use crate::telemetry::Metrics;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,8 @@ pub struct Closer {
     pub status: u16,
     pub first_byte: Option<Duration>,
     pub banner: Banner,
-    pub upstream: Option<SocketAddr>,
+    /// Where the connection led that brought the answer.
+    pub upstream: Option<Peer>,
 }
 
 impl std::fmt::Debug for Closer {
@@ -67,7 +68,7 @@ impl Closer {
             total: Some(total),
             first_byte: self.first_byte,
             banner: self.banner,
-            upstream: self.upstream,
+            upstream: self.upstream.as_deref(),
             cause,
         });
     }

@@ -59,6 +59,7 @@ pub async fn forward(
     match send(way, inbound, &authenticated, &permitted, body, &tally).await {
         Ok(response) => {
             closer.first_byte = Some(inbound.started.elapsed());
+            closer.upstream = response.body().peer().cloned();
             respond::respond(way, inbound, authenticated, response, closer)
         }
         Err((refusal, outcome)) => Err(closed_with(closer, authenticated, refusal, outcome)),

@@ -60,6 +60,7 @@ pub async fn forward(
         }
     };
     closer.first_byte = Some(inbound.started.elapsed());
+    closer.upstream = response.body().peer().cloned();
     let (StatusCode::SWITCHING_PROTOCOLS, Some(client)) = (response.status(), client) else {
         return respond::respond(way, inbound, authenticated, response, closer);
     };

@@ -18,7 +18,7 @@ fn an_exchange_is_two_records_in_ocsf_shape() {
         &Closing {
             total: Some(Duration::from_micros(12_345)),
             first_byte: Some(Duration::from_micros(1_200)),
-            upstream: Some("127.0.0.1:9000".parse().expect("address")),
+            upstream: Some("127.0.0.1:9000"),
             request_sha256: Some([0xab; 32]),
             ..done()
         },

@@ -118,7 +118,7 @@ impl Shared {
             Missed::Sent(error) => faults::is_connections(error),
             Missed::Timeout(_) => false,
         };
-        if let (true, Some(Link::Http2(_, stream))) = (broken, &held.link) {
+        if let (true, Some(Link::Http2(_, stream, _))) = (broken, &held.link) {
             self.lane(held.flight.lane)
                 .leave(held.flight.target, stream);
         }
@@ -143,11 +143,11 @@ impl Shared {
     ) -> Result<Response<Incoming>, Missed> {
         let upload = held.upload.clone();
         let sent = match &mut held.link {
-            Some(Link::Http1(sender)) => {
+            Some(Link::Http1(sender, _)) => {
                 let sending = sender.try_send_request(request);
                 self.within(sending, upload.as_deref()).await
             }
-            Some(Link::Http2(sender, _)) => {
+            Some(Link::Http2(sender, ..)) => {
                 let sending = sender.try_send_request(request);
                 self.within(sending, upload.as_deref()).await
             }

@@ -1,7 +1,7 @@
 //! The response body: streamed as it comes; its end gives the connection back.
 
 use super::error::BodyError;
-use super::lanes::{Link, Spare, start_reaper};
+use super::lanes::{Link, Peer, Spare, start_reaper};
 use super::metrics::count;
 use super::outgoing::{Awaits, Progress};
 use super::shared::Shared;
@@ -26,6 +26,7 @@ pub struct UpstreamBody {
     inner: Option<Incoming>,
     /// Gone once the connection was given back.
     held: Option<Held>,
+    peer: Option<Peer>,
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether a timer is running for the present wait.
@@ -77,7 +78,7 @@ impl Drop for Flight {
 impl Held {
     /// Gives the connection back, if nothing of this request is left on it.
     fn give_back(mut self) {
-        let Some(Link::Http1(sender)) = self.link.take() else {
+        let Some(Link::Http1(sender, peer)) = self.link.take() else {
             return;
         };
         let uploaded = self
@@ -95,6 +96,7 @@ impl Held {
         let spare = Spare {
             target: *target,
             sender,
+            peer,
         };
         if spare.sender.is_ready() {
             keep(shared, *lane, spare);
@@ -138,6 +140,7 @@ fn settle(shared: Arc<Shared>, lane: usize, mut spare: Spare) {
 impl UpstreamBody {
     pub(super) fn new(inner: Incoming, held: Held, idle: Duration) -> Self {
         let mut body = Self {
+            peer: held.link.as_ref().map(|link| Arc::clone(link.peer())),
             inner: Some(inner),
             held: Some(held),
             idle,
@@ -148,6 +151,11 @@ impl UpstreamBody {
             body.finish();
         }
         body
+    }
+
+    /// Where the connection leads that brings this response.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.as_ref()
     }
 
     fn finish(&mut self) {

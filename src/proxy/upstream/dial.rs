@@ -2,7 +2,7 @@
 
 use super::Cause;
 use super::error::{Phase, UpstreamError};
-use super::lanes::{Link, start_reaper};
+use super::lanes::{Link, Peer, start_reaper};
 use super::outgoing::Outgoing;
 use super::settings::{Address, Protocol};
 use super::shared::Shared;
@@ -80,6 +80,7 @@ async fn connect(
     let socket = open(&place.address, shared.settings.max_resolved)
         .await
         .map_err(|cause| Failed::Connect(cause.into()))?;
+    let peer = peer(&socket, &place.address);
     let (wire, http2) = match &shared.tls {
         None => {
             let prior_knowledge = shared.settings.protocol == Protocol::Http2 && !upgrade;
@@ -92,9 +93,9 @@ async fn connect(
         Ordering::Relaxed,
     );
     let handshake = if http2 {
-        start_http2(shared, lane, target, wire).await
+        start_http2(shared, lane, target, wire, peer).await
     } else {
-        start_http1(shared, wire).await
+        start_http1(shared, wire, peer).await
     };
     handshake.map_err(|cause| Failed::Connect(cause.into()))
 }
@@ -128,6 +129,17 @@ async fn open(address: &Address, max_resolved: usize) -> std::io::Result<Socket>
     Ok(Socket::Tcp(stream))
 }
 
+/// What the socket is connected to; a host name says less than the address it resolved to.
+fn peer(socket: &Socket, address: &Address) -> Peer {
+    match socket {
+        Socket::Tcp(stream) => stream.peer_addr().map_or_else(
+            |_| address.to_string().into(),
+            |peer| peer.to_string().into(),
+        ),
+        Socket::Unix(_) => address.to_string().into(),
+    }
+}
+
 async fn secure(
     shared: &Shared,
     tls: &Configs,
@@ -154,7 +166,7 @@ async fn secure(
     Ok((Wire::tls(stream, permit), http2))
 }
 
-async fn start_http1(shared: &Shared, wire: Wire) -> hyper::Result<Link> {
+async fn start_http1(shared: &Shared, wire: Wire, peer: Peer) -> hyper::Result<Link> {
     let settings = &shared.settings;
     let mut builder = http1::Builder::new();
     builder
@@ -171,7 +183,7 @@ async fn start_http1(shared: &Shared, wire: Wire) -> hyper::Result<Link> {
             tracing::debug!(%error, "an upstream connection ended");
         }
     });
-    Ok(Link::Http1(sender))
+    Ok(Link::Http1(sender, peer))
 }
 
 async fn start_http2(
@@ -179,6 +191,7 @@ async fn start_http2(
     lane: usize,
     target: usize,
     wire: Wire,
+    peer: Peer,
 ) -> hyper::Result<Link> {
     let settings = &shared.settings;
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -196,5 +209,5 @@ async fn start_http2(
     });
     Ok(shared
         .lane(lane)
-        .share(target, sender, || start_reaper(shared, lane)))
+        .share(target, sender, peer, || start_reaper(shared, lane)))
 }

@@ -11,6 +11,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Where a connection leads: `ip:port`, or `unix:/path`. Made once a connection, shared by its requests.
+pub(crate) type Peer = Arc<str>;
+
 /// One worker's connections to one upstream. Aligned so that lanes never share a cache line.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -34,12 +37,14 @@ struct State {
 #[derive(Debug)]
 struct Idle {
     sender: http1::SendRequest<Outgoing>,
+    peer: Peer,
     since: Instant,
 }
 
 #[derive(Debug)]
 struct Multiplexed {
     sender: http2::SendRequest<Outgoing>,
+    peer: Peer,
     streams: Arc<AtomicUsize>,
     used: Instant,
 }
@@ -49,13 +54,14 @@ struct Multiplexed {
 pub(super) struct Spare {
     pub(super) target: usize,
     pub(super) sender: http1::SendRequest<Outgoing>,
+    pub(super) peer: Peer,
 }
 
 /// A connection as one request holds it.
 #[derive(Debug)]
 pub(super) enum Link {
-    Http1(http1::SendRequest<Outgoing>),
-    Http2(http2::SendRequest<Outgoing>, Stream),
+    Http1(http1::SendRequest<Outgoing>, Peer),
+    Http2(http2::SendRequest<Outgoing>, Stream, Peer),
 }
 
 /// One stream of a shared connection; frees its place when dropped.
@@ -78,9 +84,21 @@ impl Drop for Stream {
 impl Link {
     pub(super) fn is_closed(&self) -> bool {
         match self {
-            Self::Http1(sender) => sender.is_closed(),
-            Self::Http2(sender, _) => sender.is_closed(),
+            Self::Http1(sender, _) => sender.is_closed(),
+            Self::Http2(sender, ..) => sender.is_closed(),
         }
+    }
+
+    pub(super) fn peer(&self) -> &Peer {
+        match self {
+            Self::Http1(_, peer) | Self::Http2(_, _, peer) => peer,
+        }
+    }
+}
+
+impl From<Spare> for Link {
+    fn from(spare: Spare) -> Self {
+        Self::Http1(spare.sender, spare.peer)
     }
 }
 
@@ -99,22 +117,23 @@ impl Lane {
     }
 
     /// The connection to `target` that was used last and still works.
-    pub(super) fn take(&self, target: usize) -> Option<http1::SendRequest<Outgoing>> {
+    pub(super) fn take(&self, target: usize) -> Option<Spare> {
         let mut state = self.state.lock();
         let idle = state.idle.get_mut(target)?;
         // A closed one is dropped here; one that is not ready belongs to no pool.
         std::iter::from_fn(|| idle.pop_back())
             .find(|one| one.sender.is_ready())
-            .map(|one| one.sender)
+            .map(|one| Spare {
+                target,
+                sender: one.sender,
+                peer: one.peer,
+            })
     }
 
     /// Any idle connection: for a request that found every place taken.
     pub(super) fn take_any(&self) -> Option<Spare> {
         let count = self.dialing.len();
-        (0..count).find_map(|target| {
-            let sender = self.take(target)?;
-            Some(Spare { target, sender })
-        })
+        (0..count).find_map(|target| self.take(target))
     }
 
     /// A stream on an HTTP/2 connection to `target` that has fewer than `max` of them.
@@ -126,7 +145,12 @@ impl Lane {
             .iter_mut()
             .find(|one| one.streams.load(Ordering::Acquire) < max)?;
         one.used = Instant::now();
-        Some(Link::Http2(one.sender.clone(), Stream::on(&one.streams)))
+        let stream = Stream::on(&one.streams);
+        Some(Link::Http2(
+            one.sender.clone(),
+            stream,
+            Arc::clone(&one.peer),
+        ))
     }
 
     /// Opens no more streams on the connection that `stream` was on; those it has go on.
@@ -141,14 +165,16 @@ impl Lane {
         &self,
         target: usize,
         sender: http2::SendRequest<Outgoing>,
+        peer: Peer,
         reaper: impl FnOnce(),
     ) -> Link {
         let streams = Arc::new(AtomicUsize::new(0));
-        let link = Link::Http2(sender.clone(), Stream::on(&streams));
+        let link = Link::Http2(sender.clone(), Stream::on(&streams), Arc::clone(&peer));
         let mut state = self.state.lock();
         if let Some(list) = state.multiplexed.get_mut(target) {
             list.push(Multiplexed {
                 sender,
+                peer,
                 streams,
                 used: Instant::now(),
             });
@@ -169,6 +195,7 @@ impl Lane {
         if max > 0 {
             idle.push_back(Idle {
                 sender: spare.sender,
+                peer: spare.peer,
                 since: Instant::now(),
             });
         }

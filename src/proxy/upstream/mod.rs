@@ -32,6 +32,7 @@ mod tests;
 
 pub use body::UpstreamBody;
 pub use error::{BodyError, BuildError, Fault, Phase, UpstreamError};
+pub(crate) use lanes::Peer;
 pub use metrics::Snapshot;
 pub use send::Upstream;
 pub use settings::{Address, Balance, Health, Protocol, Roots, Settings, Timeouts, Tls};

@@ -83,7 +83,7 @@ impl Shared {
             let joined = shares.then(|| place.join(target, self.settings.max_streams));
             let link = match joined.flatten() {
                 Some(link) => link,
-                None => Link::Http1(place.take(target)?),
+                None => place.take(target)?.into(),
             };
             if !wanted.repeatable {
                 // What must not be sent twice is not sent at all on a connection whose end has already
@@ -127,7 +127,7 @@ impl Shared {
         // The places may be held by connections that idle in other lanes, or lead elsewhere.
         while let Some(spare) = self.idle() {
             if spare.target == target && !shares {
-                return Ok(Place::Link(Link::Http1(spare.sender)));
+                return Ok(Place::Link(spare.into()));
             }
             drop(spare);
             tokio::task::yield_now().await;
@@ -149,7 +149,7 @@ impl Shared {
             match self.limit.wait(at_most, || self.idle()).await {
                 Ok(Turn::Permit(permit)) => return Ok(Place::Permit(permit)),
                 Ok(Turn::Spare(spare)) if spare.target == target && !shares => {
-                    return Ok(Place::Link(Link::Http1(spare.sender)));
+                    return Ok(Place::Link(spare.into()));
                 }
                 // It leads elsewhere: closing it frees its place.
                 Ok(Turn::Spare(spare)) => drop(spare),

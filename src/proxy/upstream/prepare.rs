@@ -15,7 +15,7 @@ pub(super) fn prepare(
     authority: Option<&HeaderValue>,
 ) -> Result<(), UpstreamError> {
     match link {
-        Link::Http1(_) => {
+        Link::Http1(..) => {
             for_http1(request, authority);
             Ok(())
         }

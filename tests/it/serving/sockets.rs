@@ -86,9 +86,10 @@ async fn messages_pass_until_the_session_ends() {
     assert!(revoked.elapsed() < Duration::from_secs(1));
     let ended = locum.record(|one| is(one, "websocket.ended")).await;
     assert_eq!(ended["locum"]["messages_in"], 2, "{ended}");
-    locum
+    let closed = locum
         .record(|one| is(one, "exchange.closed") && one["locum"]["outcome"] == "cut")
         .await;
+    assert_eq!(closed["locum"]["upstream"], app.address.as_str());
 }
 
 #[tokio::test]

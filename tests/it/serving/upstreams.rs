@@ -1,5 +1,6 @@
 //! The ways out: HTTP/1.1, HTTP/2, TLS with a CA of one's own, Unix sockets; several addresses, and reuse.
 
+use super::sessions::is;
 use crate::support::locum::{Locum, Plan, certificates, free_port};
 use crate::support::upstream::Upstream;
 use std::sync::Arc;
@@ -28,6 +29,36 @@ async fn over_a_unix_socket_and_over_tls() {
     locum.rewrite(&Plan::new("").upstream(&wrong));
     locum.reload("taken").await;
     assert_eq!(locum.get(&agent, "/").await.status, 502);
+}
+
+#[tokio::test]
+async fn the_closing_record_says_which_address_answered() {
+    let unix = Upstream::unix(|_, wire| Box::pin(wire.ok("", "unix")));
+    let tcp = Upstream::plain().await;
+    let locum = Locum::start(&Plan::new(&unix.address)).await;
+    let agent = locum.agent().await;
+    let closed = |n: usize| {
+        let all = locum.records();
+        let mut closed = all.into_iter().filter(|one| is(one, "exchange.closed"));
+        closed.nth(n).map(|one| one["locum"]["upstream"].clone())
+    };
+    let until = async |n: usize| {
+        while closed(n).is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        closed(n).unwrap()
+    };
+    assert_eq!(locum.get(&agent, "/").await.status, 200);
+    assert_eq!(until(0).await, unix.address.as_str());
+    // A name stands for what it resolved to; the second exchange is on the kept connection of the first.
+    let (_, port) = tcp.address.rsplit_once(':').unwrap();
+    let address = format!("localhost:{port}");
+    locum.rewrite(&Plan::new(&address));
+    locum.reload("taken").await;
+    for n in 1..3 {
+        assert_eq!(locum.get(&agent, "/").await.status, 200);
+        assert_eq!(until(n).await, tcp.address.as_str(), "{n}");
+    }
 }
 
 #[tokio::test]
