@@ -129,11 +129,12 @@ impl Shared {
         response: Response<Incoming>,
         mut held: Held,
     ) -> Response<UpstreamBody> {
+        let peer = held.link.as_ref().map(|link| Arc::clone(link.peer()));
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             held.link = None;
         }
         let idle = self.settings.timeouts.body_idle;
-        response.map(|body| UpstreamBody::new(body, held, idle))
+        response.map(|body| UpstreamBody::new(body, held, peer, idle))
     }
 
     async fn exchange(

@@ -138,11 +138,11 @@ fn settle(shared: Arc<Shared>, lane: usize, mut spare: Spare) {
 }
 
 impl UpstreamBody {
-    pub(super) fn new(inner: Incoming, held: Held, idle: Duration) -> Self {
+    pub(super) fn new(inner: Incoming, held: Held, peer: Option<Peer>, idle: Duration) -> Self {
         let mut body = Self {
-            peer: held.link.as_ref().map(|link| Arc::clone(link.peer())),
             inner: Some(inner),
             held: Some(held),
+            peer,
             idle,
             timer: None,
             armed: false,
