@@ -8,6 +8,7 @@ mod document;
 pub mod documentation;
 mod environment;
 mod keys;
+mod measured;
 mod net;
 mod problem;
 mod recover;

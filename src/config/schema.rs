@@ -4,6 +4,7 @@
 use super::document::{Item, Table, Value};
 use super::problem::{Found, Place};
 use super::suggest::nearest;
+pub(super) use super::units::Measure;
 
 /// What may stand at a key.
 #[derive(Clone, Copy, Debug)]
@@ -19,15 +20,6 @@ pub(super) enum Shape {
     Map(&'static str),
     /// A table with these keys.
     Table(&'static [&'static str], &'static [Field]),
-}
-
-/// How a number behind a value is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Measure {
-    None,
-    Count,
-    Milliseconds,
-    Bytes,
 }
 
 /// One key of a section.

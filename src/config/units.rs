@@ -1,10 +1,5 @@
 //! Durations and sizes as people write them: `"30s"`, `"5m"`, `"64KiB"`.
 
-use super::document::{Item, Value};
-use super::problem::Found;
-use super::schema::{Measure, Setting, Shape, wrong_kind};
-use std::time::Duration;
-
 pub(super) const SECOND: u64 = 1000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
 pub(super) const HOUR: u64 = 60 * MINUTE;
@@ -15,14 +10,14 @@ pub(super) const GIB: u64 = 1024 * MIB;
 pub(super) const TIB: u64 = 1024 * GIB;
 
 /// Largest first, for showing.
-const SPANS: &[(&str, u64)] = &[
+pub(super) const SPANS: &[(&str, u64)] = &[
     ("d", DAY),
     ("h", HOUR),
     ("m", MINUTE),
     ("s", SECOND),
     ("ms", 1),
 ];
-const SIZES: &[(&str, u64)] = &[
+pub(super) const SIZES: &[(&str, u64)] = &[
     ("TiB", TIB),
     ("GiB", GIB),
     ("MiB", MIB),
@@ -30,11 +25,24 @@ const SIZES: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
+/// How a number behind a value is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    None,
+    Count,
+    Milliseconds,
+    Bytes,
+}
+
 /// A number of bytes. 0 means "no bound" where a key says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(u64);
 
 impl Size {
+    pub(super) const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
     pub const fn bytes(self) -> u64 {
         self.0
     }
@@ -56,7 +64,7 @@ impl Size {
 }
 
 /// A whole number with a unit from `units`; `0` needs none.
-fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+pub(super) fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok()?;
@@ -92,62 +100,6 @@ pub(super) fn measure(text: &str, measure: Measure) -> Option<u64> {
         Measure::Milliseconds => parse(text, SPANS),
         Measure::Bytes => parse(text, SIZES),
         Measure::Count | Measure::None => text.parse().ok(),
-    }
-}
-
-/// Reads a text with a unit; a plain `0` is taken too.
-fn read(
-    item: &Item,
-    units: &[(&str, u64)],
-    what: &str,
-    at: &str,
-    found: &mut Found,
-) -> Option<u64> {
-    let (example, names) = if what == "a size" {
-        ("64KiB", "B, KiB, MiB, GiB or TiB")
-    } else {
-        ("30s", "ms, s, m, h or d")
-    };
-    let remedy = format!("write a whole number and {names}, as in {example:?}");
-    match &item.value {
-        Value::Integer(0) => Some(0),
-        Value::Text(text) => {
-            let value = parse(text, units);
-            if value.is_none() {
-                found.add(&item.place, at, item.shown(), format!("not {what}"), remedy);
-            }
-            value
-        }
-        _ => {
-            wrong_kind(item, &format!("{what} with its unit"), &remedy, at, found);
-            None
-        }
-    }
-}
-
-impl Setting for Duration {
-    const SHAPE: Shape = Shape::Text("duration");
-    const MEASURE: Measure = Measure::Milliseconds;
-
-    fn read(item: &Item, at: &str, found: &mut Found) -> Option<Self> {
-        read(item, SPANS, "a duration", at, found).map(Self::from_millis)
-    }
-
-    fn measured(&self) -> Option<u64> {
-        u64::try_from(self.as_millis()).ok()
-    }
-}
-
-impl Setting for Size {
-    const SHAPE: Shape = Shape::Text("size");
-    const MEASURE: Measure = Measure::Bytes;
-
-    fn read(item: &Item, at: &str, found: &mut Found) -> Option<Self> {
-        read(item, SIZES, "a size", at, found).map(Self)
-    }
-
-    fn measured(&self) -> Option<u64> {
-        Some(self.0)
     }
 }
 
