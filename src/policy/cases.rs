@@ -272,7 +272,7 @@ impl Policy {
         if decision.effect != case.expect || *decision.rule != *case.rule {
             let known = self.rows.iter().any(|row| *row.id == *case.rule)
                 || self.pack.number(&case.rule).is_some()
-                || super::decide::RULES.contains(&case.rule.as_str())
+                || super::verdict::RULES.contains(&case.rule.as_str())
                 || case.rule.starts_with("cedar:");
             let gone = if known { "" } else { "; there is no such row" };
             return Some(format!(

@@ -3,31 +3,21 @@
 use super::body::{ContentKind, Reading, Stop};
 use super::cedar::Ask;
 use super::facts::GrantFacts;
+use super::field_rule::FieldRule;
 use super::graphql::{Kind, Unit};
 use super::json::Ambiguous;
-use super::matchers::FieldRule;
 use super::methods::Asked;
 use super::pack::{Deed, PackRows};
 use super::route::{Routed, deed};
 use super::row::{Row, RowEffect};
 use super::scan::OverrideScan;
 use super::values::Value;
-use super::verdict::{Verdict, Why};
+use super::verdict::{RULES, Verdict, Why};
 use super::websocket::WsMode;
 use crate::model::{Decision, Effect, Findings, Reason, Tier};
 use std::sync::{Arc, LazyLock};
 
-/// The rules that are no row's.
-pub(super) const RULES: [&str; 6] = [
-    "default-deny",
-    "ambiguous",
-    "body-unreadable",
-    "body-too-large-to-judge",
-    "method-override",
-    "persisted-unknown",
-];
-
-/// Shared strings of the rules above, so that deciding allocates nothing for them.
+/// Shared strings of [`RULES`], so that deciding allocates nothing for them.
 struct Stock {
     unlisted: Arc<str>,
     empty: Arc<str>,

@@ -234,7 +234,7 @@ impl Trial<'_> {
 }
 
 fn words(row: &Row, miss: Miss<'_>) -> String {
-    let fields = |rules: &[super::matchers::FieldRule]| {
+    let fields = |rules: &[super::field_rule::FieldRule]| {
         let rules = rules
             .iter()
             .map(|rule| format!("{} = {}", rule.name, rule.value.written()));

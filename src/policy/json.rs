@@ -1,7 +1,7 @@
 //! JSON bodies, read so that no other parser can have read them otherwise: unique keys, one document.
 
+use super::field_rule::FieldRule;
 pub(super) use super::form::Ambiguous;
-use super::matchers::FieldRule;
 use super::values::Value;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;

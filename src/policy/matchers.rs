@@ -1,36 +1,11 @@
 //! What a row asks for beyond method and path.
 
+use super::field_rule::FieldRule;
 use super::graphql;
 use super::values::Value;
 use super::websocket::WsRules;
 use http::HeaderName;
 use std::sync::Arc;
-
-/// A field and the values it may have.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct FieldRule {
-    /// As written: `a.b`.
-    pub(super) name: Box<str>,
-    /// Its steps; one for parameters and form fields.
-    pub(super) path: Vec<Box<str>>,
-    pub(super) value: Value,
-}
-
-impl FieldRule {
-    /// `nested`: the name is a path of JSON members.
-    pub(super) fn new(name: &str, value: Value, nested: bool) -> Self {
-        let path = if nested {
-            name.split('.').map(Into::into).collect()
-        } else {
-            vec![name.into()]
-        };
-        Self {
-            name: name.into(),
-            path,
-            value,
-        }
-    }
-}
 
 /// All matchers of one row; every one must hold.
 #[derive(Clone, Debug, Default, PartialEq)]

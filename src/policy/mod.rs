@@ -13,6 +13,7 @@ mod digest;
 mod example;
 mod explain;
 mod facts;
+mod field_rule;
 mod files;
 mod form;
 mod graphql;

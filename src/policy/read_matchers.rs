@@ -1,7 +1,8 @@
 //! How a row's matchers are read from their tables.
 
+use super::field_rule::FieldRule;
 use super::graphql;
-use super::matchers::{FieldRule, Matchers};
+use super::matchers::Matchers;
 use super::reader::Keys;
 use super::row::RowEffect;
 use super::values::Value;

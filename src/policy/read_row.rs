@@ -140,7 +140,7 @@ fn name(keys: &Keys<'_, '_>, key: &str, text: &Text<'_>) -> Option<Arc<str>> {
     let reserved = key == "id"
         && (text.text.starts_with("pack.")
             || text.text.starts_with("cedar:")
-            || super::decide::RULES.contains(&text.text));
+            || super::verdict::RULES.contains(&text.text));
     if !fits {
         keys.fault(
             text.at.clone(),

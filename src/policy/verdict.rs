@@ -4,6 +4,16 @@ use super::websocket::WsRules;
 use crate::model::{Decision, Effect, Findings};
 use std::sync::Arc;
 
+/// The rules that are no row's.
+pub(super) const RULES: [&str; 6] = [
+    "default-deny",
+    "ambiguous",
+    "body-unreadable",
+    "body-too-large-to-judge",
+    "method-override",
+    "persisted-unknown",
+];
+
 /// The decision and what goes with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {

@@ -1,7 +1,7 @@
 //! The rules of a WebSocket route: direction, size, rate and what a client message may say.
 
+use super::field_rule::FieldRule;
 use super::json;
-use super::matchers::FieldRule;
 
 /// Which way messages may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
