@@ -1,6 +1,6 @@
 //! Group commit: one thread syncs for all openings that wait (`durability = "disk"`).
 
-use super::journal::Core;
+use super::core::Core;
 use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! The journal as the rest of the product sees it.
 
-use super::chain;
 use super::commit;
-use super::counters::{Counters, SinkCounters, add};
-use super::encode::{Context, Encoder};
+use super::core::{Core, settled, with_line};
+use super::counters::{Counters, SinkCounters};
+use super::encode::Encoder;
 use super::encode_own::Own;
 use super::error::{Refused, StartError};
 use super::event::Event;
@@ -17,7 +17,6 @@ use super::sink::{self, Running};
 use super::writer::{Change, Resume, Writer};
 use crate::model::{Clock, Grant, Session};
 use parking_lot::{Condvar, Mutex};
-use std::cell::RefCell;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -27,27 +26,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
-
-/// A buffer that grew beyond this is not kept. Bytes.
-const BUFFER: usize = 64 << 10;
-
-thread_local! {
-    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Lends the thread's line buffer, empty.
-fn with_line<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    LINE.with(|line| match line.try_borrow_mut() {
-        Ok(mut line) => {
-            line.clear();
-            let result = act(&mut line);
-            line.shrink_to(BUFFER);
-            result
-        }
-        Err(_) => act(&mut Vec::new()),
-    })
-}
 
 /// The journal. Cheap to clone; the last clone that is dropped without [`Journal::stop`] ends it as a crash would.
 #[derive(Clone)]
@@ -59,19 +37,6 @@ struct Handle {
     sinks: Mutex<Running>,
     sink_counters: Vec<(String, Arc<SinkCounters>)>,
     drain: Duration,
-}
-
-/// What receipts, the committer and the sinks share.
-pub(super) struct Core {
-    pub(super) writer: Mutex<Writer>,
-    pub(super) wake: Condvar,
-    pub(super) stopping: AtomicBool,
-    pub(super) counters: Arc<Counters>,
-    encoder: Arc<Encoder>,
-    clock: Clock,
-    durability: Durability,
-    /// Held until the journal is stopped.
-    lock: Mutex<Option<File>>,
 }
 
 impl Journal {
@@ -296,64 +261,6 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.end(Duration::ZERO);
     }
-}
-
-impl Core {
-    /// Writes now; what is returned settles when the record is kept.
-    fn write(&self, line: &mut Vec<u8>, change: Change) -> Result<Wait, Refused> {
-        let context = chain::hash_body(line);
-        let mut writer = self.writer.lock();
-        writer.record(line, context, change)?;
-        if self.durability == Durability::Process {
-            return Ok(None);
-        }
-        let wait = writer.wait();
-        drop(writer);
-        self.wake.notify_one();
-        Ok(Some(wait))
-    }
-
-    pub(super) fn close(&self, context: &Context, closing: &Closing<'_>, total_us: u64) {
-        with_line(|line| {
-            let now = self.clock.now();
-            self.encoder.closing(line, context, closing, total_us, now);
-            let change = Change::Closes(context.exchange);
-            self.writer.lock().record_later(line, change);
-        });
-    }
-
-    pub(super) fn note(&self, event: &Event<'_>) {
-        with_line(|line| {
-            self.encoder.event(line, event, self.clock.now());
-            self.writer.lock().record_later(line, Change::None);
-        });
-    }
-
-    pub(super) fn note_own(&self, own: &Own<'_>) {
-        with_line(|line| {
-            self.encoder.own(line, own, self.clock.now());
-            self.writer.lock().record_later(line, Change::None);
-        });
-    }
-
-    pub(super) fn now(&self) -> crate::model::Timestamp {
-        self.clock.now()
-    }
-
-    pub(super) fn count_aborted(&self) {
-        add(&self.counters.aborted, 1);
-    }
-
-    fn check(&self) -> Result<(), Refused> {
-        self.writer.lock().check()
-    }
-}
-
-type Wait = Option<oneshot::Receiver<Result<(), Refused>>>;
-
-async fn settled(wait: Wait) -> Result<(), Refused> {
-    let Some(wait) = wait else { return Ok(()) };
-    wait.await.unwrap_or_else(|_| Err(Refused::stopped()))
 }
 
 /// What a start records: itself, what was cut, and what a crash left open.

@@ -11,6 +11,7 @@ pub mod settings;
 
 mod chain;
 mod commit;
+mod core;
 mod counters;
 mod encode;
 mod encode_event;

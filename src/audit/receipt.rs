@@ -1,7 +1,7 @@
 //! The proof that an opening is on record. Whoever holds it owes a close; dropped work closes itself as aborted.
 
+use super::core::Core;
 use super::encode::{Context, micros};
-use super::journal::Core;
 use super::record::{Closing, Outcome};
 use crate::model::ExchangeId;
 use std::fmt;

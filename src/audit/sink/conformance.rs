@@ -6,8 +6,9 @@ use super::stdout::StdoutSink;
 use super::webhook::WebhookSink;
 use super::webhook::tests::Receiver;
 use super::{Delivery, DeliveryError, Record, Sink, Stop};
+use crate::audit::core::Core;
 use crate::audit::counters::SinkCounters;
-use crate::audit::journal::{Core, Journal};
+use crate::audit::journal::Journal;
 use crate::audit::settings::{
     FileSettings, Settings, SinkKind, SinkSettings, WebhookFormat, WebhookSettings,
 };

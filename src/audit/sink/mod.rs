@@ -11,9 +11,9 @@ mod webhook;
 #[cfg(test)]
 mod conformance;
 
+use super::core::Core;
 use super::counters::SinkCounters;
 use super::error::StartError;
-use super::journal::Core;
 use super::settings::{Settings, SinkKind, SinkSettings};
 use parking_lot::Mutex;
 use runner::Runner;

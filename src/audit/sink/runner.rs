@@ -2,11 +2,11 @@
 
 use super::cursor::Cursor;
 use super::{DeliveryError, Reader, Record, Sink, Stop};
+use crate::audit::core::Core;
 use crate::audit::counters::{SinkCounters, add, set};
 use crate::audit::encode_own::Own;
 use crate::audit::error::StartError;
 use crate::audit::event::Event;
-use crate::audit::journal::Core;
 use crate::audit::settings::SinkSettings;
 use std::io;
 use std::path::{Path, PathBuf};

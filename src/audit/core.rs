@@ -1,0 +1,109 @@
+//! What receipts, the committer and the sinks share of the journal: one line at a time, chained and written.
+
+use super::chain;
+use super::counters::{Counters, add};
+use super::encode::{Context, Encoder};
+use super::encode_own::Own;
+use super::error::Refused;
+use super::event::Event;
+use super::record::Closing;
+use super::settings::Durability;
+use super::writer::{Change, Writer};
+use crate::model::Clock;
+use parking_lot::{Condvar, Mutex};
+use std::cell::RefCell;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::oneshot;
+
+/// A buffer that grew beyond this is not kept. Bytes.
+const BUFFER: usize = 64 << 10;
+
+thread_local! {
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends the thread's line buffer, empty.
+pub(super) fn with_line<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    LINE.with(|line| match line.try_borrow_mut() {
+        Ok(mut line) => {
+            line.clear();
+            let result = act(&mut line);
+            line.shrink_to(BUFFER);
+            result
+        }
+        Err(_) => act(&mut Vec::new()),
+    })
+}
+
+/// What receipts, the committer and the sinks share.
+pub(super) struct Core {
+    pub(super) writer: Mutex<Writer>,
+    pub(super) wake: Condvar,
+    pub(super) stopping: AtomicBool,
+    pub(super) counters: Arc<Counters>,
+    pub(super) encoder: Arc<Encoder>,
+    pub(super) clock: Clock,
+    pub(super) durability: Durability,
+    /// Held until the journal is stopped.
+    pub(super) lock: Mutex<Option<File>>,
+}
+
+impl Core {
+    /// Writes now; what is returned settles when the record is kept.
+    pub(super) fn write(&self, line: &mut Vec<u8>, change: Change) -> Result<Wait, Refused> {
+        let context = chain::hash_body(line);
+        let mut writer = self.writer.lock();
+        writer.record(line, context, change)?;
+        if self.durability == Durability::Process {
+            return Ok(None);
+        }
+        let wait = writer.wait();
+        drop(writer);
+        self.wake.notify_one();
+        Ok(Some(wait))
+    }
+
+    pub(super) fn close(&self, context: &Context, closing: &Closing<'_>, total_us: u64) {
+        with_line(|line| {
+            let now = self.clock.now();
+            self.encoder.closing(line, context, closing, total_us, now);
+            let change = Change::Closes(context.exchange);
+            self.writer.lock().record_later(line, change);
+        });
+    }
+
+    pub(super) fn note(&self, event: &Event<'_>) {
+        with_line(|line| {
+            self.encoder.event(line, event, self.clock.now());
+            self.writer.lock().record_later(line, Change::None);
+        });
+    }
+
+    pub(super) fn note_own(&self, own: &Own<'_>) {
+        with_line(|line| {
+            self.encoder.own(line, own, self.clock.now());
+            self.writer.lock().record_later(line, Change::None);
+        });
+    }
+
+    pub(super) fn now(&self) -> crate::model::Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn count_aborted(&self) {
+        add(&self.counters.aborted, 1);
+    }
+
+    pub(super) fn check(&self) -> Result<(), Refused> {
+        self.writer.lock().check()
+    }
+}
+
+pub(super) type Wait = Option<oneshot::Receiver<Result<(), Refused>>>;
+
+pub(super) async fn settled(wait: Wait) -> Result<(), Refused> {
+    let Some(wait) = wait else { return Ok(()) };
+    wait.await.unwrap_or_else(|_| Err(Refused::stopped()))
+}
