@@ -1,9 +1,10 @@
 //! The response body: streamed as it comes; its end gives the connection back.
 
 use super::error::BodyError;
-use super::lanes::{Link, Peer, Spare, start_reaper};
+use super::lanes::{Link, Peer, Spare};
 use super::metrics::count;
 use super::outgoing::{Awaits, Progress};
+use super::reaper::start_reaper;
 use super::shared::Shared;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};

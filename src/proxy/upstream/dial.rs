@@ -2,8 +2,9 @@
 
 use super::Cause;
 use super::error::{Phase, UpstreamError};
-use super::lanes::{Link, Peer, start_reaper};
+use super::lanes::{Link, Peer};
 use super::outgoing::Outgoing;
+use super::reaper::start_reaper;
 use super::settings::{Address, Protocol};
 use super::shared::Shared;
 use super::tls::Configs;

@@ -2,12 +2,11 @@
 
 use super::metrics::Counts;
 use super::outgoing::Outgoing;
-use super::shared::Shared;
 use hyper::client::conn::{http1, http2};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -203,7 +202,7 @@ impl Lane {
     }
 
     /// Drops what was not used for `idle`. Returns whether anything is left to watch.
-    fn prune(&self, idle: Duration) -> bool {
+    pub(super) fn prune(&self, idle: Duration) -> bool {
         let mut state = self.state.lock();
         for list in &mut state.idle {
             list.retain(|one| !one.sender.is_closed() && one.since.elapsed() < idle);
@@ -227,26 +226,5 @@ impl State {
             self.reaping = true;
             start();
         }
-    }
-}
-
-/// Closes connections that stay unused; ends when none is left, or with the upstream.
-pub(super) fn start_reaper(shared: &Arc<Shared>, lane: usize) {
-    let weak: Weak<Shared> = Arc::downgrade(shared);
-    let idle = shared.settings.timeouts.pool_idle;
-    // Half the time: a connection outlives its limit by at most that.
-    let pause = (idle / 2).max(Duration::from_millis(10));
-    let reaper = async move {
-        loop {
-            tokio::time::sleep(pause).await;
-            let Some(shared) = weak.upgrade() else { return };
-            if !shared.lane(lane).prune(idle) {
-                return;
-            }
-        }
-    };
-    // A body may be dropped while its runtime ends: then nothing is kept for long anyway.
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(reaper);
     }
 }

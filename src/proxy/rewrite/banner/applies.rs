@@ -1,27 +1,15 @@
 //! Which answers carry the banner: decided from the request's and the response's heads alone.
 
-use super::html::Part;
-use super::{Prepared, RewriteError, Settings, Stream, csp, headers};
+use super::navigation::destination;
+use super::plan::{Kind, Part, Plan};
+use super::{Settings, csp};
 use crate::proxy::rewrite::encoding::{self, Coding, UnknownCoding};
 use encoding_rs::Encoding;
 use http::header::{
-    ACCEPT, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::fmt;
-use std::sync::Arc;
-
-/// What kind of document the bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Html,
-    Xhtml,
-    /// XML that a browser shows as a page if its root is XHTML's.
-    Xml,
-    /// No usable content type: the first bytes decide, as in a browser.
-    Sniff,
-}
 
 /// Whether an answer carries the banner.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,97 +56,6 @@ impl std::error::Error for Unfit {
             _ => None,
         }
     }
-}
-
-/// How one document is rewritten.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    pub kind: Kind,
-    pub part: Part,
-    /// From the content type; decides over what the document says of itself.
-    pub charset: Option<&'static Encoding>,
-    /// Codings to undo, in the order in which they were applied.
-    pub decode: Vec<Coding>,
-    /// The coding to apply again.
-    pub encode: Option<Coding>,
-    /// Whether the response's policies let scripts run (CSP `sandbox` may not).
-    pub(super) runs_scripts: bool,
-    /// The media type that counted, where several were sent.
-    pub(super) content_type: Option<String>,
-}
-
-impl Plan {
-    /// Makes the response's head hold for the rewritten body.
-    pub fn adjust_headers(&self, response: &mut HeaderMap, prepared: &Prepared) {
-        headers::adjust(self, response, prepared);
-    }
-
-    /// The rewriting of the body.
-    ///
-    /// # Errors
-    /// Where a coding's library cannot be set up.
-    pub fn stream(
-        self,
-        prepared: Arc<Prepared>,
-        settings: &Settings,
-    ) -> Result<Stream, RewriteError> {
-        Stream::new(self, prepared, settings)
-    }
-}
-
-/// Headers by which scripts that fetch fragments say who they are.
-const SCRIPTS: &[&str] = &[
-    "x-requested-with",
-    "hx-request",
-    "turbo-frame",
-    "x-turbo-request-id",
-    "x-pjax",
-    "x-inertia",
-    "x-up-version",
-    "next-action",
-    "rsc",
-];
-
-/// What the request fetches its answer for.
-fn destination(request: &HeaderMap) -> Option<Part> {
-    if let Some(dest) = request.get("sec-fetch-dest") {
-        // Fetch Metadata: set by the browser, out of scripts' reach.
-        return match dest.as_bytes() {
-            b"document" => Some(Part::Document),
-            b"iframe" | b"frame" | b"embed" | b"object" | b"fencedframe" => Some(Part::Frame),
-            _ => None,
-        };
-    }
-    // Browsers send no Fetch Metadata to plain http, old ones never: there, navigations ask for HTML by name, and
-    // scripts that fetch fragments do not, or say who they are.
-    if SCRIPTS.iter().any(|name| request.contains_key(*name)) {
-        return None;
-    }
-    let asks = request.get_all(ACCEPT).iter().any(|value| {
-        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
-        let mut types = text
-            .split(',')
-            .map(|part| part.split(';').next().unwrap_or_default().trim());
-        types.any(|essence| essence == "text/html" || essence == "application/xhtml+xml")
-    });
-    asks.then_some(Part::Document)
-}
-
-/// Whether the request navigates: its answer may be a document, so it must be asked for in a form that can carry
-/// the banner (see [`super::adjust_request`]).
-pub fn is_navigation(request: &HeaderMap) -> bool {
-    destination(request).is_some()
-}
-
-/// Whether the request fetches a service worker, whose cached documents would carry no banner: answer it with
-/// [`super::SERVICE_WORKER`] instead.
-pub fn is_service_worker(request: &HeaderMap) -> bool {
-    let is = |name: &str, want: &str| {
-        request
-            .get(name)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(want.as_bytes()))
-    };
-    is("sec-fetch-dest", "serviceworker") || is("service-worker", "script")
 }
 
 /// Makes the head of an answer that carries no banner say what was decided by. Several types become the one that

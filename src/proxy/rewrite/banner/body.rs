@@ -1,6 +1,7 @@
 //! The rewriting as an `http_body::Body`: pull one frame, push it through, give what came out.
 
-use super::stream::{RewriteError, Stream};
+use super::error::RewriteError;
+use super::stream::Stream;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;

@@ -1,8 +1,9 @@
 //! What the heads of request and response say, made to hold for a rewritten document.
 
-use super::applies::{Plan, is_navigation};
+use super::csp;
+use super::navigation::is_navigation;
+use super::plan::{Kind, Plan};
 use super::prepared::Prepared;
-use super::{Kind, csp};
 use crate::proxy::rewrite::encoding;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
@@ -58,7 +59,14 @@ pub fn adjust_request(request: &mut HeaderMap) {
     }
 }
 
-pub(super) fn adjust(plan: &Plan, response: &mut HeaderMap, prepared: &Prepared) {
+impl Plan {
+    /// Makes the response's head hold for the rewritten body.
+    pub fn adjust_headers(&self, response: &mut HeaderMap, prepared: &Prepared) {
+        adjust(self, response, prepared);
+    }
+}
+
+fn adjust(plan: &Plan, response: &mut HeaderMap, prepared: &Prepared) {
     for name in &STALE {
         response.remove(name);
     }

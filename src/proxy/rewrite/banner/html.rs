@@ -5,21 +5,13 @@
 //! before any script of the app runs, and which stays where scripts do not run. After the last of these the scanner
 //! steps aside and bytes pass as they are.
 
+use super::error::RewriteError;
 use super::lex::{self, Partial, RawText, Reach, Tag, Token};
 use super::meta;
+use super::plan::Part;
 use super::prepared::Prepared;
-use super::stream::RewriteError;
 use encoding_rs::Encoding;
 use std::sync::Arc;
-
-/// Which documents get which parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// What the address bar names: bar, frame, title.
-    Document,
-    /// Inside another document: a frame, no second bar.
-    Frame,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {

@@ -6,13 +6,16 @@
 mod applies;
 mod body;
 pub mod csp;
+mod error;
 #[cfg(test)]
 mod head_tests;
 mod headers;
 mod html;
 mod lex;
 mod meta;
+mod navigation;
 mod pages;
+mod plan;
 mod prepared;
 mod sniff;
 mod stream;
@@ -21,16 +24,18 @@ mod tests;
 mod text;
 mod xml;
 
-pub use applies::{Carry, Kind, Plan, Unfit, applies, is_navigation, is_service_worker, without};
+pub use applies::{Carry, Unfit, applies, without};
 pub use body::{BodyError, Carried};
+pub use error::RewriteError;
 pub use headers::adjust_request;
-pub use html::Part;
+pub use navigation::{is_navigation, is_service_worker};
 pub use pages::{
     Asset, EVENTS_KEEP_ALIVE, Page, SERVICE_WORKER, Status, asset, ended_page, event, session_page,
     status_json,
 };
+pub use plan::{Kind, Part, Plan};
 pub use prepared::{Facts, Prepared};
-pub use stream::{RewriteError, Stream};
+pub use stream::Stream;
 
 /// Limits and choices of the rewriting.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,73 +1,19 @@
 //! One document's way: undo the content codings, make the bytes ASCII-compatible, put the banner in, encode again.
 //! Each piece that comes in goes out at once, but for the few bytes that need their successors to be understood.
 
-use super::applies::{Kind, Plan};
+use super::error::RewriteError;
 use super::html::Html;
+use super::plan::{Kind, Plan};
 use super::prepared::Prepared;
 use super::sniff::{self, Sniffed};
 use super::xml::Xml;
 use super::{Settings, text::Text};
-use crate::proxy::rewrite::encoding::{DecodeError, Decoder, Encoder};
+use crate::proxy::rewrite::encoding::{Decoder, Encoder};
 use bytes::Bytes;
-use std::fmt;
 use std::sync::Arc;
 
-/// Why a document cannot go on. The answer must be cut, never passed without its banner.
-#[derive(Debug)]
-pub enum RewriteError {
-    /// The app's compressed bytes.
-    Decode(DecodeError),
-    /// Encoding again failed: ours.
-    Encode(std::io::Error),
-    /// One tag or comment of the head is longer than this many bytes.
-    TokenTooLong(usize),
-    /// Said to be XHTML and is not: there is no place for a banner.
-    NotHtml,
-    /// The document is in an encoding that cannot be read here.
-    Encoding(&'static str),
-}
-
-impl fmt::Display for RewriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decode(_) => f.write_str("the app's document could not be decoded"),
-            Self::Encode(_) => f.write_str("the document could not be compressed again"),
-            Self::TokenTooLong(most) => write!(
-                f,
-                "a tag in the document's head is longer than {most} bytes; raise banner.max_token_bytes if it is meant to be"
-            ),
-            Self::NotHtml => {
-                f.write_str("the app's document says it is XHTML, but its root is not")
-            }
-            Self::Encoding(name) => write!(
-                f,
-                "the app's document is in {name} and says so only inside; have the app send UTF-8"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for RewriteError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Decode(cause) => Some(cause),
-            Self::Encode(cause) => Some(cause),
-            _ => None,
-        }
-    }
-}
-
-impl From<DecodeError> for RewriteError {
-    fn from(cause: DecodeError) -> Self {
-        Self::Decode(cause)
-    }
-}
-
-impl From<std::io::Error> for RewriteError {
-    fn from(cause: std::io::Error) -> Self {
-        Self::Encode(cause)
-    }
-}
+/// Compressed input is looked at in pieces of this size, so that a bomb is noticed before it has unfolded far.
+const SLICE: usize = 1024;
 
 enum Scanner {
     /// The first bytes decide what this is (WHATWG MIME Sniffing §7.1).
@@ -89,15 +35,22 @@ pub struct Stream {
     encoder: Encoder,
 }
 
-/// Compressed input is looked at in pieces of this size, so that a bomb is noticed before it has unfolded far.
-const SLICE: usize = 1024;
-
-impl Stream {
-    pub(super) fn new(
-        plan: Plan,
+impl Plan {
+    /// The rewriting of the body.
+    ///
+    /// # Errors
+    /// Where a coding's library cannot be set up.
+    pub fn stream(
+        self,
         prepared: Arc<Prepared>,
         settings: &Settings,
-    ) -> Result<Self, RewriteError> {
+    ) -> Result<Stream, RewriteError> {
+        Stream::new(self, prepared, settings)
+    }
+}
+
+impl Stream {
+    fn new(plan: Plan, prepared: Arc<Prepared>, settings: &Settings) -> Result<Self, RewriteError> {
         let decoder = Decoder::new(&plan.decode, settings.max_decoded_bytes, settings.max_ratio)?;
         let encoder = Encoder::new(plan.encode)?;
         let mut stream = Self {

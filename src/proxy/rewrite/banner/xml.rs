@@ -2,11 +2,11 @@
 //!
 //! XML implies no elements, so the places are named: the head (or the root, where there is none), the title, the body.
 
-use super::html::Part;
+use super::error::RewriteError;
 use super::lex::{self, Tag};
 use super::meta;
+use super::plan::Part;
 use super::prepared::Prepared;
-use super::stream::RewriteError;
 use std::sync::Arc;
 
 const XHTML: &[u8] = b"http://www.w3.org/1999/xhtml";

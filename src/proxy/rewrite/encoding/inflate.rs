@@ -1,6 +1,6 @@
 //! Streaming gzip (RFC 1952) and deflate (RFC 1950, 1951), one bounded step at a time.
 
-use super::decode::{Budget, DecodeError};
+use super::budget::{Budget, DecodeError};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 const STEP: usize = 16 * 1024;

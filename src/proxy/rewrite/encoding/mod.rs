@@ -1,12 +1,14 @@
 //! Content codings (RFC 9110 §8.4): which there are, which were applied, which the client takes.
 
+mod budget;
 mod decode;
 mod encode;
 mod inflate;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{DecodeError, Decoder};
+pub use budget::DecodeError;
+pub use decode::Decoder;
 pub use encode::Encoder;
 
 use http::HeaderMap;
