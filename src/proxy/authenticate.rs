@@ -1,15 +1,17 @@
 //! Which live session stands behind a request: by its host, its cookie or its bearer token. Asked for each
 //! request anew; what it returns is the only proof that the next stage takes.
 
+use super::bearer::{self, bearer_token};
 use super::client::{Client, Network};
 use super::hosts::{HostMatch, Place};
 use super::refusal::Refusal;
 use super::session::{self, Former, State};
 use super::setup::{App, AppOrigin, OriginMode, Setup};
+use super::unauthenticated::{Unauthenticated, ended, no_session};
 use super::worker::Plane;
 use crate::audit::Event;
 use crate::model::{EndCause, Secret, SessionId};
-use crate::store::live::{Found, LiveSession, Staleness, Tombstone};
+use crate::store::live::{Found, LiveSession, Staleness};
 use http::{HeaderMap, header};
 use std::sync::Arc;
 
@@ -40,22 +42,6 @@ impl Authenticated {
     }
 }
 
-/// Why no live session stands behind a request, and which one it named, where that is known.
-#[derive(Debug)]
-pub struct Unauthenticated {
-    pub refusal: Refusal,
-    pub former: Option<Box<Former>>,
-}
-
-impl From<Refusal> for Unauthenticated {
-    fn from(refusal: Refusal) -> Self {
-        Self {
-            refusal,
-            former: None,
-        }
-    }
-}
-
 /// What a request shows of itself.
 #[derive(Debug)]
 pub enum Shown<'r> {
@@ -82,11 +68,6 @@ pub fn shown(headers: &HeaderMap) -> Shown<'_> {
         (Some(token), None) => Shown::Bearer(token),
         _ => Shown::Nothing,
     }
-}
-
-pub(super) fn bearer_token(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The one `__Host-locum` pair among all `Cookie` headers: `<session>.<secret>`.
@@ -137,7 +118,7 @@ pub async fn authenticate(
     let (live, by_bearer) = match shown(headers) {
         Shown::Cookie(id, secret) => (by_cookie(plane, setup, app, named, id, &secret)?, false),
         Shown::Bearer(token) => (
-            super::bearer::session(plane, setup, app, client, token).await?,
+            bearer::session(plane, setup, app, client, token).await?,
             true,
         ),
         Shown::Garbled => {
@@ -170,13 +151,6 @@ pub async fn authenticate(
         place,
         by_bearer,
     })
-}
-
-pub(super) fn no_session() -> Refusal {
-    Refusal::unauthenticated(
-        "no-session",
-        "Open your start link, or ask for a grant first.",
-    )
 }
 
 /// No cookie came to a session's own origin: was there a session, and what became of it?
@@ -212,29 +186,6 @@ fn by_cookie(
         Found::Live(_) | Found::Pending(_) | Found::Unknown => Err(no_session().into()),
         Found::Ended(grave) => Err(ended(&grave, setup)),
         Found::Stale(why) => Err(stale(why).into()),
-    }
-}
-
-/// 401 that says who ended the session and when; put down to that session.
-pub fn ended(grave: &Tombstone, setup: &Setup) -> Unauthenticated {
-    let how = match grave.ended.cause {
-        EndCause::Operator => "was ended by the operator",
-        EndCause::Expired => "has expired",
-        EndCause::Revoked => "was revoked",
-        EndCause::BindingBroken => "was ended: it was used from another place than it started at",
-        EndCause::Idle => "was ended: nobody used it for a while",
-    };
-    let at = grave.ended.at.to_minute();
-    let who = grave.ended.who();
-    let by = who.map_or_else(String::new, |who| format!(" by {who}"));
-    let mut refusal = Refusal::unauthenticated(
-        "session-ended",
-        format!("It {how}{by} at {at}. To go on, ask for a new grant."),
-    );
-    refusal.title = "This support session is over".into();
-    Unauthenticated {
-        refusal,
-        former: Some(Box::new(Former::of_ended(grave, setup))),
     }
 }
 

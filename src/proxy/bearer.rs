@@ -1,9 +1,9 @@
 //! A grant that an external issuer signed, presented with each request: no cookie, no browser.
 
-use super::authenticate::{Unauthenticated, bearer_token, ended};
 use super::client::Client;
 use super::refusal::Refusal;
 use super::setup::{App, BindingRule, Setup};
+use super::unauthenticated::{Unauthenticated, ended};
 use super::worker::Plane;
 use crate::model::Binding;
 use crate::store::external::{BearerRefused, Fault};
@@ -40,6 +40,12 @@ pub async fn session(
         }
         refused(setup, &why)
     })
+}
+
+/// The token of an `Authorization: Bearer …`.
+pub fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Removes `Authorization` where it shows a grant of ours: a grant is for Locum, and to the app it would be a

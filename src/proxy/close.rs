@@ -1,7 +1,7 @@
 //! The closing record of a forwarded exchange: written once both bodies are over, whatever ended them.
 
 use super::body::Tally;
-use super::body::response::End;
+use super::body::end::End;
 use super::upstream::Peer;
 use crate::audit::{Banner, Closing, Outcome, Receipt};
 use crate::model::EndCause;

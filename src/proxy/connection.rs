@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::exchange::{self, Arrival};
 use super::guard::{Guard, Notes};
-use super::listener::{ProxyProtocol, Settings};
+use super::listening::{ProxyProtocol, Settings};
 use super::measure;
 use super::patience::Patience;
 use super::setup::Limits;

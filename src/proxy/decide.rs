@@ -2,9 +2,9 @@
 
 use super::authenticate::Authenticated;
 use super::canonical::Canonical;
-use super::exchange::Refused;
 use super::inbound::{Inbound, Payload};
 use super::refusal::Refusal;
+use super::refused::Refused;
 use super::setup::{App, Setup};
 use super::worker::Plane;
 use crate::audit::Event;

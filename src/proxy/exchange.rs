@@ -1,7 +1,7 @@
 //! The life of a request, from end to end: canonical, authenticate, decide, record, forward, rewrite, close.
 //! [`handle`] always answers and always records; the stages inside only say yes or why not.
 
-use super::authenticate::{Authenticated, Unauthenticated, authenticate};
+use super::authenticate::{Authenticated, authenticate};
 use super::body::ResponseBody;
 use super::canonical::{self, Canonical, Seen};
 use super::decide::{self, Permitted};
@@ -10,13 +10,14 @@ use super::hosts::HostMatch;
 pub use super::inbound::Arrival;
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
+use super::refused::{Refused, unrecordable};
 use super::rewrite::banner;
-use super::session::Former;
-use super::setup::{App, AppOrigin, Setup};
+use super::setup::{App, Setup};
+use super::way::Way;
 use super::worker::{Plane, Worker};
 use super::{handshake, inline, measure, outbound, preflight, reserved, upgrade};
 use crate::audit;
-use crate::model::{Decision, Reason};
+use crate::model::Reason;
 use crate::telemetry::Limit;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -26,52 +27,6 @@ use std::sync::Arc;
 /// What is served at all, under the policy.
 const METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-
-/// Where a permitted request goes.
-#[derive(Clone, Copy)]
-pub struct Way<'w> {
-    pub worker: &'w Worker,
-    pub setup: &'w Arc<Setup>,
-    pub app: &'w App,
-    pub origin: &'w AppOrigin,
-}
-
-/// A refusal and what was known when it was made, for the record.
-pub struct Refused {
-    pub refusal: Refusal,
-    pub authenticated: Option<Authenticated>,
-    /// The session that it named, where none is live: the record is put down to that one.
-    pub former: Option<Box<Former>>,
-    pub decision: Option<Decision>,
-    pub canonical: Option<String>,
-    /// For the record only, never for the client.
-    pub detail: String,
-    /// The exchange was opened and its closing record says how it ended: no second record.
-    pub is_recorded: bool,
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Self {
-            refusal,
-            authenticated: None,
-            former: None,
-            decision: None,
-            canonical: None,
-            detail: String::new(),
-            is_recorded: false,
-        }
-    }
-}
-
-impl From<Unauthenticated> for Refused {
-    fn from(why: Unauthenticated) -> Self {
-        Self {
-            former: why.former,
-            ..why.refusal.into()
-        }
-    }
-}
 
 type Answer = Result<Response<ResponseBody>, Box<Refused>>;
 
@@ -351,13 +306,6 @@ async fn forward(
     } else {
         outbound::forward(&way, inbound, payload, authenticated, permitted, receipt).await
     }
-}
-
-pub(super) fn unrecordable() -> Refusal {
-    Refusal::unavailable(
-        "journal",
-        "Requests cannot be recorded now, so none is let through.",
-    )
 }
 
 fn guarded(fault: Fault) -> Refusal {

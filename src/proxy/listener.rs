@@ -1,11 +1,9 @@
 //! Accepting: one listening socket a worker (the kernel spreads connections), bounded, cut off at drain.
 
-use super::client::Network;
 use super::connection;
+pub use super::listening::{ProxyProtocol, Settings};
 use super::worker::Worker;
 use crate::telemetry::Limit;
-use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,29 +16,6 @@ const BACKLOG: i32 = 4096;
 
 /// How long to rest when the process has no more file descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
-
-/// Whether a PROXY protocol header comes first on each connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ProxyProtocol {
-    #[default]
-    Off,
-    V1,
-    V2,
-    Any,
-}
-
-/// What does not change while a listener runs.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub address: SocketAddr,
-    /// `None`: plain HTTP, because the configuration says so.
-    pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
-    /// HTTP/2 without TLS, by prior knowledge.
-    pub h2c: bool,
-    pub proxy_protocol: ProxyProtocol,
-    /// Peers that may speak for others: PROXY headers, `X-Forwarded-For`.
-    pub trusted: Arc<[Network]>,
-}
 
 /// The two moments of a shutdown.
 #[derive(Clone, Debug, Default)]

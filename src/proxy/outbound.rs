@@ -7,14 +7,15 @@ use super::body::{Cut, Failure, ResponseBody, Tally};
 use super::canonical::{Upgrades, strip_hop_by_hop};
 use super::close::Closer;
 use super::decide::Permitted;
-use super::exchange::{Refused, Way};
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
+use super::refused::{Refused, closed_with};
 use super::respond;
 use super::rewrite::jar::{Place, push_pair};
 use super::upstream::forward::{Hop, Scheme};
 use super::upstream::identity::{self, Live};
 use super::upstream::{UpstreamBody, UpstreamError, forward as stamp};
+use super::way::Way;
 use crate::audit::{Banner, Outcome, Receipt};
 use crate::telemetry::Limit;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
@@ -141,22 +142,6 @@ pub async fn mint(
             ))
         }
     }
-}
-
-/// Writes the closing record of an exchange that was opened but has no answer of the app's.
-pub fn closed_with(
-    mut closer: Closer,
-    authenticated: Authenticated,
-    refusal: Refusal,
-    outcome: Outcome,
-) -> Box<Refused> {
-    closer.status = refusal.status.as_u16();
-    closer.close(outcome, refusal.reason, 0, None);
-    Box::new(Refused {
-        authenticated: Some(authenticated),
-        is_recorded: true,
-        ..refusal.into()
-    })
 }
 
 /// The request for the upstream: canonical target, headers mapped and stripped, cookies from the jar, identity on.

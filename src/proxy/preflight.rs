@@ -2,15 +2,16 @@
 //! be authenticated, and the app is not asked in nobody's name. Where one of the session's own origins asks for
 //! another, Locum itself says that the request may come; that request is judged like any other.
 
-use super::authenticate::{Shown, ended, no_session, shown};
+use super::authenticate::{Shown, shown};
 use super::body::ResponseBody;
 use super::canonical::Canonical;
-use super::exchange::{Refused, unrecordable};
 use super::hosts::{HostMatch, Place};
 use super::inbound::Inbound;
 use super::refusal::{self, Refusal};
+use super::refused::{Refused, unrecordable};
 use super::session::Former;
 use super::setup::{App, OriginMode, Setup};
+use super::unauthenticated::{ended, no_session};
 use super::worker::Plane;
 use crate::audit;
 use crate::model::SessionId;

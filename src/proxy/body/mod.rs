@@ -1,6 +1,7 @@
 //! Bodies on their way through: counted, digested, bounded, and cut the moment their session ends.
 
 pub mod cut;
+pub mod end;
 pub mod request;
 pub mod response;
 pub mod tally;

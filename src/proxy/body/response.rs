@@ -1,6 +1,7 @@
 //! The response body towards the client.
 
 use super::Cut;
+use super::end::End;
 use super::tally::Digest;
 use super::trailers;
 use crate::proxy::close::Closer;
@@ -28,21 +29,6 @@ pub trait Transform: Send {
 
     /// The end of the body: whatever is left.
     fn finish(&mut self) -> Result<Bytes, BoxError>;
-}
-
-/// How a body ended; what its exchange's closing record says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// All of it was handed to the client's connection.
-    Done,
-    /// The session ended in the middle.
-    Cut,
-    /// The upstream broke off, or was silent too long.
-    Upstream,
-    /// It could not be rewritten, and so was not passed on.
-    Rewrite,
-    /// The client went away.
-    Aborted,
 }
 
 /// Errors that end a response in its middle.

@@ -1,0 +1,14 @@
+//! Where a permitted request goes.
+
+use super::setup::{App, AppOrigin, Setup};
+use super::worker::Worker;
+use std::sync::Arc;
+
+/// The app, its origin and who carries the request there.
+#[derive(Clone, Copy)]
+pub struct Way<'w> {
+    pub worker: &'w Worker,
+    pub setup: &'w Arc<Setup>,
+    pub app: &'w App,
+    pub origin: &'w AppOrigin,
+}
