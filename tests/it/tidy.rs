@@ -354,3 +354,118 @@ fn functions_are_measured_to_their_closing_brace() {
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     assert_eq!(functions(&lines), [(0, 3), (8, 3)]);
 }
+
+/// Folders whose files may name each other still.
+const CIRCLES: &[&str] = &["src/store/live/"];
+
+#[test]
+fn no_two_files_import_each_other() {
+    let files = sources(&["src"]);
+    let mut seen: Vec<(&str, Vec<&str>)> = Vec::new();
+    for file in &files {
+        let may = |other: &&str| {
+            let both = |dir: &&&str| file.name.starts_with(**dir) && other.starts_with(**dir);
+            *other != file.name && CIRCLES.iter().find(both).is_none()
+        };
+        let paths = paths(file);
+        let others = paths.iter().filter_map(|path| file_of(path, &files));
+        seen.push((&file.name, others.filter(may).collect()));
+    }
+    // Whoever sees nobody, or is seen by nobody, stands in no circle; what is left when all those are gone does.
+    loop {
+        let before = seen.len();
+        let names: Vec<&str> = seen.iter().map(|(name, _)| *name).collect();
+        for (_, others) in &mut seen {
+            others.retain(|other| names.contains(other));
+        }
+        let all: Vec<&str> = seen.iter().flat_map(|(_, others)| others.clone()).collect();
+        seen.retain(|(name, others)| !others.is_empty() && all.contains(name));
+        if seen.len() == before {
+            break;
+        }
+    }
+    let circles = seen.iter().map(|(name, others)| {
+        let others = others.join(", ");
+        format!("{name} is in a circle with {others}: move what they share to a file of its own")
+    });
+    nothing(&circles.collect::<Vec<_>>());
+}
+
+/// Every `crate::…` and `super::…` of a file as a path from the root: `src/proxy/body/Tally`.
+fn paths(file: &Source) -> Vec<String> {
+    let code = file.lines.iter().take(file.product);
+    let code: Vec<_> = code.map(|line| without_comment(line)).collect();
+    let text = code.join("\n");
+    let module = file.name.trim_end_matches(".rs").trim_end_matches("/mod");
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        tree(&text[at + "crate::".len()..], "src", &mut found);
+    }
+    for (at, _) in text.match_indices("super::") {
+        let (mut rest, mut base) = (&text[at..], Path::new(module));
+        if text[..at].ends_with("super::") {
+            continue;
+        }
+        while let Some(outer) = rest.strip_prefix("super::") {
+            (rest, base) = (outer, base.parent().unwrap_or(base));
+        }
+        tree(rest, &base.display().to_string(), &mut found);
+    }
+    found
+}
+
+/// The paths under `base` that a path or a tree of `use` names; returns what follows it.
+fn tree<'t>(text: &'t str, base: &str, found: &mut Vec<String>) -> &'t str {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let text = text.trim_start();
+    if let Some(mut group) = text.strip_prefix('{') {
+        loop {
+            group = tree(group, base, found).trim_start();
+            let Some(next) = group.strip_prefix(',') else {
+                return group.strip_prefix('}').unwrap_or(group);
+            };
+            group = next;
+        }
+    }
+    let rest = text.trim_start_matches(is_name);
+    let path = format!("{base}/{}", &text[..text.len() - rest.len()]);
+    if let Some(inner) = rest.strip_prefix("::") {
+        return tree(inner, &path, found);
+    }
+    found.push(path);
+    let rest = rest.strip_prefix('*').unwrap_or(rest);
+    rest.strip_prefix(" as ")
+        .map_or(rest, |name| name.trim_start_matches(is_name))
+}
+
+/// The file that holds what a path names: the innermost module on it that is a file.
+fn file_of<'s>(path: &str, files: &'s [Source]) -> Option<&'s str> {
+    Path::new(path).ancestors().find_map(|module| {
+        let module = module.display();
+        let (plain, folder) = (format!("{module}.rs"), format!("{module}/mod.rs"));
+        let mut names = files.iter().map(|file| file.name.as_str());
+        names.find(|name| *name == plain || *name == folder)
+    })
+}
+
+#[test]
+fn paths_are_found_in_every_form() {
+    let text = "use super::{a::{B, C as _}, d::*, E};\nlet x = super::super::f(crate::g::H::<I>);";
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let file = Source {
+        name: "src/proxy/body/tally.rs".into(),
+        product: lines.len(),
+        lines,
+    };
+    assert_eq!(
+        paths(&file),
+        [
+            "src/g/H/",
+            "src/proxy/body/a/B",
+            "src/proxy/body/a/C",
+            "src/proxy/body/d/",
+            "src/proxy/body/E",
+            "src/proxy/f",
+        ]
+    );
+}
