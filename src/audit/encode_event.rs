@@ -5,7 +5,7 @@ use super::encode::{Encoder, OCSF, ip, key};
 use super::escape::{self, number};
 use super::event::Event;
 use super::part::SessionPart;
-use crate::model::{EndCause, ExchangeId, Timestamp};
+use crate::model::{ExchangeId, Timestamp};
 use std::net::IpAddr;
 
 /// An OCSF class and activity: `category_uid` is `uid / 1000`, `type_uid` is `uid * 100 + activity`.
@@ -16,7 +16,7 @@ pub(super) struct Class {
     severity: u8,
 }
 
-const fn class(uid: u16, activity: u8, severity: u8) -> Class {
+pub(super) const fn class(uid: u16, activity: u8, severity: u8) -> Class {
     Class {
         uid,
         activity,
@@ -50,25 +50,24 @@ use Value::{Flag, Number, Text};
 /// What one event becomes.
 pub(super) struct Draft<'a> {
     class: Class,
-    code: &'static str,
+    code: &'a str,
     session: Option<&'a SessionPart>,
     exchange: Option<ExchangeId>,
     client: Option<IpAddr>,
-    fields: &'a [(&'static str, Value<'a>)],
+    /// Who did it, where no session says so.
+    actor: Option<&'a str>,
+    fields: &'a [(&'a str, Value<'a>)],
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(
-        class: Class,
-        code: &'static str,
-        fields: &'a [(&'static str, Value<'a>)],
-    ) -> Self {
+    pub(super) fn new(class: Class, code: &'a str, fields: &'a [(&'a str, Value<'a>)]) -> Self {
         Self {
             class,
             code,
             session: None,
             exchange: None,
             client: None,
+            actor: None,
             fields,
         }
     }
@@ -83,6 +82,13 @@ impl<'a> Draft<'a> {
     pub(super) fn exchange(self, exchange: impl Into<Option<ExchangeId>>) -> Self {
         Self {
             exchange: exchange.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn actor(self, actor: &'a str) -> Self {
+        Self {
+            actor: Some(actor),
             ..self
         }
     }
@@ -102,6 +108,7 @@ impl Encoder {
             Event::Alert { .. } | Event::ShadowDiffers { .. } | Event::WebSocketEnded { .. } => {
                 self.traffic(out, event, at);
             }
+            Event::Control(happened) => self.control(out, happened, at),
             _ => self.operation(out, event, at),
         }
     }
@@ -115,7 +122,7 @@ impl Encoder {
                 write(draft.session(session).client(client));
             }
             Event::SessionEnded { session, cause, by } => {
-                let fields = [("cause", Text(end_cause(cause))), ("by", Text(by))];
+                let fields = [("cause", Text(cause.as_str())), ("by", Text(by))];
                 write(Draft::new(LOGOFF, "session.ended", &fields).session(session));
             }
             Event::GrantIssued { grant, by } => {
@@ -288,6 +295,10 @@ impl Encoder {
     fn class_members(&self, out: &mut Vec<u8>, draft: &Draft<'_>) {
         if let Some(session) = draft.session {
             out.extend_from_slice(session.actor());
+        } else if let Some(actor) = draft.actor {
+            out.extend_from_slice(b"\"actor\":{\"user\":{\"uid\":");
+            escape::string(out, actor.as_bytes(), self.max_field);
+            out.extend_from_slice(b",\"type_id\":1}},");
         }
         match draft.class.uid {
             // `user` is who signs in, or who gets the privileges: the operator, as in `actor`.
@@ -296,9 +307,17 @@ impl Encoder {
                     .session
                     .and_then(|s| s.actor().strip_prefix(b"\"actor\":{"))
                     .and_then(|s| s.strip_suffix(b"},"));
-                out.extend_from_slice(
-                    user.unwrap_or(b"\"user\":{\"name\":\"unknown\",\"type_id\":0}"),
-                );
+                match (user, draft.actor) {
+                    (Some(user), _) => out.extend_from_slice(user),
+                    (None, Some(actor)) => {
+                        out.extend_from_slice(b"\"user\":{\"uid\":");
+                        escape::string(out, actor.as_bytes(), self.max_field);
+                        out.extend_from_slice(b",\"type_id\":1}");
+                    }
+                    (None, None) => {
+                        out.extend_from_slice(b"\"user\":{\"name\":\"unknown\",\"type_id\":0}");
+                    }
+                }
                 out.push(b',');
             }
             2004 => {
@@ -337,14 +356,4 @@ fn event_uid(out: &mut Vec<u8>) {
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     out.push(b'e');
     escape::lower_hex(out, &bytes);
-}
-
-const fn end_cause(cause: EndCause) -> &'static str {
-    match cause {
-        EndCause::Operator => "operator",
-        EndCause::Expired => "expired",
-        EndCause::Revoked => "revoked",
-        EndCause::BindingBroken => "binding-broken",
-        EndCause::Idle => "idle",
-    }
 }

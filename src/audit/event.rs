@@ -1,7 +1,7 @@
 //! What is recorded besides exchanges: ends, grants, loads, alerts, and the journal's own state.
 
 use super::part::SessionPart;
-use crate::model::{EndCause, ExchangeId};
+use crate::model::{EndCause, ExchangeId, Happened};
 use std::net::IpAddr;
 
 /// One event. Texts are bounded and escaped by the journal.
@@ -76,6 +76,8 @@ pub enum Event<'a> {
         sequence: u64,
         detail: &'a str,
     },
+    /// A step in the control plane.
+    Control(&'a Happened),
     ProcessStopped {
         cause: &'a str,
     },

@@ -1,5 +1,12 @@
-//! The control plane: how grants come into being and end, and the listeners of the product's own.
+//! The control plane: who may stand in for whom, for how long, who agreed, and how it ends.
+//!
+//! Every way in (API, portal, signals, timers) calls one object, [`desk::Control`]. Which person may take which step is
+//! in [`duties`] and nowhere else; each step is in a file of [`lifecycle`], with its words for the journal.
 
+pub mod desk;
+pub mod duties;
 pub mod grants;
 pub mod http;
+pub mod lifecycle;
 pub mod portal;
+pub mod refusal;

@@ -133,6 +133,23 @@ id!(
     ExchangeId, "x", "exchange"
 );
 
+id!(
+    /// A request for access: `q` and 26 digits.
+    RequestId, "q", "request"
+);
+id!(
+    /// A lock: `k` and 26 digits.
+    LockId, "k", "lock"
+);
+id!(
+    /// An after-action review: `r` and 26 digits.
+    ReviewId, "r", "review"
+);
+id!(
+    /// An alert: `a` and 26 digits.
+    AlertId, "a", "alert"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

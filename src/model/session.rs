@@ -28,6 +28,54 @@ pub enum EndCause {
     BindingBroken,
     /// Nothing was asked for longer than the configured idle time.
     Idle,
+    /// A lock was put on what it is for.
+    Locked,
+    /// Its ticket was closed.
+    TicketClosed,
+    /// The operator signed out, or the identity provider ended their session.
+    SignedOut,
+    /// A security event about the operator or the subject arrived (RFC 8417).
+    Signalled,
+    /// The customer ended it.
+    Customer,
+    /// A workload spent its budget of requests.
+    Budget,
+}
+
+impl EndCause {
+    /// The word in records and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::BindingBroken => "binding-broken",
+            Self::Idle => "idle",
+            Self::Locked => "locked",
+            Self::TicketClosed => "ticket-closed",
+            Self::SignedOut => "signed-out",
+            Self::Signalled => "signalled",
+            Self::Customer => "customer",
+            Self::Budget => "budget",
+        }
+    }
+
+    /// How it is told to people: "This session …".
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Operator => "was ended by the operator",
+            Self::Expired => "has run out of time",
+            Self::Revoked => "was revoked",
+            Self::BindingBroken => "was ended: it was used from another place than it started at",
+            Self::Idle => "was ended: nobody used it for a while",
+            Self::Locked => "was ended: access was locked",
+            Self::TicketClosed => "was ended: its ticket was closed",
+            Self::SignedOut => "was ended: its operator signed out",
+            Self::Signalled => "was ended: the identity provider reported a change",
+            Self::Customer => "was ended by the customer",
+            Self::Budget => "was ended: its budget of requests is spent",
+        }
+    }
 }
 
 /// Who or what ended a session, and when.

@@ -4,6 +4,7 @@
 //! head can match, [`Routed::decide`] reads the body where one of them needs it and says Permit or
 //! Deny with the rule that decided. Deny by default, deny wins, and what cannot be judged is denied.
 
+pub mod access;
 mod body;
 mod cases;
 mod cedar;

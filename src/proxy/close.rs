@@ -4,7 +4,6 @@ use super::body::Tally;
 use super::body::end::End;
 use super::upstream::Peer;
 use crate::audit::{Banner, Closing, Outcome, Receipt};
-use crate::model::EndCause;
 use crate::store::live::LiveSession;
 use crate::telemetry::Metrics;
 use std::sync::Arc;
@@ -39,7 +38,7 @@ impl Closer {
                 Outcome::Cut,
                 self.session
                     .ending()
-                    .map_or("ended", |ended| cause_name(ended.cause)),
+                    .map_or("ended", |ended| ended.cause.as_str()),
             ),
             End::Upstream => (Outcome::Failed, "upstream-broke-off"),
             End::Rewrite => (Outcome::Refused, "banner-impossible"),
@@ -71,16 +70,5 @@ impl Closer {
             upstream: self.upstream.as_deref(),
             cause,
         });
-    }
-}
-
-/// The word of a session's end in records.
-pub const fn cause_name(cause: EndCause) -> &'static str {
-    match cause {
-        EndCause::Operator => "operator",
-        EndCause::Expired => "expired",
-        EndCause::Revoked => "revoked",
-        EndCause::BindingBroken => "binding-broken",
-        EndCause::Idle => "idle",
     }
 }

@@ -3,7 +3,6 @@
 use super::refusal::Refusal;
 use super::session::Former;
 use super::setup::Setup;
-use crate::model::EndCause;
 use crate::store::live::Tombstone;
 
 /// Why no live session stands behind a request, and which one it named, where that is known.
@@ -31,13 +30,7 @@ pub(super) fn no_session() -> Refusal {
 
 /// 401 that says who ended the session and when; put down to that session.
 pub fn ended(grave: &Tombstone, setup: &Setup) -> Unauthenticated {
-    let how = match grave.ended.cause {
-        EndCause::Operator => "was ended by the operator",
-        EndCause::Expired => "has expired",
-        EndCause::Revoked => "was revoked",
-        EndCause::BindingBroken => "was ended: it was used from another place than it started at",
-        EndCause::Idle => "was ended: nobody used it for a while",
-    };
+    let how = grave.ended.cause.told();
     let at = grave.ended.at.to_minute();
     let who = grave.ended.who();
     let by = who.map_or_else(String::new, |who| format!(" by {who}"));

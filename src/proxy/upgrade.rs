@@ -3,7 +3,7 @@
 use super::authenticate::Authenticated;
 use super::body::ResponseBody;
 use super::canonical::{Upgrades, strip_hop_by_hop};
-use super::close::{Closer, cause_name};
+use super::close::Closer;
 use super::decide::Permitted;
 use super::handshake;
 use super::inbound::{Inbound, Payload};
@@ -258,7 +258,7 @@ fn outcome(summary: &Summary, authenticated: &Authenticated) -> (Outcome, String
             let cause = authenticated
                 .session
                 .ending()
-                .map_or("ended", |ended| cause_name(ended.cause));
+                .map_or("ended", |ended| ended.cause.as_str());
             (Outcome::Cut, cause.into())
         }
         Cause::Refused(refusal) => (Outcome::Cut, format!("refused: {refusal}")),

@@ -1,7 +1,9 @@
 //! The contract that every store of grants keeps. One conformance suite runs against all of them.
 
 use super::StoreError;
-use crate::model::{Binding, Ended, Grant, GrantId, SecretHash, Session, SessionId, Timestamp};
+use crate::model::{
+    Binding, Ended, Grant, GrantId, LockKey, SecretHash, Session, SessionId, Timestamp,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -127,6 +129,8 @@ pub enum RedeemRefused {
     Expired { at: Timestamp },
     /// The grant is not good yet.
     NotYet { at: Timestamp },
+    /// Somebody locked what this grant is for.
+    Locked { key: LockKey },
     /// The session is over.
     Ended(Ended),
 }
@@ -138,6 +142,13 @@ impl fmt::Display for RedeemRefused {
             Self::Used { at } => write!(f, "this start link was already used at {at}"),
             Self::Expired { at } => write!(f, "this start link expired at {at}"),
             Self::NotYet { at } => write!(f, "this grant is not good before {at}"),
+            Self::Locked { key } => {
+                write!(
+                    f,
+                    "access is locked ({}): ask the security team",
+                    key.kind()
+                )
+            }
             Self::Ended(ended) => {
                 write!(f, "this session was ended by {} at {}", ended.by, ended.at)
             }
@@ -211,6 +222,10 @@ pub enum AdmitRefused {
     Used {
         at: Timestamp,
     },
+    /// Somebody locked what this grant is for.
+    Locked {
+        key: LockKey,
+    },
     Ended(Ended),
 }
 
@@ -219,6 +234,13 @@ impl fmt::Display for AdmitRefused {
         match self {
             Self::Revoked { at, by } => write!(f, "the token was revoked by {by} at {at}"),
             Self::Used { at } => write!(f, "the token was already used at {at}"),
+            Self::Locked { key } => {
+                write!(
+                    f,
+                    "access is locked ({}): ask the security team",
+                    key.kind()
+                )
+            }
             Self::Ended(ended) => {
                 write!(f, "its session was ended by {} at {}", ended.by, ended.at)
             }

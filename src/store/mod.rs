@@ -4,6 +4,7 @@
 //! milliseconds, and is what each request is checked against. [`external`] turns the signed tokens
 //! of other issuers into the same grants and sessions.
 
+pub mod control;
 pub mod error;
 pub mod external;
 pub mod grants;

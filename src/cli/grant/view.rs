@@ -191,6 +191,7 @@ fn cause_words(cause: EndCause) -> &'static str {
         EndCause::Revoked => "revoked",
         EndCause::BindingBroken => "the client changed",
         EndCause::Idle => "not used",
+        other => other.as_str(),
     }
 }
 

@@ -232,6 +232,7 @@ impl Bearers {
                 }
                 AdmitError::Refused(AdmitRefused::Used { at }) => BearerRefused::Used { at },
                 AdmitError::Refused(AdmitRefused::Ended(ended)) => refused(ended),
+                AdmitError::Refused(AdmitRefused::Locked { key }) => BearerRefused::Locked { key },
                 AdmitError::Stale(why) => BearerRefused::Stale(why),
                 AdmitError::Full => BearerRefused::Full,
                 AdmitError::Store(why) => BearerRefused::Store(why),

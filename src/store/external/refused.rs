@@ -1,6 +1,6 @@
 //! Why a token is not taken: what the client may be told, and whose fault it is.
 
-use crate::model::Timestamp;
+use crate::model::{LockKey, Timestamp};
 use crate::store::StoreError;
 use crate::store::live::{Staleness, Tombstone};
 use std::fmt;
@@ -58,6 +58,10 @@ pub enum BearerRefused {
         at: Timestamp,
     },
     Ended(Arc<Tombstone>),
+    /// Somebody locked what the grant is for.
+    Locked {
+        key: LockKey,
+    },
     Stale(Staleness),
     Full,
     Store(StoreError),
@@ -105,6 +109,7 @@ impl BearerRefused {
             Self::Revoked { .. } => "token-revoked",
             Self::Used { .. } => "token-used",
             Self::Ended(_) => "session-ended",
+            Self::Locked { .. } => "locked",
             Self::Stale(_) => "stale",
             Self::Full => "sessions-full",
             Self::Store(_) => "store",
@@ -136,6 +141,13 @@ impl fmt::Display for BearerRefused {
             Self::BreakGlass => f.write_str("the token's issuer may not grant break-glass"),
             Self::Revoked { at, by } => write!(f, "the token was revoked by {by} at {at}"),
             Self::Used { at } => write!(f, "the token's `jti` was already used at {at}"),
+            Self::Locked { key } => {
+                write!(
+                    f,
+                    "access is locked ({}): ask the security team",
+                    key.kind()
+                )
+            }
             Self::Ended(stone) => write!(
                 f,
                 "its session was ended by {} at {}",

@@ -5,6 +5,7 @@ use super::{
     RedeemRefused, Redemption, ReissueRefused, Revocation, RowError, SecretHash, SessionId, Sqlite,
     State, StoreError, Stored, Target, Timestamp, Version, write,
 };
+use crate::model::EndCause;
 use rusqlite::params;
 
 /// How many rows a list without a limit returns.
@@ -45,7 +46,12 @@ impl GrantStore for Sqlite {
     }
 
     fn revoke(&self, target: &Target, by: &str, at: Timestamp) -> Result<Revocation, StoreError> {
-        self.write("revoking", |tx| write::revoke(tx, target, by, at))
+        let ended = Ended {
+            cause: EndCause::Revoked,
+            at,
+            by: by.to_owned(),
+        };
+        self.write("revoking", |tx| write::revoke(tx, target, &ended))
     }
 
     fn find_grant(&self, id: GrantId) -> Result<Option<Stored>, StoreError> {

@@ -5,9 +5,12 @@
 //! its owner may read it (mode 0600; `SQLite` gives its `-wal` and `-shm` files the same mode).
 
 mod calls;
+pub(in crate::store) mod locks;
 mod rows;
 mod schema;
-mod write;
+pub(in crate::store) mod write;
+
+pub(in crate::store) use rows::RowError;
 
 use super::{
     Admission, AdmitRefused, Changes, Filter, GrantStore, Issue, Mark, RedeemRefused, Redemption,
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::model::{Ended, GrantId, SecretHash, SessionId, Timestamp};
 use parking_lot::Mutex;
-use rows::{COLUMNS, RowError};
+use rows::COLUMNS;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -100,6 +103,15 @@ impl Sqlite {
         let out = run().map_err(|e| e.doing(doing));
         self.own_writes.fetch_add(1, Ordering::Release);
         out
+    }
+
+    /// One write transaction for the control plane's rows.
+    pub(in crate::store) fn transact<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, RowError>,
+    ) -> Result<T, StoreError> {
+        self.write(doing, work)
     }
 
     fn rows(

@@ -10,9 +10,22 @@ pub(super) const COLUMNS: &str = "g.body, s.id, s.cookie, s.binding, s.started_a
      s.ended_cause, s.ended_at, s.ended_by, s.recorded, s.revision";
 
 /// A row or value that cannot be read: `SQLite`'s trouble or ours.
-pub(super) enum RowError {
+pub(in crate::store) enum RowError {
     Sql(rusqlite::Error),
-    Corrupt { what: &'static str, detail: String },
+    Corrupt {
+        what: &'static str,
+        detail: String,
+    },
+    /// Its words are there already.
+    Store(StoreError),
+    /// The transaction's own work gave up: nothing is written, its caller holds the reason.
+    Abandoned,
+}
+
+impl From<StoreError> for RowError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl From<rusqlite::Error> for RowError {
@@ -22,13 +35,15 @@ impl From<rusqlite::Error> for RowError {
 }
 
 impl RowError {
-    pub(super) fn doing(self, doing: &'static str) -> StoreError {
+    pub(in crate::store) fn doing(self, doing: &'static str) -> StoreError {
         match self {
             Self::Sql(source) => StoreError::Failed {
                 doing,
                 source: Box::new(source),
             },
             Self::Corrupt { what, detail } => StoreError::Corrupt { what, detail },
+            Self::Store(error) => error,
+            Self::Abandoned => StoreError::Stopped,
         }
     }
 }
@@ -83,14 +98,6 @@ pub(super) fn ended(row: &Row<'_>, first: usize) -> Result<Option<Ended>, RowErr
 fn cause_of(text: &str) -> Result<EndCause, RowError> {
     serde_json::from_value(serde_json::Value::from(text))
         .map_err(|e| corrupt("end cause")(e.to_string()))
-}
-
-/// The word for a cause, the same as on the wire.
-pub(super) fn cause_text(cause: EndCause) -> Result<String, RowError> {
-    match serde_json::to_value(cause) {
-        Ok(serde_json::Value::String(text)) => Ok(text),
-        _ => Err(corrupt("end cause")(format!("{cause:?}"))),
-    }
 }
 
 /// JSON for a text column.

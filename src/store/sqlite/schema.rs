@@ -4,7 +4,8 @@ use rusqlite::Connection;
 
 /// One batch per version, in order; `PRAGMA user_version` counts those applied. Never edit one that
 /// was released: add another.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE grants (
     id         TEXT PRIMARY KEY,
     app        TEXT NOT NULL,
@@ -63,7 +64,142 @@ CREATE INDEX external_tokens_by_end ON external_tokens(forget_after);
 
 CREATE TABLE counter (revision INTEGER NOT NULL) STRICT;
 INSERT INTO counter VALUES (0);
-"];
+",
+    "
+CREATE INDEX grants_by_tenant ON grants(tenant);
+CREATE INDEX grants_by_subject ON grants(subject);
+
+CREATE TABLE requests (
+    id      TEXT PRIMARY KEY,
+    app     TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    person  TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    due     INTEGER,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL               -- JSON
+) STRICT;
+CREATE INDEX requests_by_state ON requests(state, person);
+CREATE INDEX requests_by_due ON requests(due) WHERE due IS NOT NULL;
+
+CREATE TABLE locks (
+    id      TEXT PRIMARY KEY,
+    app     TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    person  TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    due     INTEGER,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL               -- JSON
+) STRICT;
+CREATE INDEX locks_by_state ON locks(state, person);
+CREATE INDEX locks_by_due ON locks(due) WHERE due IS NOT NULL;
+
+CREATE TABLE reviews (
+    id      TEXT PRIMARY KEY,
+    app     TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    person  TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    due     INTEGER,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL               -- JSON
+) STRICT;
+CREATE INDEX reviews_by_state ON reviews(state, person);
+CREATE INDEX reviews_by_due ON reviews(due) WHERE due IS NOT NULL;
+
+CREATE TABLE workloads (
+    id      TEXT PRIMARY KEY,
+    app     TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    person  TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    due     INTEGER,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL               -- JSON
+) STRICT;
+CREATE INDEX workloads_by_state ON workloads(state, person);
+CREATE INDEX workloads_by_due ON workloads(due) WHERE due IS NOT NULL;
+
+CREATE TABLE alerts (
+    id      TEXT PRIMARY KEY,
+    app     TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    person  TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    due     INTEGER,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL               -- JSON
+) STRICT;
+CREATE INDEX alerts_by_state ON alerts(state, person);
+CREATE INDEX alerts_by_due ON alerts(due) WHERE due IS NOT NULL;
+
+CREATE TABLE votes (
+    request    TEXT NOT NULL REFERENCES requests(id) ON DELETE CASCADE,
+    digest     TEXT NOT NULL,           -- of the request as it was seen
+    person     TEXT NOT NULL,
+    account    TEXT NOT NULL,
+    name       TEXT,
+    verdict    TEXT NOT NULL CHECK (verdict IN ('approve', 'deny')),
+    reason     TEXT,
+    at         INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (request, digest, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE consents (
+    hash       BLOB PRIMARY KEY,        -- SHA-256
+    request    TEXT NOT NULL REFERENCES requests(id) ON DELETE CASCADE,
+    digest     TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE logins (
+    hash       BLOB PRIMARY KEY,        -- SHA-256
+    kind       TEXT NOT NULL,
+    person     TEXT NOT NULL,
+    account    TEXT NOT NULL,
+    sid        TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    last_used  INTEGER NOT NULL,
+    body       TEXT NOT NULL            -- JSON
+) STRICT, WITHOUT ROWID;
+CREATE INDEX logins_by_account ON logins(account);
+CREATE INDEX logins_by_end ON logins(expires_at);
+
+CREATE TABLE answers (
+    key    TEXT NOT NULL,
+    person TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    body   TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    PRIMARY KEY (key, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE happenings (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    at       INTEGER NOT NULL,
+    code     TEXT NOT NULL,
+    tenant   TEXT,
+    app      TEXT,
+    request  TEXT,
+    session  TEXT,
+    actor    TEXT NOT NULL,
+    body     TEXT NOT NULL,             -- JSON
+    recorded INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX happenings_unrecorded ON happenings(sequence) WHERE recorded = 0;
+CREATE INDEX happenings_by_tenant ON happenings(tenant, sequence);
+CREATE INDEX happenings_by_session ON happenings(session) WHERE session IS NOT NULL;
+CREATE INDEX happenings_by_request ON happenings(request) WHERE request IS NOT NULL;
+",
+];
 
 /// The version that this build writes.
 pub(super) fn known() -> i64 {

@@ -1,8 +1,9 @@
 //! The writes, each inside a transaction that its caller opened for writing.
 
-use super::rows::{self, RowError, cause_text, json};
+use super::locks;
+use super::rows::{self, RowError, json};
 use super::select;
-use crate::model::{Binding, EndCause, Ended, Grant, GrantId, SecretHash, SessionId, Timestamp};
+use crate::model::{Binding, Ended, Grant, GrantId, SecretHash, SessionId, Timestamp};
 use crate::store::{
     Admission, AdmitRefused, ExternalUse, Issue, Mark, RedeemRefused, Redemption, ReissueRefused,
     Revocation, Stored, Target,
@@ -22,8 +23,28 @@ fn one(tx: &Transaction<'_>, rest: &str, id: &str) -> Result<Option<Stored>, Row
     found.next()?.map(rows::stored).transpose()
 }
 
-fn session(tx: &Transaction<'_>, id: SessionId) -> Result<Option<Stored>, RowError> {
+pub(in crate::store) fn session(
+    tx: &Transaction<'_>,
+    id: SessionId,
+) -> Result<Option<Stored>, RowError> {
     one(tx, "WHERE s.id = ?1", &id.to_string())
+}
+
+pub(in crate::store) fn grant(
+    tx: &Transaction<'_>,
+    id: GrantId,
+) -> Result<Option<Stored>, RowError> {
+    one(tx, "WHERE g.id = ?1", &id.to_string())
+}
+
+/// Grants with their sessions, by what follows the join.
+pub(in crate::store) fn many(
+    tx: &Transaction<'_>,
+    rest: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<Stored>, RowError> {
+    let mut query = tx.prepare_cached(&select(rest))?;
+    query.query(params)?.and_then(rows::stored).collect()
 }
 
 fn put_grant(tx: &Transaction<'_>, grant: &Grant) -> Result<(), RowError> {
@@ -60,7 +81,7 @@ fn put_code(
     Ok(())
 }
 
-pub(super) fn issue(tx: &Transaction<'_>, issue: &Issue) -> Result<(), RowError> {
+pub(in crate::store) fn issue(tx: &Transaction<'_>, issue: &Issue) -> Result<(), RowError> {
     put_grant(tx, &issue.grant)?;
     tx.prepare_cached(
         "INSERT INTO sessions (id, grant_id, binding, revision) VALUES (?1, ?2, ?3, ?4)",
@@ -74,7 +95,7 @@ pub(super) fn issue(tx: &Transaction<'_>, issue: &Issue) -> Result<(), RowError>
     put_code(tx, issue.session, issue.code, issue.code_expires)
 }
 
-pub(super) fn reissue_code(
+pub(in crate::store) fn reissue_code(
     tx: &Transaction<'_>,
     grant: GrantId,
     code: SecretHash,
@@ -127,6 +148,10 @@ pub(super) fn redeem(
         let at = stored.grant.not_before;
         return Ok(Err(RedeemRefused::NotYet { at }));
     }
+    let keys = locks::keys(&stored.grant, Some(with.session));
+    if let Some(lock) = locks::holding(tx, &keys, with.now)? {
+        return Ok(Err(RedeemRefused::Locked { key: lock.key }));
+    }
     tx.prepare_cached("UPDATE codes SET used_at = ?2 WHERE hash = ?1")?
         .execute(params![with.code.as_bytes(), with.now.millis()])?;
     let binding = Binding {
@@ -171,6 +196,10 @@ pub(super) fn admit(
     if let Some((at, by)) = revoked {
         let at = Timestamp::from_millis(at);
         return Ok(Err(AdmitRefused::Revoked { at, by }));
+    }
+    let keys = locks::keys(&asked.grant, Some(asked.session));
+    if let Some(lock) = locks::holding(tx, &keys, asked.now)? {
+        return Ok(Err(AdmitRefused::Locked { key: lock.key }));
     }
     if let Some(stored) = session(tx, asked.session)? {
         return Ok(again(stored, asked));
@@ -220,7 +249,7 @@ fn again(stored: Stored, asked: &Admission) -> Result<Stored, AdmitRefused> {
 }
 
 /// Ends one session. `Some((true, …))`: by this call; `Some((false, …))`: it was over.
-pub(super) fn end(
+pub(in crate::store) fn end(
     tx: &Transaction<'_>,
     id: SessionId,
     ended: &Ended,
@@ -232,7 +261,7 @@ pub(super) fn end(
         )?
         .execute(params![
             id.to_string(),
-            cause_text(ended.cause)?,
+            ended.cause.as_str(),
             ended.at.millis(),
             ended.by,
             next_revision(tx)?,
@@ -249,11 +278,10 @@ pub(super) fn end(
     }
 }
 
-pub(super) fn revoke(
+pub(in crate::store) fn revoke(
     tx: &Transaction<'_>,
     target: &Target,
-    by: &str,
-    at: Timestamp,
+    ended: &Ended,
 ) -> Result<Revocation, RowError> {
     let sessions = match target {
         Target::Grant(id) => column(tx, "SELECT id FROM sessions WHERE grant_id = ?1", [id.to_string()])?,
@@ -266,23 +294,18 @@ pub(super) fn revoke(
         )?,
     };
     let mut out = Revocation::default();
-    let ended = Ended {
-        cause: EndCause::Revoked,
-        at,
-        by: by.to_owned(),
-    };
     for id in sessions {
         let id = id.parse().map_err(|_| RowError::Corrupt {
             what: "session id",
             detail: id.clone(),
         })?;
-        match end(tx, id, &ended)? {
+        match end(tx, id, ended)? {
             Some((true, _)) => out.ended.push(id),
             Some((false, first)) => out.already.push((id, first)),
             None => {}
         }
     }
-    out.token = revoke_tokens(tx, target, &out, &ended)?;
+    out.token = revoke_tokens(tx, target, &out, ended)?;
     Ok(out)
 }
 

@@ -1,7 +1,7 @@
 //! What is served under `/.locum/` for the banner: the session's state, its own page, the page after the end.
 
 use super::prepared::{Facts, escape};
-use crate::model::{EndCause, Ended, Timestamp};
+use crate::model::{Ended, Timestamp};
 use bytes::Bytes;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -45,17 +45,6 @@ pub enum Status<'a> {
     Ended(&'a Ended),
 }
 
-/// Why a session ended, in words that fit after "The session".
-fn cause(ended: &Ended) -> &'static str {
-    match ended.cause {
-        EndCause::Operator => "was ended by the operator",
-        EndCause::Expired => "has run out of time",
-        EndCause::Revoked => "was revoked",
-        EndCause::BindingBroken => "was ended because it was used from somewhere else",
-        EndCause::Idle => "was ended because it was idle",
-    }
-}
-
 /// `{"state":"live","now":…,"expires_at":…}` or `{"state":"ended","now":…,"ended_at":…,"ended_by":…,"cause":…}`,
 /// times in milliseconds since 1970. The answer of `GET /.locum/status` (`no-store`).
 pub fn status_json(status: &Status<'_>, now: Timestamp) -> String {
@@ -66,7 +55,7 @@ pub fn status_json(status: &Status<'_>, now: Timestamp) -> String {
         Status::Ended(ended) => serde_json::json!({
             "state": "ended", "now": now.millis(), "ended_at": ended.at.millis(),
             "ended_by": ended.who().unwrap_or_default(),
-            "cause": cause(ended),
+            "cause": ended.cause.told(),
         }),
     }
     .to_string()
@@ -140,7 +129,7 @@ pub fn ended_page(facts: &Facts, ended: &Ended) -> Page {
             "<h1>Support session ended</h1><p>The session {}{} at <time datetime=\"{at}\">{}</time>.</p>\
              <p>What was done in it is on record. Close this tab, or ask for a new session if there is more to do.</p>\
              <dl>{}</dl>",
-            cause(ended),
+            ended.cause.told(),
             ended
                 .who()
                 .map_or_else(String::new, |who| format!(" by {}", escape(&who))),

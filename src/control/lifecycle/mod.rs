@@ -1,0 +1,18 @@
+//! The life of a grant: ask, agree, activate, end; and of what surrounds it: locks, emergencies, reviews.
+
+mod activate;
+mod ask;
+mod emergency;
+mod end;
+mod lock;
+mod look;
+mod review;
+mod sweep;
+mod vote;
+mod workload;
+
+pub use activate::Activated;
+pub use ask::{Ask, Considered};
+pub use look::{Seen, Which};
+pub use review::Finding;
+pub use workload::Registration;
