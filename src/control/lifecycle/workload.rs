@@ -2,7 +2,7 @@
 
 use super::ask::{Ask, words};
 use crate::control::desk::Control;
-use crate::control::refusal::{Kind, Problem, Refusal};
+use crate::control::refusal::{Problem, Refusal};
 use crate::model::workload::Place;
 use crate::model::{
     Alert, AlertId, AlertState, Caller, Happened, OperatorKind, Role, Scope, Timestamp, Workload,
