@@ -92,21 +92,7 @@ pub fn may_vote(
             "You are not an approver for this customer and app.",
         ));
     }
-    if now >= request.expires_at {
-        return Err(Refusal::conflict(
-            "request.expired",
-            "This request has expired.",
-        ));
-    }
-    if request.state != RequestState::Pending {
-        return Err(Refusal::conflict(
-            "request.closed",
-            format!(
-                "This request is {}: there is nothing to answer.",
-                request.state.as_str()
-            ),
-        ));
-    }
+    waits_for_votes(request, now)?;
     let digest = request.digest();
     if votes
         .iter()
@@ -122,6 +108,26 @@ pub fn may_vote(
             Kind::Invalid,
             "vote.reason",
             "Say why: the operator needs to know.",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the request is one that votes can still change.
+fn waits_for_votes(request: &AccessRequest, now: Timestamp) -> Result<(), Refusal> {
+    if now >= request.expires_at {
+        return Err(Refusal::conflict(
+            "request.expired",
+            "This request has expired.",
+        ));
+    }
+    if request.state != RequestState::Pending {
+        return Err(Refusal::conflict(
+            "request.closed",
+            format!(
+                "This request is {}: there is nothing to answer.",
+                request.state.as_str()
+            ),
         ));
     }
     Ok(())

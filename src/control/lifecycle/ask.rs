@@ -380,27 +380,7 @@ fn check(
             message,
         });
     };
-    let mut texts = vec![
-        ("app", ask.app.as_str()),
-        ("tenant", &ask.tenant),
-        ("subject", &ask.subject),
-        ("reason", &ask.reason),
-    ];
-    texts.extend(
-        ask.subject_name
-            .as_deref()
-            .filter(|it| !it.is_empty())
-            .map(|it| ("subject_name", it)),
-    );
-    texts.extend(ask.incident.as_deref().map(|it| ("incident", it)));
-    if settings.ticket_required && ask.incident.is_none() || !ask.ticket.is_empty() {
-        texts.push(("ticket", &ask.ticket));
-    }
-    for (field, value) in texts {
-        if let Err(problem) = text::check(value, settings.max_text) {
-            say(field, problem.to_string());
-        }
-    }
+    check_texts(settings, ask, &mut say);
     let apps = control.routes.apps();
     if !ask.app.trim().is_empty() && !apps.iter().any(|app| app == ask.app.trim()) {
         say("app", format!("is not one of {}", apps.join(", ")));
@@ -439,6 +419,30 @@ fn check(
         Ok((scopes, duration))
     } else {
         Err(Refusal::invalid(problems))
+    }
+}
+
+fn check_texts(settings: &Settings, ask: &Ask, say: &mut impl FnMut(&str, String)) {
+    let mut texts = vec![
+        ("app", ask.app.as_str()),
+        ("tenant", &ask.tenant),
+        ("subject", &ask.subject),
+        ("reason", &ask.reason),
+    ];
+    texts.extend(
+        ask.subject_name
+            .as_deref()
+            .filter(|it| !it.is_empty())
+            .map(|it| ("subject_name", it)),
+    );
+    texts.extend(ask.incident.as_deref().map(|it| ("incident", it)));
+    if settings.ticket_required && ask.incident.is_none() || !ask.ticket.is_empty() {
+        texts.push(("ticket", &ask.ticket));
+    }
+    for (field, value) in texts {
+        if let Err(problem) = text::check(value, settings.max_text) {
+            say(field, problem.to_string());
+        }
     }
 }
 

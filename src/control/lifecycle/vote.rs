@@ -26,11 +26,7 @@ impl Control {
                 let mut request = visible(tx, id, &who)?;
                 let votes = tx.votes(id)?;
                 duties::may_vote(&who, &request, &votes, verdict, reason.as_deref(), now)?;
-                if let Some(reason) = reason.as_deref().filter(|it| !it.is_empty()) {
-                    text::check(reason, settings.max_text).map_err(|why| {
-                        Refusal::new(Kind::Invalid, "vote.reason", format!("The reason {why}."))
-                    })?;
-                }
+                check_reason(reason.as_deref(), settings.max_text)?;
                 if seen != request.digest() {
                     return Err(Refusal::new(
                         Kind::Stale,
@@ -189,6 +185,17 @@ impl Control {
         })
         .await
     }
+}
+
+/// What people write is shown to others: it must not mislead.
+fn check_reason(reason: Option<&str>, max: usize) -> Result<(), Refusal> {
+    let Some(reason) = reason.filter(|it| !it.is_empty()) else {
+        return Ok(());
+    };
+    text::check(reason, max).map_err(|why| {
+        let detail = format!("The reason {why}.");
+        Refusal::new(Kind::Invalid, "vote.reason", detail)
+    })
 }
 
 /// The request of a consent link, if it is still the one that the customer was asked about.
