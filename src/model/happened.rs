@@ -76,7 +76,7 @@ impl Happened {
         self
     }
 
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.details.push((name.to_owned(), value.to_string()));
         self
     }

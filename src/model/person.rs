@@ -94,7 +94,7 @@ pub enum Method {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Proof {
     pub method: Method,
-    /// When they authenticated (OpenID Connect `auth_time`), not when the token was made.
+    /// When they authenticated (`auth_time`), not when the token was made.
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,

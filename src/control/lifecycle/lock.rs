@@ -83,12 +83,7 @@ impl Control {
         let done = self
             .run("lifting a lock", move |tx| {
                 let mut lock: Lock = tx.find(&id.to_string())?.ok_or_else(Refusal::not_found)?;
-                duties::may_lock(&who, &lock.key).map_err(|refusal| {
-                    match who.seats.is_empty() {
-                        true => Refusal::not_found(),
-                        false => refusal,
-                    }
-                })?;
+                duties::may_lock(&who, &lock.key)?;
                 if version.is_some_and(|version| version != lock.version) {
                     return Err(Refusal::new(
                         Kind::Stale,

@@ -110,9 +110,10 @@ fn may_be_written(
 }
 
 fn written(who: &Caller, review: &Review, found: &Finding) -> Happened {
-    let code = match found.justified {
-        true => "review.certified",
-        false => "review.rejected",
+    let code = if found.justified {
+        "review.certified"
+    } else {
+        "review.rejected"
     };
     let happened = Happened {
         app: Some(review.app.clone()),

@@ -12,6 +12,9 @@ use crate::store::control::Query;
 /// Rows taken up in one go.
 const BATCH: usize = 200;
 
+/// Why a queued request was denied.
+const NO_TICKET: &str = "The ticket does not do: unknown, closed, or another customer's.";
+
 impl Control {
     /// Does all that is due. Called about once a second.
     pub async fn sweep(&self) -> Result<(), Refusal> {
@@ -70,20 +73,14 @@ impl Control {
                 if request.state != RequestState::Queued {
                     return Ok(());
                 }
-                match told {
-                    Ok(ticket) => {
-                        request.ticket_title = ticket.title;
-                        request.state = RequestState::Pending;
-                        settle(tx, &mut request, now)?;
-                    }
-                    Err(_) => {
-                        request.state = RequestState::Denied;
-                        request.closed_by = Some("locum".to_owned());
-                        request.closed_why = Some(
-                            "The ticket does not do: unknown, closed, or another customer's."
-                                .to_owned(),
-                        );
-                    }
+                if let Ok(ticket) = told {
+                    request.ticket_title = ticket.title;
+                    request.state = RequestState::Pending;
+                    settle(tx, &mut request, now)?;
+                } else {
+                    request.state = RequestState::Denied;
+                    request.closed_by = Some("locum".to_owned());
+                    request.closed_why = Some(NO_TICKET.to_owned());
                 }
                 tx.update(&mut request)?;
                 let happened = Happened::new("request.ticket-checked", "locum").about(&request);

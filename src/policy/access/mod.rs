@@ -41,12 +41,14 @@ pub enum Answer {
 
 /// The policies that decide on requests for access.
 #[derive(Debug, Default)]
-pub struct AccessPolicy {}
+pub struct AccessPolicy {
+    digest: String,
+}
 
 impl AccessPolicy {
     /// SHA-256 (hex) over all sources.
     pub fn digest(&self) -> &str {
-        ""
+        &self.digest
     }
 
     /// Decides. Without a policy that permits: deny.
