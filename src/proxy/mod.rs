@@ -29,6 +29,7 @@ pub mod respond;
 pub mod rewrite;
 pub mod session;
 pub mod setup;
+pub mod stamp;
 pub mod tls;
 pub mod unauthenticated;
 pub mod upgrade;
