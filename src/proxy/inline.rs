@@ -10,7 +10,7 @@ use super::hosts::{HostMatch, Place};
 use super::inbound::{Inbound, Payload};
 use super::refusal::Refusal;
 use super::refused::Refused;
-use super::setup::{AppOrigin, Placement, Setup};
+use super::setup::{Placement, Setup};
 use super::stamp::stamp;
 use super::upgrade;
 use super::upstream::{UpstreamBody, UpstreamError};

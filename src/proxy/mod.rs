@@ -19,6 +19,7 @@ pub mod listener;
 pub mod listening;
 pub mod measure;
 pub mod outbound;
+pub mod own;
 pub mod patience;
 pub mod preface;
 pub mod preflight;
