@@ -6,18 +6,7 @@ use super::schema::{Field, Measure, Section as _, Shape};
 use super::*;
 use std::time::Duration;
 
-const SMALLEST: &str = "\
-[listeners.apps]
-plain = true
-
-[[upstreams]]
-name = 'storefront'
-addresses = ['127.0.0.1:3000']
-
-[[apps]]
-name = 'shop'
-upstream = 'storefront'
-";
+const SMALLEST: &str = include_str!("../../tests/data/smallest.toml");
 
 fn read_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
     let environment = environment.iter().map(|(n, v)| ((*n).into(), (*v).into()));

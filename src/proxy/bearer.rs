@@ -5,11 +5,12 @@ use super::refusal::Refusal;
 use super::setup::{App, BindingRule, Setup};
 use super::unauthenticated::{Unauthenticated, ended};
 use super::worker::Plane;
-use crate::model::Binding;
+use crate::model::{Binding, Timestamp};
 use crate::store::external::{BearerRefused, Fault};
 use crate::store::live::{LiveSession, Starter};
 use crate::telemetry::Limit;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The session of a bearer grant: a look-up for a known one, a verification for a new one.
@@ -24,12 +25,7 @@ pub async fn session(
         return known.map_err(|why| refused(setup, &why));
     }
     let (address, now) = (client.address.ip(), plane.clock.now());
-    if !plane
-        .attempts
-        .may_try(address, setup.limits.max_sign_in_attempts, now)
-    {
-        return Err(too_many(plane).into());
-    }
+    may_try(plane, setup, address, now)?;
     let presented = setup
         .bearers
         .present(token, &app.name, starter(app.binding, client)?)
@@ -61,16 +57,28 @@ pub fn strip_grants(setup: &Setup, headers: &mut HeaderMap) {
     }
 }
 
+/// Whether another grant or start code may be tried from this address.
+///
+/// # Errors
 /// 429: somebody is guessing, or a client is broken.
-pub fn too_many(plane: &Plane) -> Refusal {
+pub fn may_try(
+    plane: &Plane,
+    setup: &Setup,
+    address: IpAddr,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let max = setup.limits.max_sign_in_attempts;
+    if plane.attempts.may_try(address, max, now) {
+        return Ok(());
+    }
     plane.metrics.hit(Limit::SignInAttempts);
     let detail = "Too many tries from this address failed. Wait a minute, then try once.";
-    Refusal::new(
+    Err(Refusal::new(
         StatusCode::TOO_MANY_REQUESTS,
         "too-many-attempts",
         "Too many tries",
         detail,
-    )
+    ))
 }
 
 /// Who starts a session here, and what the session is tied to by that.

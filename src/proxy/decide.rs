@@ -72,7 +72,8 @@ pub async fn decide(
         .path_and_query()
         .map_err(|_| denied(too_long(), None, None))?;
     let grant = grant_facts(plane, authenticated, inbound);
-    let body = match routed.body_need() {
+    let need = routed.body_need();
+    let body = match need {
         Some(need) => buffer(plane, setup, inbound, payload, authenticated, need).await?,
         None => Some(Bytes::new()),
     };
@@ -84,6 +85,7 @@ pub async fn decide(
         inbound,
         &facts,
         &grant,
+        need,
         body.as_deref(),
         &verdict,
     );
@@ -242,13 +244,14 @@ fn shadow(
     inbound: &Inbound,
     facts: &Facts<'_>,
     grant: &GrantFacts<'_>,
+    kept: Option<BodyNeed>,
     body: Option<&[u8]>,
     live: &Verdict,
 ) {
     let Some(shadow) = &setup.shadow else { return };
     let routed = shadow.policy.route(facts);
     // The body was not kept for the candidate alone: on an empty one it would differ falsely.
-    if routed.body_need().is_some() && setup.policy.route(facts).body_need().is_none() {
+    if routed.body_need().is_some() && kept.is_none() {
         return;
     }
     let candidate = routed.decide(grant, body);

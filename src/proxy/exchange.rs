@@ -15,7 +15,7 @@ use super::rewrite::banner;
 use super::setup::{App, Setup};
 use super::way::Way;
 use super::worker::{Plane, Worker};
-use super::{handshake, inline, measure, outbound, preflight, reserved, upgrade};
+use super::{handshake, inline, measure, outbound, own, preflight, reserved, upgrade};
 use crate::audit;
 use crate::model::Reason;
 use crate::telemetry::Limit;
@@ -176,13 +176,8 @@ async fn no_service_worker(
         words,
     )
     .await?;
-    let mut response = Response::new(ResponseBody::whole(banner::SERVICE_WORKER));
-    refusal::own_headers(response.headers_mut());
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/javascript"),
-    );
-    Ok(response)
+    let script = ResponseBody::whole(banner::SERVICE_WORKER);
+    Ok(own::typed(StatusCode::OK, "text/javascript", script))
 }
 
 /// What no policy can permit: TRACE and its other name TRACK, whose answer would show the operator the customer's cookies and the assertion
@@ -222,9 +217,7 @@ async fn about_the_server(
         words,
     )
     .await?;
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    refusal::own_headers(response.headers_mut());
+    let mut response = own::answer(StatusCode::NO_CONTENT, ResponseBody::empty());
     response.headers_mut().insert(header::ALLOW, METHODS);
     Ok(response)
 }

@@ -7,8 +7,8 @@ use super::worker::Taken;
 use crate::audit::{Opening, Protocol};
 use crate::model::ExchangeId;
 use bytes::Bytes;
-use http::header;
 use http::request::Parts;
+use http::{Method, header};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
@@ -128,6 +128,15 @@ impl Inbound {
             "GET"
         } else {
             self.parts.method.as_str()
+        }
+    }
+
+    /// The method that goes out: an extended CONNECT (RFC 8441) is the HTTP/1.1 handshake it stands for.
+    pub fn method_for_app(&self) -> Method {
+        if self.is_websocket() {
+            Method::GET
+        } else {
+            self.parts.method.clone()
         }
     }
 

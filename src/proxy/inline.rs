@@ -10,9 +10,9 @@ use super::hosts::{HostMatch, Place};
 use super::inbound::{Inbound, Payload};
 use super::refusal::Refusal;
 use super::refused::Refused;
-use super::setup::{AppOrigin, Placement, Setup};
+use super::setup::{Placement, Setup};
+use super::stamp::stamp;
 use super::upgrade;
-use super::upstream::forward::{Hop, Scheme, Stamp};
 use super::upstream::{UpstreamBody, UpstreamError};
 use super::worker::Worker;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -76,11 +76,7 @@ pub async fn pass(
         None,
     );
     let mut request = Request::new(body.stripped(&origin.strip));
-    *request.method_mut() = if inbound.is_websocket() {
-        http::Method::GET
-    } else {
-        inbound.parts.method.clone()
-    };
+    *request.method_mut() = inbound.method_for_app();
     let target = inbound.parts.uri.path_and_query().cloned();
     *request.uri_mut() = target.map(http::Uri::from).unwrap_or_default();
     *request.headers_mut() = headers;
@@ -124,23 +120,6 @@ fn answer(
             )))
         }
     }
-}
-
-fn stamp(setup: &Setup, origin: &AppOrigin, inbound: &Inbound, headers: &mut HeaderMap) {
-    let client = inbound.client();
-    let host = String::from_utf8_lossy(inbound.host()).into_owned();
-    let hop = Hop {
-        peer: client.peer.ip(),
-        trusted: client.is_trusted_proxy,
-        scheme: if setup.scheme == "https" {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        },
-        host: &host,
-        version: inbound.parts.version,
-    };
-    Stamp::new(&origin.forward, &hop).apply(headers);
 }
 
 /// A name that only Locum may use never reaches the app, whatever its value. HTTP/2 sends each cookie as a

@@ -12,9 +12,10 @@ use super::refusal::{self, Refusal};
 use super::refused::{Refused, closed_with};
 use super::respond;
 use super::rewrite::jar::{Place, push_pair};
-use super::upstream::forward::{Hop, Scheme};
+use super::stamp::stamp;
+use super::upstream::forward::host_value;
 use super::upstream::identity::{self, Live};
-use super::upstream::{UpstreamBody, UpstreamError, forward as stamp};
+use super::upstream::{UpstreamBody, UpstreamError};
 use super::way::Way;
 use crate::audit::{Banner, Outcome, Receipt};
 use crate::telemetry::Limit;
@@ -105,8 +106,8 @@ pub async fn mint(
     if !way.origin.identity.mints() {
         return Ok(());
     }
-    let host = String::from_utf8_lossy(inbound.host()).into_owned();
-    let host = stamp::host_value(&way.origin.forward.host, &host);
+    let host = String::from_utf8_lossy(inbound.host());
+    let host = host_value(&way.origin.forward.host, &host);
     let to = identity::Way {
         upstream: &way.origin.upstream,
         lane: way.worker.lane(),
@@ -172,7 +173,7 @@ pub fn request<B>(
         );
     }
     set_cookies(way, authenticated, permitted, &mut headers);
-    stamp_hop(way, inbound, &mut headers);
+    stamp(way.setup, way.origin, inbound, &mut headers);
     let live = Live {
         session: authenticated.session.id,
         grant: &authenticated.session.grant,
@@ -186,32 +187,10 @@ pub fn request<B>(
         ));
     }
     let mut request = Request::new(body);
-    // An extended CONNECT (RFC 8441) goes out as the HTTP/1.1 handshake it stands for.
-    *request.method_mut() = if inbound.is_websocket() {
-        http::Method::GET
-    } else {
-        inbound.parts.method.clone()
-    };
+    *request.method_mut() = inbound.method_for_app();
     *request.uri_mut() = http::Uri::from(permitted.target().clone());
     *request.headers_mut() = headers;
     Ok(request)
-}
-
-fn stamp_hop(way: &Way<'_>, inbound: &Inbound, headers: &mut HeaderMap) {
-    let client = inbound.client();
-    let host = String::from_utf8_lossy(inbound.host()).into_owned();
-    let hop = Hop {
-        peer: client.peer.ip(),
-        trusted: client.is_trusted_proxy,
-        scheme: if way.setup.scheme == "https" {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        },
-        host: &host,
-        version: inbound.parts.version,
-    };
-    stamp::Stamp::new(&way.origin.forward, &hop).apply(headers);
 }
 
 /// The app's own cookies come from the jar; of the browser's only those that its scripts are meant to have.

@@ -7,7 +7,8 @@ use super::body::ResponseBody;
 use super::canonical::Canonical;
 use super::hosts::{HostMatch, Place};
 use super::inbound::Inbound;
-use super::refusal::{self, Refusal};
+use super::own;
+use super::refusal::Refusal;
 use super::refused::{Refused, unrecordable};
 use super::session::Former;
 use super::setup::{App, OriginMode, Setup};
@@ -123,10 +124,8 @@ fn asks_sibling(setup: &Setup, app: &App, session: Option<SessionId>, inbound: &
 
 /// 204 with what was asked for: the method and fields say nothing yet, the request itself will.
 fn allowed(inbound: &Inbound) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
+    let mut response = own::answer(StatusCode::NO_CONTENT, ResponseBody::empty());
     let headers = response.headers_mut();
-    refusal::own_headers(headers);
     for (asked, granted) in [
         (header::ORIGIN, header::ACCESS_CONTROL_ALLOW_ORIGIN),
         (

@@ -35,18 +35,7 @@ fn locum_with(configuration: &str, arguments: &[&str]) -> String {
     locum_in(dir.path(), arguments, &[])
 }
 
-const GOOD: &str = "\
-[listeners.apps]
-plain = true
-
-[[upstreams]]
-name = 'storefront'
-addresses = ['127.0.0.1:3000']
-
-[[apps]]
-name = 'shop'
-upstream = 'storefront'
-";
+const GOOD: &str = include_str!("../data/smallest.toml");
 
 const ISSUE: &[&str] = &[
     "grant",

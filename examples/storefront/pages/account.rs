@@ -1,6 +1,6 @@
 //! The account: who the customer is and where things go.
 
-use super::frame::{Done, Frame, html, see_other};
+use super::frame::{Done, Frame, html, saved};
 use crate::server::Shop;
 use crate::store::customers::{self, Address, Customer};
 use crate::web::form::{Button, Checked};
@@ -57,9 +57,9 @@ pub(crate) async fn save_profile(
         return Err(Problem::Invalid("What should we call you?".into()));
     }
     let id = user.customer.id;
-    shop.store
-        .with(|db| customers::set_profile(db, id, new.name.trim(), new.phone.trim()))?;
-    Ok(see_other(&shop, "/account?done=profile"))
+    saved(&shop, "/account?done=profile", |db| {
+        customers::set_profile(db, id, new.name.trim(), new.phone.trim())
+    })
 }
 
 pub(crate) async fn addresses(
@@ -102,9 +102,9 @@ pub(crate) async fn add_address(
         postcode,
         country,
     };
-    shop.store
-        .with(|db| customers::add_address(db, user.customer.id, &new))?;
-    Ok(see_other(&shop, "/account/addresses?done=address"))
+    saved(&shop, "/account/addresses?done=address", |db| {
+        customers::add_address(db, user.customer.id, &new)
+    })
 }
 
 pub(crate) async fn remove_address(
@@ -113,7 +113,7 @@ pub(crate) async fn remove_address(
     Path(id): Path<i64>,
     Checked(Button {}): Checked<Button>,
 ) -> Result<Response, Problem> {
-    shop.store
-        .with(|db| customers::remove_address(db, user.customer.id, id))?;
-    Ok(see_other(&shop, "/account/addresses?done=address"))
+    saved(&shop, "/account/addresses?done=address", |db| {
+        customers::remove_address(db, user.customer.id, id)
+    })
 }

@@ -6,6 +6,7 @@ use crate::web::visitor::Visitor;
 use askama::Template;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use rusqlite::Connection;
 
 /// The part of a page that is the same everywhere.
 pub(crate) struct Frame {
@@ -87,4 +88,14 @@ pub(crate) fn html(page: &impl Template) -> Result<Response, Problem> {
 pub(crate) fn see_other(shop: &Shop, path: &str) -> Response {
     let location = format!("{}{path}", shop.public.origin);
     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// Does a change, then goes to the page that says so.
+pub(crate) fn saved<T>(
+    shop: &Shop,
+    path: &str,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<Response, Problem> {
+    shop.store.with(change)?;
+    Ok(see_other(shop, path))
 }

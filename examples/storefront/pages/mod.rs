@@ -66,20 +66,20 @@ fn settings() -> Router<Arc<Shop>> {
             "/account/addresses/{id}/delete",
             post(account::remove_address),
         )
-        .route("/account/mfa", get(security::mfa))
+        .route("/account/mfa", security::page("mfa"))
         .route("/account/mfa/enrol", post(security::enrol_mfa))
         .route("/account/mfa/reset", post(security::reset_mfa))
         .route(
             "/account/password",
-            get(security::password).post(security::save_password),
+            security::page("password").post(security::save_password),
         )
         .route(
             "/account/email",
-            get(security::email).post(security::save_email),
+            security::page("email").post(security::save_email),
         )
         .route(
             "/account/payment",
-            get(security::payment).post(security::save_payment),
+            security::page("payment").post(security::save_payment),
         )
         .route(
             "/account/tokens",
@@ -88,7 +88,7 @@ fn settings() -> Router<Arc<Shop>> {
         .route("/account/tokens/{id}/revoke", post(security::revoke_token))
         .route(
             "/account/delete",
-            get(security::leaving).post(security::delete),
+            security::page("delete").post(security::delete),
         )
         .route("/export", get(export::page))
         .route("/export.csv", get(export::csv))

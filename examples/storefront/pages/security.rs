@@ -1,6 +1,6 @@
 //! What an intruder would want: MFA, password, e-mail, card, API tokens, deletion.
 
-use super::frame::{Done, Frame, html, see_other};
+use super::frame::{Done, Frame, html, saved, see_other};
 use crate::server::Shop;
 use crate::store::customers::{self, ApiToken, Customer};
 use crate::store::password as secrets;
@@ -10,6 +10,7 @@ use crate::web::visitor::SignedIn;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 
 /// Shortest password, in characters.
@@ -53,17 +54,15 @@ pub(crate) struct NewToken {
     name: String,
 }
 
-fn settings(user: SignedIn, part: &'static str, done: &Done) -> Result<Response, Problem> {
-    let frame = Frame::of(&user.visitor, part).saying(done);
-    html(&Settings {
-        frame,
-        part,
-        customer: user.customer,
+/// The page of one `part`.
+pub(crate) fn page(part: &'static str) -> MethodRouter<Arc<Shop>> {
+    get(move |user: SignedIn, Query(done): Query<Done>| async move {
+        html(&Settings {
+            frame: Frame::of(&user.visitor, part).saying(&done),
+            part,
+            customer: user.customer,
+        })
     })
-}
-
-pub(crate) async fn mfa(user: SignedIn, Query(done): Query<Done>) -> Result<Response, Problem> {
-    settings(user, "mfa", &done)
 }
 
 pub(crate) async fn enrol_mfa(
@@ -72,9 +71,9 @@ pub(crate) async fn enrol_mfa(
     Checked(Button {}): Checked<Button>,
 ) -> Result<Response, Problem> {
     let secret = secrets::token();
-    shop.store
-        .with(|db| customers::set_mfa(db, user.customer.id, Some(&secret)))?;
-    Ok(see_other(&shop, "/account/mfa?done=mfa"))
+    saved(&shop, "/account/mfa?done=mfa", |db| {
+        customers::set_mfa(db, user.customer.id, Some(&secret))
+    })
 }
 
 pub(crate) async fn reset_mfa(
@@ -82,16 +81,9 @@ pub(crate) async fn reset_mfa(
     user: SignedIn,
     Checked(Button {}): Checked<Button>,
 ) -> Result<Response, Problem> {
-    shop.store
-        .with(|db| customers::set_mfa(db, user.customer.id, None))?;
-    Ok(see_other(&shop, "/account/mfa?done=mfa-reset"))
-}
-
-pub(crate) async fn password(
-    user: SignedIn,
-    Query(done): Query<Done>,
-) -> Result<Response, Problem> {
-    settings(user, "password", &done)
+    saved(&shop, "/account/mfa?done=mfa-reset", |db| {
+        customers::set_mfa(db, user.customer.id, None)
+    })
 }
 
 pub(crate) async fn save_password(
@@ -106,13 +98,9 @@ pub(crate) async fn save_password(
     let hashed = tokio::task::spawn_blocking(move || secrets::hash(&new.password)).await;
     let hashed = hashed.map_err(|why| Problem::Internal(why.into()))?;
     let hashed = hashed.ok_or_else(|| Problem::Internal("no system randomness".into()))?;
-    shop.store
-        .with(|db| customers::set_password(db, user.customer.id, &hashed))?;
-    Ok(see_other(&shop, "/account/password?done=password"))
-}
-
-pub(crate) async fn email(user: SignedIn, Query(done): Query<Done>) -> Result<Response, Problem> {
-    settings(user, "email", &done)
+    saved(&shop, "/account/password?done=password", |db| {
+        customers::set_password(db, user.customer.id, &hashed)
+    })
 }
 
 pub(crate) async fn save_email(
@@ -140,10 +128,6 @@ pub(crate) async fn save_email(
     Ok(see_other(&shop, "/account/email?done=email"))
 }
 
-pub(crate) async fn payment(user: SignedIn, Query(done): Query<Done>) -> Result<Response, Problem> {
-    settings(user, "payment", &done)
-}
-
 pub(crate) async fn save_payment(
     State(shop): State<Arc<Shop>>,
     user: SignedIn,
@@ -156,9 +140,9 @@ pub(crate) async fn save_payment(
         ));
     };
     let last4 = String::from_iter(last4);
-    shop.store
-        .with(|db| customers::set_card(db, user.customer.id, &last4))?;
-    Ok(see_other(&shop, "/account/payment?done=payment"))
+    saved(&shop, "/account/payment?done=payment", |db| {
+        customers::set_card(db, user.customer.id, &last4)
+    })
 }
 
 fn token_page(
@@ -204,13 +188,9 @@ pub(crate) async fn revoke_token(
     Path(id): Path<i64>,
     Checked(Button {}): Checked<Button>,
 ) -> Result<Response, Problem> {
-    shop.store
-        .with(|db| customers::remove_token(db, user.customer.id, id))?;
-    Ok(see_other(&shop, "/account/tokens?done=token"))
-}
-
-pub(crate) async fn leaving(user: SignedIn, Query(done): Query<Done>) -> Result<Response, Problem> {
-    settings(user, "delete", &done)
+    saved(&shop, "/account/tokens?done=token", |db| {
+        customers::remove_token(db, user.customer.id, id)
+    })
 }
 
 pub(crate) async fn delete(
@@ -218,7 +198,5 @@ pub(crate) async fn delete(
     user: SignedIn,
     Checked(Button {}): Checked<Button>,
 ) -> Result<Response, Problem> {
-    shop.store
-        .with(|db| customers::delete(db, user.customer.id))?;
-    Ok(see_other(&shop, "/"))
+    saved(&shop, "/", |db| customers::delete(db, user.customer.id))
 }

@@ -1,7 +1,7 @@
 //! What a killed process leaves, and what the next start makes of it.
 
-use super::fixture::{Support, events, lines, settings, start, verified};
-use crate::audit::{Journal, Settings, StartError, chain, segment};
+use super::fixture::{Support, events, lines, settings, small_segments, start, verified};
+use crate::audit::{Journal, StartError, chain, segment};
 use crate::model::Clock;
 use std::fs;
 
@@ -80,10 +80,7 @@ fn an_exchange_open_at_the_crash_is_noted_once() {
 #[test]
 fn an_exchange_open_over_many_segments_is_still_known() {
     let dir = tempfile::tempdir().expect("dir");
-    let small = || Settings {
-        segment_bytes: 8192,
-        ..settings(dir.path())
-    };
+    let small = || small_segments(dir.path());
     let journal = Journal::start(small(), Clock::System).expect("start");
     let support = Support::new();
     let long = support.open(&journal).expect("recorded");
@@ -110,10 +107,7 @@ fn an_exchange_open_over_many_segments_is_still_known() {
 #[test]
 fn a_crash_between_two_segments_is_survived() {
     let dir = tempfile::tempdir().expect("dir");
-    let small = || Settings {
-        segment_bytes: 8192,
-        ..settings(dir.path())
-    };
+    let small = || small_segments(dir.path());
     let journal = Journal::start(small(), Clock::System).expect("start");
     let support = Support::new();
     (0..12).for_each(|_| support.exchange(&journal));
@@ -169,10 +163,7 @@ fn a_second_writer_is_refused_and_the_first_goes_on() {
 #[test]
 fn a_verifier_beside_a_writer_sees_a_whole_journal() {
     let dir = tempfile::tempdir().expect("dir");
-    let small = Settings {
-        segment_bytes: 8192,
-        ..settings(dir.path())
-    };
+    let small = small_segments(dir.path());
     let journal = Journal::start(small, Clock::System).expect("start");
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| {

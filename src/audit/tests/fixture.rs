@@ -32,6 +32,14 @@ pub(in crate::audit) fn settings(dir: &Path) -> Settings {
     }
 }
 
+/// Segments that a few exchanges fill.
+pub(in crate::audit) fn small_segments(dir: &Path) -> Settings {
+    Settings {
+        segment_bytes: 8192,
+        ..settings(dir)
+    }
+}
+
 pub(in crate::audit) fn start(dir: &Path) -> Journal {
     Journal::start(settings(dir), Clock::System).expect("start")
 }

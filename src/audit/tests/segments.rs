@@ -1,17 +1,14 @@
 //! Rotation, and readers that follow it.
 
-use super::fixture::{Support, lines, settings, start, verified};
+use super::fixture::{Support, lines, small_segments, start, verified};
 use crate::audit::tail::{Filter, From, Tail};
-use crate::audit::{Journal, Settings, segment};
+use crate::audit::{Journal, segment};
 use crate::model::Clock;
 
 #[test]
 fn segments_stay_within_their_size_and_chain_without_a_gap() {
     let dir = tempfile::tempdir().expect("dir");
-    let small = Settings {
-        segment_bytes: 8192,
-        ..settings(dir.path())
-    };
+    let small = small_segments(dir.path());
     let journal = Journal::start(small, Clock::System).expect("start");
     let support = Support::new();
     (0..40).for_each(|_| support.exchange(&journal));
@@ -37,10 +34,7 @@ fn segments_stay_within_their_size_and_chain_without_a_gap() {
 #[test]
 fn tail_shows_what_was_asked_for_in_one_safe_line_each() {
     let dir = tempfile::tempdir().expect("dir");
-    let small = Settings {
-        segment_bytes: 8192,
-        ..settings(dir.path())
-    };
+    let small = small_segments(dir.path());
     let journal = Journal::start(small, Clock::System).expect("start");
     let support = Support::new();
     (0..10).for_each(|_| support.exchange(&journal));
@@ -92,10 +86,7 @@ fn tail_shows_what_was_asked_for_in_one_safe_line_each() {
 #[test]
 fn tail_follows_a_journal_as_it_grows_and_rotates() {
     let dir = tempfile::tempdir().expect("dir");
-    let small = Settings {
-        segment_bytes: 8192,
-        ..settings(dir.path())
-    };
+    let small = small_segments(dir.path());
     let journal = Journal::start(small, Clock::System).expect("start");
     let mut tail = Tail::new(dir.path(), From::Start, true, Filter::default());
     assert_eq!(

@@ -16,12 +16,7 @@ fn apps(check: &mut Check<'_>) {
     let apps = &check.config.listeners.apps;
     let is_open = apps.plain && apps.tls.is_none() && !apps.address.ip().is_loopback();
     if is_open && apps.trusted_proxies.is_empty() {
-        check.problem(
-            "listeners.apps.plain",
-            "plain HTTP on an address that others can reach",
-            "listen on loopback, give it tls, or name the TLS terminator in \
-             listeners.apps.trusted_proxies",
-        );
+        open(check, "listeners.apps");
     }
     if apps.proxy_protocol != ProxyProtocol::Off && apps.trusted_proxies.is_empty() {
         check.problem(
@@ -48,12 +43,7 @@ fn portal(check: &mut Check<'_>) {
     let portal = &check.config.listeners.portal;
     let is_open = portal.plain && portal.tls.is_none() && !portal.address.ip().is_loopback();
     if is_open && portal.trusted_proxies.is_empty() {
-        check.problem(
-            "listeners.portal.plain",
-            "plain HTTP on an address that others can reach",
-            "listen on loopback, give it tls, or name the TLS terminator in \
-             listeners.portal.trusted_proxies",
-        );
+        open(check, "listeners.portal");
     }
     let host = portal
         .public_url
@@ -95,6 +85,17 @@ fn ops(check: &mut Check<'_>) {
              strangers out",
         );
     }
+}
+
+/// Plain HTTP for everybody, and nothing in front that is known to end TLS.
+fn open(check: &mut Check<'_>, key: &str) {
+    check.problem(
+        &format!("{key}.plain"),
+        "plain HTTP on an address that others can reach",
+        format!(
+            "listen on loopback, give it tls, or name the TLS terminator in {key}.trusted_proxies"
+        ),
+    );
 }
 
 /// Exactly one of `tls` and `plain`, and client certificates that fit.

@@ -3,6 +3,7 @@
 
 mod page;
 
+use super::own;
 use crate::model::{Decision, ExchangeId, Findings, Reason};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use std::borrow::Cow;
@@ -156,11 +157,8 @@ pub fn page(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&str>) -> Re
 }
 
 fn with_headers(refusal: &Refusal, content_type: &'static str, body: String) -> Response<String> {
-    let mut response = Response::new(body);
-    *response.status_mut() = refusal.status;
+    let mut response = own::typed(refusal.status, content_type, body);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    own_headers(headers);
     if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
@@ -172,27 +170,6 @@ fn with_headers(refusal: &Refusal, content_type: &'static str, body: String) -> 
         );
     }
     response
-}
-
-/// What every page of Locum's own carries on a session's origin.
-pub fn own_headers(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    headers.insert(
-        header::X_FRAME_OPTIONS,
-        HeaderValue::from_static("SAMEORIGIN"),
-    );
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"),
-    );
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::body::response::BoxError;
 use super::canonical::Canonical;
 use super::hosts::HostMatch;
 use super::inbound::{Inbound, Payload};
+use super::own;
 use super::refusal::{self, Refusal};
 use super::refused::Refused;
 use super::rewrite::banner::{self, Status};
@@ -135,15 +136,14 @@ async fn end(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch) -
     ));
     let mut response = page.map(ResponseBody::whole);
     let headers = response.headers_mut();
-    insert(
+    own::insert(
         headers,
         header::SET_COOKIE,
         format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"),
     );
-    insert(
-        headers,
+    headers.insert(
         header::HeaderName::from_static("clear-site-data"),
-        "\"cache\", \"cookies\", \"storage\"".to_owned(),
+        HeaderValue::from_static("\"cache\", \"cookies\", \"storage\""),
     );
     Ok(response)
 }
@@ -181,14 +181,8 @@ async fn status(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch
             }
         },
     };
-    let mut response = Response::new(ResponseBody::whole(body));
-    refusal::own_headers(response.headers_mut());
-    insert(
-        response.headers_mut(),
-        header::CONTENT_TYPE,
-        "application/json".to_owned(),
-    );
-    Ok(response)
+    let body = ResponseBody::whole(body);
+    Ok(own::typed(StatusCode::OK, "application/json", body))
 }
 
 fn host_session(plane: &Plane, host: HostMatch) -> Option<Found> {
@@ -206,14 +200,8 @@ async fn events(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch
         (Telling::First, authenticated.session, plane.clock.clone()),
         tell,
     );
-    let mut response = Response::new(ResponseBody::passed(Box::pin(StreamBody::new(stream))));
-    refusal::own_headers(response.headers_mut());
-    insert(
-        response.headers_mut(),
-        header::CONTENT_TYPE,
-        "text/event-stream".to_owned(),
-    );
-    Ok(response)
+    let body = ResponseBody::passed(Box::pin(StreamBody::new(stream)));
+    Ok(own::typed(StatusCode::OK, "text/event-stream", body))
 }
 
 /// Where an event stream is.
@@ -260,36 +248,23 @@ async fn why(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch) -
 }
 
 fn own_page(page: banner::Page) -> Response<String> {
-    let mut response = Response::new(page.html);
-    let headers = response.headers_mut();
-    refusal::own_headers(headers);
-    headers.insert(
+    let mut response = own::typed(StatusCode::OK, "text/html; charset=utf-8", page.html);
+    response.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(page.policy),
-    );
-    insert(
-        headers,
-        header::CONTENT_TYPE,
-        "text/html; charset=utf-8".to_owned(),
     );
     response
 }
 
 fn asset(content_type: &'static str, body: &'static [u8]) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::whole(Bytes::from_static(body)));
-    let headers = response.headers_mut();
-    insert(headers, header::CONTENT_TYPE, content_type.to_owned());
-    insert(headers, header::CACHE_CONTROL, "max-age=300".to_owned());
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-}
-
-/// Values here are our own ids, secrets and constants: always valid.
-fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: String) {
-    if let Ok(value) = HeaderValue::try_from(value) {
-        headers.insert(name, value);
+    for (name, value) in [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "max-age=300"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
     }
+    response
 }

@@ -1,6 +1,6 @@
 //! Starting a session: a start code redeemed, a signed grant exchanged, the cookie carried to each origin.
 
-use super::{Answer, PREFIX, insert, not_found};
+use super::{Answer, PREFIX, not_found};
 use crate::model::{Secret, SessionId};
 use crate::proxy::authenticate::COOKIE;
 use crate::proxy::bearer;
@@ -8,7 +8,8 @@ use crate::proxy::body::ResponseBody;
 use crate::proxy::decide;
 use crate::proxy::hosts::{HostMatch, Place};
 use crate::proxy::inbound::{Inbound, Payload};
-use crate::proxy::refusal::{self, Refusal};
+use crate::proxy::own;
+use crate::proxy::refusal::Refusal;
 use crate::proxy::refused::Refused;
 use crate::proxy::session::{self, Former, State};
 use crate::proxy::setup::{App, OriginMode, Setup};
@@ -60,12 +61,7 @@ pub(super) async fn redeem(
         return Ok(answer);
     }
     let (address, now) = (inbound.client().address.ip(), plane.clock.now());
-    if !plane
-        .attempts
-        .may_try(address, setup.limits.max_sign_in_attempts, now)
-    {
-        return Err(Box::new(bearer::too_many(plane).into()));
-    }
+    bearer::may_try(plane, setup, address, now).map_err(Refused::from)?;
     let starter = bearer::starter(app.binding, inbound.client()).map_err(Refused::from)?;
     let redeemed = plane
         .live
@@ -171,12 +167,14 @@ fn enter(
         || "/".to_owned(),
         |state| next_url(plane, setup, app, live, &state, place, cookie),
     );
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    let headers = response.headers_mut();
-    refusal::own_headers(headers);
-    insert(headers, header::SET_COOKIE, value);
-    insert(headers, header::LOCATION, next);
+    let mut response = see_other(next);
+    own::insert(response.headers_mut(), header::SET_COOKIE, value);
+    response
+}
+
+fn see_other(url: String) -> Response<ResponseBody> {
+    let mut response = own::answer(StatusCode::SEE_OTHER, ResponseBody::empty());
+    own::insert(response.headers_mut(), header::LOCATION, url);
     response
 }
 
@@ -264,12 +262,7 @@ pub(super) async fn exchange(
     let text = std::str::from_utf8(&body).unwrap_or_default().trim();
     let token = text.strip_prefix("grant=").unwrap_or(text);
     let (address, now) = (inbound.client().address.ip(), plane.clock.now());
-    if !plane
-        .attempts
-        .may_try(address, setup.limits.max_sign_in_attempts, now)
-    {
-        return Err(Box::new(bearer::too_many(plane).into()));
-    }
+    bearer::may_try(plane, setup, address, now).map_err(Refused::from)?;
     let starter = bearer::starter(app.binding, inbound.client()).map_err(Refused::from)?;
     let exchanged = setup
         .bearers
@@ -294,9 +287,5 @@ pub(super) async fn exchange(
             Refusal::unavailable("hand-off", "The session could not be handed over.").into(),
         ));
     };
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    refusal::own_headers(response.headers_mut());
-    insert(response.headers_mut(), header::LOCATION, url);
-    Ok(response)
+    Ok(see_other(url))
 }

@@ -8,6 +8,7 @@ pub use strip::SPOOFABLE;
 
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, VIA};
 use http::{Version, header};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -197,11 +198,11 @@ pub fn response(headers: &mut HeaderMap, settings: &Settings, version: Version) 
 /// The `Host` for the app under `rule`, where the client said `original`; `None` leaves it to the rest of the way.
 pub fn host_value(rule: &HostRule, original: &str) -> Option<HeaderValue> {
     let text = match rule {
-        HostRule::Preserve => original.to_owned(),
-        HostRule::Fixed(host) => host.clone(),
+        HostRule::Preserve => Cow::Borrowed(original),
+        HostRule::Fixed(host) => host.into(),
         HostRule::KeepPort(name) => match split_port(original).1 {
-            Some(port) => format!("{name}:{port}"),
-            None => name.clone(),
+            Some(port) => format!("{name}:{port}").into(),
+            None => name.into(),
         },
         HostRule::Address => return None,
     };
