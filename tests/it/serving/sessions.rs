@@ -184,7 +184,7 @@ async fn expiry_cuts_by_itself() {
         (answer.status, answer.reason().as_str()),
         (401, "session-ended")
     );
-    assert!(answer.text().contains("expired"), "{answer:?}");
+    assert!(answer.text().contains("run out of time"), "{answer:?}");
     let cut = locum
         .record(|one| is(one, "exchange.closed") && one["locum"]["outcome"] == "cut")
         .await;
