@@ -5,8 +5,10 @@
 
 pub mod desk;
 pub mod duties;
+pub mod gate;
 pub mod grants;
 pub mod http;
 pub mod lifecycle;
 pub mod portal;
 pub mod refusal;
+pub mod web;

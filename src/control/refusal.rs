@@ -14,6 +14,8 @@ pub enum Kind {
     Forbidden,
     /// There is no such thing, or none that the caller may know of.
     NotFound,
+    /// The path has no such method.
+    Method,
     /// It is not in a state for this.
     Conflict,
     /// `If-Match` named another version.
@@ -30,6 +32,7 @@ impl Kind {
             Self::Unauthenticated | Self::StepUp => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
+            Self::Method => 405,
             Self::Conflict => 409,
             Self::Stale => 412,
             Self::TooMany => 429,

@@ -1,0 +1,38 @@
+//! The portal's listener: an origin of its own, which no upstream can serve. API, pages, sign-in, hooks and keys.
+
+pub mod extract;
+pub mod listen;
+pub mod shared;
+
+use super::refusal::{Kind, Refusal};
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use extract::Problem;
+use http::header;
+use shared::Shared;
+
+/// Where apps fetch the keys of assertions (RFC 7517 §5).
+pub const JWKS_PATH: &str = "/.well-known/jwks.json";
+
+/// Everything that the listener answers.
+pub fn router(web: Shared) -> Router {
+    Router::new()
+        .route(JWKS_PATH, get(jwks))
+        .fallback(|| async { Problem(Refusal::not_found()) })
+        .method_not_allowed_fallback(|| async {
+            let detail = "This address does not take that method.";
+            Problem(Refusal::new(Kind::Method, "method", detail))
+        })
+        .with_state(web)
+}
+
+async fn jwks(State(web): State<Shared>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/jwk-set+json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, (web.jwks)()).into_response()
+}
