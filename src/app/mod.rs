@@ -15,6 +15,7 @@ use crate::control::portal;
 use crate::model::Clock;
 use crate::policy;
 use crate::proxy::attempts::Attempts;
+use crate::proxy::budget::Budget;
 use crate::proxy::listener::Shutdown;
 use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::{Places, Plane};
@@ -146,6 +147,7 @@ fn serve_with(
         connections: Places::default(),
         websockets: Places::default(),
         attempts: Attempts::default(),
+        policy_buffers: Budget::default(),
         current: ArcSwap::from_pointee(setup),
     });
     let keys = ArcSwap::new(keys);

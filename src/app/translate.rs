@@ -183,6 +183,13 @@ pub(super) fn limits(config: &Config) -> Limits {
         max_websocket_message: from.max_websocket_message.len(),
         max_websockets: from.max_websockets,
         max_sign_in_attempts: from.max_sign_in_attempts,
+        max_attempt_addresses: from.max_attempt_addresses,
+        max_policy_buffers: from.max_policy_buffers.len(),
+        events_keep_alive: from.events_keep_alive,
+        handoff_timeout: from.handoff_timeout,
+        max_handoffs: from.max_handoffs,
+        max_grant_form: from.max_grant_form.len(),
+        max_via_passes: from.max_via_passes,
         jar: crate::proxy::rewrite::jar::Limits {
             max_cookies: from.max_jar_cookies,
             max_cookie_bytes: from.max_jar_cookie_bytes.len(),

@@ -7,9 +7,6 @@ use std::net::IpAddr;
 
 const MINUTE: i64 = 60_000;
 
-/// Addresses remembered at once; when there are more, those whose minute is over go first.
-const MAX_ADDRESSES: usize = 10_000;
-
 /// Failed tries by address, within one minute from the first.
 #[derive(Debug, Default)]
 pub struct Attempts {
@@ -25,13 +22,17 @@ impl Attempts {
             .is_some_and(|(since, count)| is_current(*since, now) && *count >= max)
     }
 
-    /// Counts a try that failed.
-    pub fn failed(&self, address: IpAddr, now: Timestamp) {
+    /// Counts a try that failed. Of more than `max` addresses those whose minute is over go first.
+    /// Returns whether others had to go, too.
+    pub fn failed(&self, address: IpAddr, max: usize, now: Timestamp) -> bool {
         let mut by_address = self.by_address.lock();
-        if by_address.len() >= MAX_ADDRESSES {
+        let is_full =
+            |known: &HashMap<IpAddr, _>| known.len() >= max && !known.contains_key(&key(address));
+        if is_full(&by_address) {
             by_address.retain(|_, (since, _)| is_current(*since, now));
         }
-        if by_address.len() >= MAX_ADDRESSES {
+        let overflows = is_full(&by_address);
+        if overflows {
             // An attacker with that many addresses gets no more out of this table than memory we do not have.
             by_address.clear();
         }
@@ -40,6 +41,7 @@ impl Attempts {
             *entry = (now, 0);
         }
         entry.1 = entry.1.saturating_add(1);
+        overflows
     }
 }
 
@@ -68,9 +70,9 @@ mod tests {
             "2001:db8:0:1::1".parse()?,
         );
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-        attempts.failed(one, at(0));
+        attempts.failed(one, 10, at(0));
         assert!(attempts.may_try(one, 2, at(1)));
-        attempts.failed(same, at(1));
+        attempts.failed(same, 10, at(1));
         assert!(!attempts.may_try(one, 2, at(59)));
         assert!(attempts.may_try(other, 2, at(59)));
         assert!(attempts.may_try(one, 2, at(60)));
@@ -80,9 +82,18 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let attempts = Attempts::default();
-        for n in 0..20_000u32 {
-            attempts.failed(IpAddr::V4(n.into()), Timestamp::from_millis(0));
+        let failed = |n: u32, millis| {
+            attempts.failed(IpAddr::V4(n.into()), 10, Timestamp::from_millis(millis))
+        };
+        for n in 0..10 {
+            assert!(!failed(n, 0) && !failed(n, 0));
         }
-        assert!(attempts.by_address.lock().len() <= MAX_ADDRESSES);
+        // A minute later their places are free, and no live one is lost.
+        assert!(!failed(10, MINUTE));
+        for n in 11..20 {
+            assert!(!failed(n, MINUTE));
+        }
+        assert!(failed(20, MINUTE));
+        assert_eq!(attempts.by_address.lock().len(), 1);
     }
 }

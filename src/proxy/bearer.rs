@@ -32,7 +32,7 @@ pub async fn session(
         .await;
     presented.map_err(|why| {
         if why.fault() == Fault::Client {
-            plane.attempts.failed(address, now);
+            failed(plane, setup, address, now);
         }
         refused(setup, &why)
     })
@@ -54,6 +54,14 @@ pub fn strip_grants(setup: &Setup, headers: &mut HeaderMap) {
     };
     if values.any(is_grant) {
         headers.remove(header::AUTHORIZATION);
+    }
+}
+
+/// Counts a try that failed against the address that it came from.
+pub fn failed(plane: &Plane, setup: &Setup, address: IpAddr, now: Timestamp) {
+    let max = setup.limits.max_attempt_addresses;
+    if plane.attempts.failed(address, max, now) {
+        plane.metrics.hit(Limit::AttemptAddresses);
     }
 }
 

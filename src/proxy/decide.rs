@@ -1,6 +1,7 @@
 //! The policy stage: from an authenticated request to a permitted one. [`Permitted`] has no other maker.
 
 use super::authenticate::Authenticated;
+use super::budget::Share;
 use super::canonical::Canonical;
 use super::inbound::{Inbound, Payload};
 use super::refusal::Refusal;
@@ -155,7 +156,9 @@ async fn buffer(
     let Some(mut body) = payload.rest.take() else {
         return Ok(Some(Bytes::new()));
     };
-    let reading = read(&mut body, need.max_bytes);
+    let share = plane.policy_buffers.share();
+    let bounds = (need.max_bytes, setup.limits.max_policy_buffers);
+    let reading = read(&mut body, share, bounds);
     let read = tokio::select! {
         biased;
         () = authenticated.session.ended().cancelled() => Err(ended_while_reading()),
@@ -173,6 +176,10 @@ async fn buffer(
             plane.metrics.hit(Limit::PolicyBody);
             Ok(None)
         }
+        Ok(Read::NoRoom) => {
+            plane.metrics.hit(Limit::PolicyBuffers);
+            Err(denied(no_room(), None, None))
+        }
         Err(refusal) => {
             // The guard knows what was wrong with the framing; hyper only says that it broke.
             let fault = inbound.body_fault();
@@ -188,27 +195,48 @@ async fn buffer(
 enum Read {
     Whole(Bytes),
     TooLong,
+    /// All requests together hold as much as they may.
+    NoRoom,
 }
 
-async fn read(body: &mut hyper::body::Incoming, max: usize) -> Result<Read, Refusal> {
+/// `max`: bytes of this body, and of all bodies that are held.
+async fn read(
+    body: &mut hyper::body::Incoming,
+    mut share: Share,
+    max: (usize, usize),
+) -> Result<Read, Refusal> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            Refusal::new(
-                StatusCode::BAD_REQUEST,
-                "body-broken",
-                "The request body broke off",
-                "Send it again.",
-            )
-        })?;
+        let frame = frame.map_err(|_| broken())?;
         if let Some(data) = frame.data_ref() {
-            if all.len() + data.len() > max {
+            if all.len() + data.len() > max.0 {
                 return Ok(Read::TooLong);
+            }
+            if !share.grow(data.len(), max.1) {
+                return Ok(Read::NoRoom);
             }
             all.extend_from_slice(data);
         }
     }
-    Ok(Read::Whole(all.freeze()))
+    Ok(Read::Whole(share.keep(all.freeze())))
+}
+
+pub(super) fn broken() -> Refusal {
+    Refusal::new(
+        StatusCode::BAD_REQUEST,
+        "body-broken",
+        "The request body broke off",
+        "Send it again.",
+    )
+}
+
+fn no_room() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "policy-buffers-full",
+        "Too many requests are being judged at once",
+        "Its body must be read before it can be permitted, and there is no room for it now. Nothing was sent to the app. Send it again in a moment.",
+    )
 }
 
 fn too_long() -> Refusal {

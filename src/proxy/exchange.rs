@@ -266,6 +266,14 @@ async fn forward(
     let Some(origin) = authenticated.origin(setup) else {
         return Err(Box::new(Refusal::ambiguous(Reason::HostForeign).into()));
     };
+    if let Err(refusal) = outbound::no_circle(plane, setup, origin, &inbound.parts.headers) {
+        return Err(Box::new(Refused {
+            decision: Some(permitted.decision().clone()),
+            canonical: Some(permitted.target().as_str().to_owned()),
+            authenticated: Some(authenticated),
+            ..refusal.into()
+        }));
+    }
     let opening = audit::Opening {
         session: Some(&authenticated.state.part),
         policy: Some(&setup.policy_part),

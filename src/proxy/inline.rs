@@ -8,6 +8,7 @@ use super::body::request::{Bounds, RequestBody};
 use super::canonical::{Upgrades, strip_hop_by_hop};
 use super::hosts::{HostMatch, Place};
 use super::inbound::{Inbound, Payload};
+use super::outbound;
 use super::refusal::Refusal;
 use super::refused::Refused;
 use super::setup::{Placement, Setup};
@@ -51,6 +52,8 @@ pub async fn pass(
             Refusal::ambiguous(crate::model::Reason::HostForeign).into(),
         ));
     };
+    outbound::no_circle(worker.plane(), setup, origin, &inbound.parts.headers)
+        .map_err(unrecorded)?;
     worker.plane().metrics.passed.inc();
     let upgrades = if inbound.is_websocket() {
         Upgrades::KeepWebSocket
@@ -87,20 +90,21 @@ pub async fn pass(
 }
 
 /// An ordinary customer is nobody's session: there is nothing to put on the audit record.
+fn unrecorded(refusal: Refusal) -> Box<Refused> {
+    Box::new(Refused {
+        is_recorded: true,
+        ..refusal.into()
+    })
+}
+
 fn answer(
     sent: Result<Response<UpstreamBody>, UpstreamError>,
 ) -> Result<Response<ResponseBody>, Box<Refused>> {
-    let refused = |refusal: Refusal| {
-        Box::new(Refused {
-            is_recorded: true,
-            ..refusal.into()
-        })
-    };
     match sent {
         Ok(response) if response.status().is_informational() => {
             let detail = "It changed the protocol, which nobody asked it to.";
             let status = StatusCode::BAD_GATEWAY;
-            Err(refused(Refusal::upstream(
+            Err(unrecorded(Refusal::upstream(
                 status,
                 "upgrade-unasked",
                 detail,
@@ -113,7 +117,7 @@ fn answer(
         Err(error) => {
             tracing::warn!(%error, remedy = error.remedy(), "the app did not answer");
             let detail = "Try again in a moment.";
-            Err(refused(Refusal::upstream(
+            Err(unrecorded(Refusal::upstream(
                 error.status(),
                 error.name(),
                 detail,

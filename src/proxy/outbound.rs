@@ -12,11 +12,13 @@ use super::refusal::{self, Refusal};
 use super::refused::{Refused, closed_with};
 use super::respond;
 use super::rewrite::jar::{Place, push_pair};
+use super::setup::{AppOrigin, Setup};
 use super::stamp::stamp;
-use super::upstream::forward::host_value;
+use super::upstream::forward::{host_value, passes};
 use super::upstream::identity::{self, Live};
 use super::upstream::{UpstreamBody, UpstreamError};
 use super::way::Way;
+use super::worker::Plane;
 use crate::audit::{Banner, Outcome, Receipt};
 use crate::telemetry::Limit;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
@@ -66,6 +68,26 @@ pub async fn forward(
         }
         Err((refusal, outcome)) => Err(closed_with(closer, authenticated, refusal, outcome)),
     }
+}
+
+/// A request that came through here too often already leads to us, not to an app (RFC 9110 §7.6.3).
+pub fn no_circle(
+    plane: &Plane,
+    setup: &Setup,
+    origin: &AppOrigin,
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
+    let name = &origin.forward.pseudonym;
+    if passes(headers, name) <= setup.limits.max_via_passes {
+        return Ok(());
+    }
+    plane.metrics.hit(Limit::ViaPasses);
+    Err(Refusal::new(
+        StatusCode::LOOP_DETECTED,
+        "via-loop",
+        "This request goes in a circle",
+        "Its Via field says that it came through here several times. The upstream's address leads back to Locum.",
+    ))
 }
 
 /// Why an opened exchange has no answer of the app's, and how its record closes.

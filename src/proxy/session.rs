@@ -1,22 +1,16 @@
 //! What the data plane keeps with each live session: made once, at its first request.
 
+use super::handoffs::{Handoffs, NoHandoff};
 use super::rewrite::banner;
 use super::rewrite::jar::Jar;
 use super::rewrite::origins::Origins;
 use super::setup::{App, Setup};
 use super::upstream::identity::IdentityCache;
+use super::worker::Plane;
 use crate::audit::SessionPart;
-use crate::model::{Binding, Grant, Secret, Session, SessionId, Timestamp};
+use crate::model::{Binding, Grant, Secret, Session, SessionId};
 use crate::store::live::{LiveSession, Slot, Tombstone};
-use parking_lot::Mutex;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a browser may take from one of a session's origins to the next.
-const HANDOFF: Duration = Duration::from_secs(30);
-
-/// How many hand-offs of one session may be open: one for each origin is enough.
-const MAX_HANDOFFS: usize = 16;
 
 /// The state of one session here. Dropped with the session.
 pub struct State {
@@ -25,13 +19,7 @@ pub struct State {
     pub origins: Origins,
     pub identity: IdentityCache,
     pub banner: Arc<banner::Prepared>,
-    handoffs: Mutex<Vec<Handoff>>,
-}
-
-struct Handoff {
-    code: crate::model::SecretHash,
-    cookie: Secret,
-    until: Timestamp,
+    handoffs: Handoffs,
 }
 
 impl std::fmt::Debug for State {
@@ -104,32 +92,29 @@ impl State {
             ))),
             origins,
             identity: IdentityCache::default(),
-            handoffs: Mutex::default(),
+            handoffs: Handoffs::default(),
         }
     }
 
-    /// A code that carries `cookie` to the session's next origin: single use, 30 s, in memory only.
-    pub fn hand_off(&self, cookie: Secret, now: Timestamp) -> Option<Secret> {
-        let code = Secret::fresh().ok()?;
-        let mut handoffs = self.handoffs.lock();
-        handoffs.retain(|open| open.until > now);
-        if handoffs.len() >= MAX_HANDOFFS {
-            return None;
-        }
-        handoffs.push(Handoff {
-            code: code.hash(),
-            cookie,
-            until: now.plus(HANDOFF),
-        });
-        Some(code)
+    /// A code that carries `cookie` to the session's next origin.
+    pub fn hand_off(&self, plane: &Plane, setup: &Setup, cookie: Secret) -> Option<Secret> {
+        let limits = &setup.limits;
+        let now = plane.clock.now();
+        let given = self
+            .handoffs
+            .give(cookie, now, limits.handoff_timeout, limits.max_handoffs);
+        counted(plane, given)
     }
 
     /// Redeems what [`State::hand_off`] gave.
-    pub fn take_handoff(&self, code: &Secret, now: Timestamp) -> Option<Secret> {
-        let mut handoffs = self.handoffs.lock();
-        let at = handoffs
-            .iter()
-            .position(|open| open.code.matches(code) && open.until > now)?;
-        Some(handoffs.swap_remove(at).cookie)
+    pub fn take_handoff(&self, plane: &Plane, code: &Secret) -> Option<Secret> {
+        counted(plane, self.handoffs.take(code, plane.clock.now()))
     }
+}
+
+fn counted(plane: &Plane, done: Result<Secret, NoHandoff>) -> Option<Secret> {
+    if let Some(limit) = done.as_ref().err().and_then(|why| why.limit()) {
+        plane.metrics.hit(limit);
+    }
+    done.ok()
 }

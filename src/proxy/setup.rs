@@ -42,6 +42,18 @@ pub struct Limits {
     pub max_websocket_message: usize,
     /// Failed tries to start or present a session, from one address within a minute.
     pub max_sign_in_attempts: u32,
+    /// Addresses whose failed tries are remembered.
+    pub max_attempt_addresses: usize,
+    /// What is held of bodies to judge requests by, all together.
+    pub max_policy_buffers: usize,
+    pub events_keep_alive: Duration,
+    /// From one of a session's origins to the next.
+    pub handoff_timeout: Duration,
+    pub max_handoffs: usize,
+    /// A signed grant in the body of a request.
+    pub max_grant_form: usize,
+    /// How often our own name may stand in `Via`.
+    pub max_via_passes: usize,
     pub jar: jar::Limits,
 }
 
@@ -67,6 +79,13 @@ impl Default for Limits {
             max_websocket_message: 1024 * 1024,
             max_websockets: 10_000,
             max_sign_in_attempts: 60,
+            max_attempt_addresses: 10_000,
+            max_policy_buffers: 64 * 1024 * 1024,
+            events_keep_alive: Duration::from_secs(15),
+            handoff_timeout: Duration::from_secs(30),
+            max_handoffs: 16,
+            max_grant_form: 16 * 1024,
+            max_via_passes: 4,
             jar: jar::Limits::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! What the stages share: the plane (one a process) and the worker (one a core).
 
 use super::attempts::Attempts;
+use super::budget::Budget;
 use super::setup::Setup;
 use crate::audit::Journal;
 use crate::model::Clock;
@@ -20,6 +21,8 @@ pub struct Plane {
     pub connections: Places,
     pub websockets: Places,
     pub attempts: Attempts,
+    /// What is held of bodies to judge requests by.
+    pub policy_buffers: Budget,
     pub current: ArcSwap<Setup>,
 }
 

@@ -30,6 +30,12 @@ pub enum Limit {
     Journal,
     ChunkExtension,
     SignInAttempts,
+    AttemptAddresses,
+    PolicyBuffers,
+    HandoffTimeout,
+    Handoffs,
+    GrantForm,
+    ViaPasses,
     Http2Resets,
 }
 

@@ -68,6 +68,21 @@ section! {
         max_jar_cookie_bytes: Size = "4KiB" in [256, 64 * KIB];
         /// After SIGTERM, how long open exchanges may take to end before they are cut.
         drain_timeout: Duration = "30s" in [0, HOUR];
+        /// What policy holds of request bodies to judge them by, all requests together. Beyond: 503.
+        max_policy_buffers: Size = "64MiB" in [64 * KIB, TIB];
+        /// How often the banner's stream of events says something when there is nothing to say.
+        events_keep_alive: Duration = "15s" in [100, 5 * MINUTE];
+        /// How long a browser may take from one of a session's origins to the next as a session starts. Beyond: 401.
+        handoff_timeout: Duration = "30s" in [100, 5 * MINUTE];
+        /// Ways from one of a session's origins to the next that are open at once. Beyond: the browser
+        /// goes to the app without them.
+        max_handoffs: usize = 16 in [1, 1000], "a session";
+        /// A signed grant that is exchanged for a browser's session, with what it is wrapped in. Beyond: 413.
+        max_grant_form: Size = "16KiB" in [KIB, MIB];
+        /// How often this proxy's own name may stand in a request's `Via`. Beyond: 508, since it goes in a circle.
+        max_via_passes: usize = 4 in [1, 100], "times";
+        /// Addresses whose failed tries are remembered. Beyond: all are forgotten.
+        max_attempt_addresses: usize = 10_000 in [1, 10_000_000], "addresses";
         /// Tries to start a session or to show an invalid bearer token from one address within a
         /// minute. Beyond: 429.
         max_sign_in_attempts: u32 = 60 in [1, 1_000_000], "tries a minute";

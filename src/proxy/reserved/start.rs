@@ -5,6 +5,7 @@ use crate::model::{Secret, SessionId};
 use crate::proxy::authenticate::COOKIE;
 use crate::proxy::bearer;
 use crate::proxy::body::ResponseBody;
+use crate::proxy::body::response::BoxError;
 use crate::proxy::decide;
 use crate::proxy::hosts::{HostMatch, Place};
 use crate::proxy::inbound::{Inbound, Payload};
@@ -17,12 +18,10 @@ use crate::proxy::worker::Plane;
 use crate::store::RedeemRefused;
 use crate::store::external::Fault;
 use crate::store::live::{Found, LiveSession, RedeemError};
+use crate::telemetry::Limit;
 use http::{Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use std::sync::Arc;
-
-/// The longest body that is read: an exchanged grant.
-const MAX_FORM: usize = 16 * 1024;
 
 /// Redeems a start code: the session's cookie, and on to the app. Sessions with several origins pass through each.
 pub(super) async fn redeem(
@@ -69,7 +68,7 @@ pub(super) async fn redeem(
         .await
         .map_err(|error| {
             if matches!(error, RedeemError::Refused(_)) {
-                plane.attempts.failed(address, now);
+                bearer::failed(plane, setup, address, now);
             }
             Box::new(Refused {
                 former: named(plane, setup, id),
@@ -193,7 +192,7 @@ fn next_url(
         .map(|main| setup.session_origin(app, main, live.id))
         .unwrap_or_default();
     let next = app.origins.get(place.origin + 1);
-    let handed = next.and_then(|next| Some((next, state.hand_off(cookie, plane.clock.now())?)));
+    let handed = next.and_then(|next| Some((next, state.hand_off(plane, setup, cookie)?)));
     let Some((next, code)) = handed else {
         return format!("{main}/");
     };
@@ -223,10 +222,18 @@ fn next_origin(
         return Err(refused());
     };
     let state = session::state(&live, app, setup).ok_or_else(refused)?;
-    let cookie = state
-        .take_handoff(code, plane.clock.now())
-        .ok_or_else(refused)?;
+    let cookie = state.take_handoff(plane, code).ok_or_else(refused)?;
     Ok(enter(plane, setup, app, &live, place, cookie))
+}
+
+/// Why the body with a grant could not be read.
+fn unread(plane: &Plane, why: &BoxError) -> Refusal {
+    if why.is::<LengthLimitError>() {
+        plane.metrics.hit(Limit::GrantForm);
+        let detail = "A grant is at most 8 KiB.";
+        return Refusal::too_big(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail);
+    }
+    decide::broken()
 }
 
 /// `POST /.locum/start` with a signed grant: a browser session for it. The body is `grant=<jwt>` or the token itself.
@@ -243,21 +250,14 @@ pub(super) async fn exchange(
     let Some(app) = setup.apps.get(place.app) else {
         return Err(Box::new(not_found().into()));
     };
-    let too_long = || {
-        Box::new(Refused::from(Refusal::too_big(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body-too-large",
-            "A grant is at most 8 KiB.",
-        )))
-    };
     let Some(body) = payload.rest else {
         return Err(Box::new(not_found().into()));
     };
-    let reading = Limited::new(body, MAX_FORM).collect();
+    let reading = Limited::new(body, setup.limits.max_grant_form).collect();
     let body = tokio::time::timeout(setup.limits.request_body_idle_timeout, reading)
         .await
         .map_err(|_| Box::new(Refused::from(decide::timed_out())))?
-        .map_err(|_| too_long())?
+        .map_err(|why| Box::new(Refused::from(unread(plane, &why))))?
         .to_bytes();
     let text = std::str::from_utf8(&body).unwrap_or_default().trim();
     let token = text.strip_prefix("grant=").unwrap_or(text);
@@ -270,7 +270,7 @@ pub(super) async fn exchange(
         .await
         .map_err(|why| {
             if why.fault() == Fault::Client {
-                plane.attempts.failed(address, now);
+                bearer::failed(plane, setup, address, now);
             }
             Box::new(Refused::from(bearer::refused(setup, &why)))
         })?;
@@ -280,7 +280,7 @@ pub(super) async fn exchange(
     }
     // The cookie belongs on the session's own origin: a hand-off carries it there.
     let state = session::state(&live, app, setup);
-    let code = state.and_then(|state| state.hand_off(exchanged.cookie, plane.clock.now()));
+    let code = state.and_then(|state| state.hand_off(plane, setup, exchanged.cookie));
     let url = code.and_then(|code| setup.start_url(app, live.id, &code.reveal()));
     let Some(url) = url else {
         return Err(Box::new(

@@ -3,8 +3,10 @@
 
 mod strip;
 mod trace;
+mod via;
 
 pub use strip::SPOOFABLE;
+pub use via::passes;
 
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, VIA};
 use http::{Version, header};

@@ -2,6 +2,8 @@
 
 /// Bodies both ways: streams, trailers, ranges, size, 100-continue.
 mod bodies;
+/// Limits of what Locum itself holds and waits for.
+mod budgets;
 /// Stopping and reading again.
 mod drain;
 /// Grants of outside issuers.
