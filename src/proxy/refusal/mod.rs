@@ -22,6 +22,8 @@ pub struct Refusal {
     pub detail: Cow<'static, str>,
     /// The policy row that decided.
     pub rule: Option<Arc<str>>,
+    /// The methods that there are instead.
+    pub allow: Option<&'static str>,
 }
 
 impl Refusal {
@@ -37,6 +39,7 @@ impl Refusal {
             title: title.into(),
             detail: detail.into(),
             rule: None,
+            allow: None,
         }
     }
 
@@ -91,6 +94,7 @@ impl Refusal {
             title,
             detail: detail.into(),
             rule: Some(Arc::clone(&decision.rule)),
+            allow: None,
         }
     }
 
@@ -161,6 +165,10 @@ fn with_headers(refusal: &Refusal, content_type: &'static str, body: String) -> 
     let headers = response.headers_mut();
     if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    if let Some(allow) = refusal.allow {
+        // RFC 9110 §15.5.6: a 405 must say what there is.
+        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }
     if refusal.status == StatusCode::UNAUTHORIZED {
         // RFC 9110 §15.5.2 wants a challenge.

@@ -22,6 +22,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Every reserved path begins so.
 pub const PREFIX: &str = "/.locum/";
@@ -63,10 +64,20 @@ pub async fn answer(
         ("status", &Method::GET) => status(plane, setup, inbound, host).await,
         ("events", &Method::GET) => events(plane, setup, inbound, host).await,
         ("session", &Method::GET) => why(plane, setup, inbound, host).await,
-        ("start" | "end" | "status" | "events" | "session" | "page.css" | "refusal.css", _) => {
-            Err(Box::new(wrong_method().into()))
-        }
-        _ => Err(Box::new(not_found().into())),
+        (path, _) => Err(Box::new(
+            allowed(path).map_or_else(not_found, wrong_method).into(),
+        )),
+    }
+}
+
+/// The methods of a reserved path, as `Allow` lists them (RFC 9110 §10.2.1).
+fn allowed(path: &str) -> Option<&'static str> {
+    match path {
+        "start" => Some("GET, POST"),
+        "end" => Some("POST"),
+        "status" | "events" | "session" => Some("GET"),
+        "page.css" | "refusal.css" => Some("GET, HEAD"),
+        _ => None,
     }
 }
 
@@ -79,13 +90,16 @@ fn not_found() -> Refusal {
     )
 }
 
-fn wrong_method() -> Refusal {
-    Refusal::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "reserved-method",
-        "This cannot be done this way",
-        "Use the links and buttons of the page.",
-    )
+fn wrong_method(allow: &'static str) -> Refusal {
+    Refusal {
+        allow: Some(allow),
+        ..Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "reserved-method",
+            "This cannot be done this way",
+            "Use the links and buttons of the page.",
+        )
+    }
 }
 
 async fn who(
@@ -196,10 +210,13 @@ fn host_session(plane: &Plane, host: HostMatch) -> Option<Found> {
 /// The same, told rather than asked: one event now, one when the session ends.
 async fn events(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch) -> Answer {
     let authenticated = who(plane, setup, inbound, host).await?;
-    let stream = futures_util::stream::unfold(
-        (Telling::First, authenticated.session, plane.clock.clone()),
-        tell,
-    );
+    let teller = Teller {
+        at: Telling::First,
+        session: authenticated.session,
+        clock: plane.clock.clone(),
+        keep_alive: setup.limits.events_keep_alive,
+    };
+    let stream = futures_util::stream::unfold(teller, Teller::tell);
     let body = ResponseBody::passed(Box::pin(StreamBody::new(stream)));
     Ok(own::typed(StatusCode::OK, "text/event-stream", body))
 }
@@ -211,30 +228,33 @@ enum Telling {
     Over,
 }
 
-type Told = Option<(
-    Result<Frame<Bytes>, BoxError>,
-    (Telling, Arc<LiveSession>, Clock),
-)>;
+struct Teller {
+    at: Telling,
+    session: Arc<LiveSession>,
+    clock: Clock,
+    keep_alive: Duration,
+}
 
-/// The next event: the state at once, a comment now and then, and the end.
-async fn tell((at, session, clock): (Telling, Arc<LiveSession>, Clock)) -> Told {
-    let bytes = match at {
-        Telling::Over => return None,
-        Telling::First => banner::event(
-            &Status::Live {
-                expires_at: session.grant.expires_at,
-            },
-            clock.now(),
-        ),
-        Telling::Waiting => tokio::select! {
-            () = session.ended().cancelled() => {
-                let told = banner::event(&Status::Ended(session.ending()?), clock.now());
-                return Some((Ok(Frame::data(told)), (Telling::Over, session, clock)));
+impl Teller {
+    /// The next event: the state at once, a comment now and then, and the end.
+    async fn tell(mut self) -> Option<(Result<Frame<Bytes>, BoxError>, Self)> {
+        let bytes = match self.at {
+            Telling::Over => return None,
+            Telling::First => {
+                self.at = Telling::Waiting;
+                let expires_at = self.session.grant.expires_at;
+                banner::event(&Status::Live { expires_at }, self.clock.now())
             }
-            () = tokio::time::sleep(banner::EVENTS_KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
-        },
-    };
-    Some((Ok(Frame::data(bytes)), (Telling::Waiting, session, clock)))
+            Telling::Waiting => tokio::select! {
+                () = self.session.ended().cancelled() => {
+                    self.at = Telling::Over;
+                    banner::event(&Status::Ended(self.session.ending()?), self.clock.now())
+                }
+                () = tokio::time::sleep(self.keep_alive) => Bytes::from_static(b":\n\n"),
+            },
+        };
+        Some((Ok(Frame::data(bytes)), self))
+    }
 }
 
 /// "Why am I seeing this?"

@@ -70,6 +70,23 @@ async fn bodies_that_are_judged_share_one_room() {
 }
 
 #[tokio::test]
+async fn an_idle_stream_of_events_says_so() {
+    let (_app, locum) = with("events_keep_alive = \"100ms\"\n").await;
+    let agent = locum.agent().await;
+    let mut conn = locum.connect(&agent.host).await;
+    let began = Instant::now();
+    conn.send(agent.get("/.locum/events")).await;
+    assert_eq!(conn.head().await.status, 200);
+    let mut seen = Vec::new();
+    while memchr::memmem::find_iter(&seen, b":\n\n").count() < 3 {
+        assert!(conn.more().await, "{:?}", String::from_utf8_lossy(&seen));
+        seen.extend(conn.take());
+    }
+    // By default it would take 45 s.
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
 async fn a_grant_that_is_no_grant_is_not_read_to_its_end() {
     let (_app, locum) = with("max_grant_form = \"1KiB\"\n").await;
     let post = |bytes: usize| {
@@ -153,4 +170,28 @@ async fn what_goes_in_a_circle_is_stopped() {
     assert_eq!(record["locum"]["session"], agent.session.as_str());
     assert!(locum.hits("ViaPasses").await >= 1.0);
     assert_eq!(app.saw("/via"), before);
+}
+
+/// RFC 9110 §15.5.6.
+#[tokio::test]
+async fn a_method_that_a_reserved_path_has_not_is_told_which_it_has() {
+    let (app, locum) = with("").await;
+    let agent = locum.agent().await;
+    for (method, path, allow) in [
+        ("DELETE", "status", "GET"),
+        ("PUT", "start", "GET, POST"),
+        ("GET", "end", "POST"),
+        ("POST", "events", "GET"),
+        ("POST", "session", "GET"),
+        ("PATCH", "refusal.css", "GET, HEAD"),
+        ("OPTIONS", "page.css", "GET, HEAD"),
+    ] {
+        let request = agent.request(method, &format!("/.locum/{path}"), "Content-Length: 0\r\n");
+        let answer = locum.ask(&agent, &request).await;
+        assert_eq!(said(&answer), (405, "reserved-method".to_owned()), "{path}");
+        assert_eq!(answer.field("allow"), allow, "{path}");
+    }
+    let answer = locum.get(&agent, "/.locum/nothing").await;
+    assert_eq!((answer.status, answer.field("allow")), (404, ""));
+    assert!(app.heard().is_empty());
 }

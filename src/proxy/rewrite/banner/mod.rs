@@ -30,8 +30,7 @@ pub use error::RewriteError;
 pub use headers::adjust_request;
 pub use navigation::{is_navigation, is_service_worker};
 pub use pages::{
-    Asset, EVENTS_KEEP_ALIVE, Page, SERVICE_WORKER, Status, asset, ended_page, event, session_page,
-    status_json,
+    Asset, Page, SERVICE_WORKER, Status, asset, ended_page, event, session_page, status_json,
 };
 pub use plan::{Kind, Part, Plan};
 pub use prepared::{Facts, Prepared};

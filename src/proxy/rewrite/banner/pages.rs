@@ -4,7 +4,6 @@ use super::prepared::{Facts, escape};
 use crate::model::{Ended, Timestamp};
 use bytes::Bytes;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// A static asset under `/.locum/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +61,11 @@ pub fn status_json(status: &Status<'_>, now: Timestamp) -> String {
 }
 
 /// One Server-Sent Event with the session's state, for `GET /.locum/events` (`text/event-stream`, `no-store`): send
-/// it at once, again when the state changes, and end the stream after `ended`. A `:` line every
-/// [`EVENTS_KEEP_ALIVE`] keeps connections open.
+/// it at once, again when the state changes, and end the stream after `ended`. A `:` line now and then
+/// keeps connections open.
 pub fn event(status: &Status<'_>, now: Timestamp) -> Bytes {
     format!("retry: 3000\ndata: {}\n\n", status_json(status, now)).into()
 }
-
-/// How often an idle event stream says something.
-pub const EVENTS_KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 fn page(title: &str, main: &str) -> Page {
     Page {
