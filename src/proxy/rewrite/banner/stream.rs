@@ -94,7 +94,8 @@ impl Stream {
             Scanner::Pass => true,
             Scanner::Sniff(_) => false,
         };
-        is_done && self.decoder.is_identity() && self.encoder.is_identity() && self.text.is_plain()
+        let is_plain = self.text.is_plain() || matches!(self.scanner, Scanner::Pass);
+        is_done && is_plain && self.decoder.is_identity() && self.encoder.is_identity()
     }
 
     /// Takes bytes of the app's body, gives bytes for the browser's; may give none yet.
@@ -128,12 +129,14 @@ impl Stream {
     pub fn finish(mut self) -> Result<Bytes, RewriteError> {
         self.decoder.finish()?;
         let mut out = Vec::new();
-        let mut last = Vec::new();
-        self.text.finish(&mut last);
-        self.scanned(&last, &mut out)?;
         if let Scanner::Sniff(held) = &mut self.scanner {
             let held = std::mem::take(held);
             self.decide(&held, true, &mut out)?;
+        }
+        if !matches!(self.scanner, Scanner::Pass) {
+            let mut last = Vec::new();
+            self.text.finish(&mut last);
+            self.scanned(&last, &mut out)?;
         }
         match &mut self.scanner {
             Scanner::Html(html) => html.finish(&mut out),
@@ -149,7 +152,9 @@ impl Stream {
     }
 
     fn decoded(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), RewriteError> {
-        if self.text.is_plain() {
+        // A missing content type is sniffed on bytes as they came, and what is no document stays as it came.
+        let is_raw = matches!(self.scanner, Scanner::Sniff(_) | Scanner::Pass);
+        if is_raw || self.text.is_plain() {
             return self.scanned(bytes, out);
         }
         let mut text = Vec::with_capacity(bytes.len());
@@ -194,6 +199,6 @@ impl Stream {
             Sniffed::Xml => self.scanner_for(Kind::Xml),
             Sniffed::Other => Scanner::Pass,
         };
-        self.scanned(held, out)
+        self.decoded(held, out)
     }
 }

@@ -263,6 +263,15 @@ fn other_encodings_become_utf_8() {
         &little,
         want,
     );
+    // Unmarked: what it begins with says what it is, also when the first byte comes alone.
+    for first in ["<!--x-->", "<?xml?>"] {
+        let text = format!("{first}<body>");
+        let want = format!("\u{feff}{first}{{HEAD}}<body>{{BAR}}");
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        check(HTML, &little, &want);
+        check(HTML, &big, &want);
+    }
     // In ISO-2022-JP a character's bytes may be `<` and `b`.
     let (japanese, ..) = encoding_rs::ISO_2022_JP.encode("<title>\u{6f22}</title><body>\u{5b57}");
     let want = "<title>{T}\u{6f22}</title><body>{BAR}\u{5b57}";
@@ -326,6 +335,13 @@ fn a_missing_type_is_sniffed() {
     );
     check(&[], b"\x89PNG<body>", "\u{fffd}PNG<body>");
     check(&[], b"", "");
+    // No browser takes these for HTML: they are not transcoded either.
+    check(&[], b"<\0p\0>\0", "<\0p\0>\0");
+    check(&[], b"\xff\xfe<\0p\0>\0", "\u{fffd}\u{fffd}<\0p\0>\0");
+    // What is sniffed are the bytes as they came, whatever the charset.
+    let unknown = [("content-type", "application/unknown; charset=iso-2022-jp")];
+    check(&unknown, b"<html><body>", "\u{feff}<html>{HEAD}<body>{BAR}");
+    check(&unknown, b"%PDF", "%PDF");
 }
 
 #[test]

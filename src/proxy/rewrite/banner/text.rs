@@ -18,8 +18,8 @@ pub(super) struct Text {
     /// From the `Content-Type`.
     declared: Option<&'static Encoding>,
     has_bom: bool,
-    /// A missing content type is sniffed on bytes as they came, mark and all.
-    keeps_first: bool,
+    /// XML may be UTF-16 with no mark and no declaration (XML 1.0 appendix F).
+    may_be_xml: bool,
 }
 
 impl Text {
@@ -28,7 +28,7 @@ impl Text {
             state: State::First(Vec::new()),
             declared,
             has_bom: false,
-            keeps_first: may_be_xml,
+            may_be_xml,
         }
     }
 
@@ -84,10 +84,10 @@ impl Text {
             [0xfe, 0xff, ..] => (Some(UTF_16BE), 2),
             [0xff, 0xfe, ..] => (Some(UTF_16LE), 2),
             // Unmarked UTF-16 that begins with a tag (XML 1.0 appendix F, HTML standard §13.2.3.2).
-            [b'<', 0, b'?' | b'!', 0] => (Some(UTF_16LE), 0),
-            [0, b'<', 0, b'?' | b'!'] => (Some(UTF_16BE), 0),
-            [b'<', 0, _, 0, ..] if self.keeps_first => (Some(UTF_16LE), 0),
-            [0, b'<', 0, _, ..] if self.keeps_first => (Some(UTF_16BE), 0),
+            [b'<', 0, b'?' | b'!', 0, ..] => (Some(UTF_16LE), 0),
+            [0, b'<', 0, b'?' | b'!', ..] => (Some(UTF_16BE), 0),
+            [b'<', 0, _, 0, ..] if self.may_be_xml => (Some(UTF_16LE), 0),
+            [0, b'<', 0, _, ..] if self.may_be_xml => (Some(UTF_16BE), 0),
             _ => (
                 self.declared
                     .filter(|encoding| !encoding.is_ascii_compatible()),
@@ -116,7 +116,7 @@ impl Text {
 fn may_be_mark(bytes: &[u8]) -> bool {
     matches!(
         bytes,
-        [] | [0xef | 0xfe | 0xff | 0] | [0xef, 0xbb] | [b'<', 0, ..] | [0, b'<', ..]
+        [] | [0xef | 0xfe | 0xff | 0 | b'<'] | [0xef, 0xbb] | [b'<', 0, ..] | [0, b'<', ..]
     )
 }
 
