@@ -40,4 +40,4 @@ load: ## memory of large bodies, 10,000 idle connections, 1,000 WebSockets; prin
 
 fuzz: ## a minute on each fuzz target
 	@tools/setup fuzz
-	@for target in fuzz/fuzz_targets/*.rs; do name=$$(basename $$target .rs); [ $$name = pieces ] || fuzz/run $$name 60; done
+	@for target in fuzz/fuzz_targets/*.rs; do name=$$(basename $$target .rs); [ $$name = pieces ] || fuzz/run $$name 60 || exit 1; done

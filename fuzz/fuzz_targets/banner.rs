@@ -99,5 +99,9 @@ fuzz_target!(|input: &[u8]| {
             "no banner: {:?}",
             String::from_utf8_lossy(&whole)
         );
+        // HTML standard §13.2.3.2: what a browser would read as UTF-16, where the banner is ASCII.
+        for mark in [&b"\xff\xfe"[..], b"\xfe\xff", b"<\0?\0x\0", b"\0<\0?\0x"] {
+            assert!(!whole.starts_with(mark), "UTF-16 with an ASCII banner");
+        }
     }
 });

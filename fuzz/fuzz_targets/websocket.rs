@@ -118,13 +118,14 @@ fuzz_target!(|input: &[u8]| {
         .expect("a runtime");
     let mut got = Vec::new();
     let client = Pieces::new(bytes, &lengths);
+    let mut observer = ();
     let relayed = relay(
         client,
         App(&mut got),
         &rules,
         &settings,
         CancellationToken::new(),
-        &mut (),
+        &mut observer,
     );
     runtime.block_on(relayed);
     let mut message = Vec::new();
