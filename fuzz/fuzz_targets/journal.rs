@@ -74,13 +74,17 @@ fuzz_target!(|input: &[u8]| {
     if let Some((_, last)) = changed.last_mut() {
         last.truncate(last.len().saturating_sub(cut).max(1));
     }
+    // A last line without its newline is what a crash leaves: a note, and cut aloud by the next start.
+    let is_ended = changed
+        .last()
+        .is_some_and(|(_, last)| last.ends_with(b"\n"));
     let dir = tempfile::tempdir().expect("a directory");
     for (name, bytes) in &changed {
         std::fs::write(dir.path().join(name), bytes).expect("a segment");
     }
     let before = is_intact(dir.path());
     assert!(
-        !(is_changed && cut == 0 && before),
+        !(is_changed && cut == 0 && is_ended && before),
         "a changed byte went unnoticed"
     );
     assert!(
