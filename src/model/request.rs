@@ -285,12 +285,12 @@ mod tests {
             ("reason code", |it| it.reason_code = "fraud".into()),
             ("reason", |it| it.reason.push('!')),
             ("operator", |it| {
-                it.operator.id = "bob@support.example".into()
+                it.operator.id = "bob@support.example".into();
             }),
             ("emergency", |it| {
                 it.emergency = Some(Emergency {
                     incident: "INC-1".into(),
-                })
+                });
             }),
             ("approvals", |it| it.needs.approvals = 2),
         ];
