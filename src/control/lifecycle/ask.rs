@@ -333,7 +333,7 @@ fn compose(
     clippy::too_many_arguments,
     reason = "the facts of one decision, each from another place"
 )]
-fn facts<'a>(
+pub(super) fn facts<'a>(
     caller: &'a Caller,
     ask: &'a Ask,
     scopes: &'a [Scope],

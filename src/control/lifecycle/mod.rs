@@ -9,10 +9,12 @@ mod look;
 mod review;
 mod sweep;
 mod vote;
+mod weigh;
 mod workload;
 
 pub use activate::Activated;
 pub use ask::{Ask, Considered};
 pub use look::{Seen, Which};
 pub use review::Finding;
+pub use weigh::Weighed;
 pub use workload::Registration;

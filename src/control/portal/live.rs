@@ -1,0 +1,168 @@
+//! Live sessions: who, as whom, since when, how long yet; an end on each row; and one field that ends or locks all of a key.
+
+use super::call::{Call, Shown, render};
+use super::frame::Frame;
+use super::nav::Here;
+use super::parts::{Id, Left, Pill, When};
+use crate::control::duties;
+use crate::control::lifecycle::Which;
+use crate::control::refusal::{Kind, Problem, Refusal};
+use crate::model::{LockKey, Role};
+use crate::store::Stored;
+use askama::Template;
+
+/// Rows on the page; a lock by key reaches all, whatever is shown.
+const SHOWN: usize = 200;
+
+struct Row {
+    id: String,
+    short: Id,
+    operator: String,
+    operator_id: String,
+    subject: String,
+    tenant: String,
+    app: String,
+    ticket: String,
+    since: Option<When>,
+    last: Option<When>,
+    left: Left,
+    pill: Pill,
+    emergency: bool,
+    may_end: bool,
+}
+
+/// The table, and what is said where it is empty.
+struct Table {
+    rows: Vec<Row>,
+    more: usize,
+    /// What was searched for.
+    search: String,
+}
+
+#[derive(Template)]
+#[template(path = "live.html")]
+struct Page {
+    frame: Frame,
+    table: Table,
+    poll: String,
+    may_lock: bool,
+    typed_key: String,
+    typed_reason: String,
+    wrong: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "live_part.html")]
+struct Part {
+    table: Table,
+}
+
+pub(super) async fn list(call: Call) -> Shown {
+    call.needs(Here::Live)?;
+    show(&call, None).await
+}
+
+pub(super) async fn part(call: Call) -> Shown {
+    call.needs(Here::Live)?;
+    let table = table(&call).await?;
+    render(None, &Part { table })
+}
+
+async fn show(call: &Call, trouble: Option<&Refusal>) -> Shown {
+    let mut frame = call.frame("Live sessions", Here::Live).await;
+    frame.trouble(trouble, "/live");
+    let wrong = trouble.and_then(|it| it.problems.first());
+    let table = table(call).await?;
+    let mut poll = url::form_urlencoded::Serializer::new(String::from("/parts/live?"));
+    poll.append_pair("search", &table.search);
+    let page = Page {
+        frame,
+        poll: poll.finish(),
+        table,
+        may_lock: call.is_any(&[Role::Security]),
+        typed_key: call.form.get("key").to_owned(),
+        typed_reason: call.form.get("reason").to_owned(),
+        wrong: wrong.map(|problem| problem.message.clone()),
+    };
+    render(trouble, &page)
+}
+
+async fn table(call: &Call) -> Result<Table, Refusal> {
+    let (control, caller) = (call.control(), call.caller());
+    let now = control.now();
+    let search = call.query.get("search").to_owned();
+    let mut open = control.sessions(caller, Which::Reached).await?;
+    open.retain(|it| it.grant.expires_at > now && is_like(it, &search));
+    let more = open.len().saturating_sub(SHOWN);
+    let rows = open.iter().take(SHOWN).map(|stored| {
+        let grant = &stored.grant;
+        Row {
+            id: stored.session.id.to_string(),
+            short: Id::of(stored.session.id),
+            operator: grant.operator_label().to_owned(),
+            operator_id: grant.operator.id.clone(),
+            subject: grant.subject.id.clone(),
+            tenant: grant.tenant_label().to_owned(),
+            app: grant.app.clone(),
+            ticket: grant.ticket.clone(),
+            since: stored.session.started_at.map(When::at),
+            last: stored.last_used.map(When::clock),
+            left: Left::until(grant.expires_at, now),
+            pill: Pill::session(stored.state()),
+            emergency: grant.break_glass,
+            may_end: duties::may_end(caller, grant).is_ok(),
+        }
+    });
+    Ok(Table {
+        rows: rows.collect(),
+        more,
+        search,
+    })
+}
+
+fn is_like(stored: &Stored, search: &str) -> bool {
+    let grant = &stored.grant;
+    let search = search.to_lowercase();
+    let texts = [
+        grant.operator_label(),
+        &grant.operator.id,
+        &grant.subject.id,
+        &grant.tenant.id,
+        grant.tenant_label(),
+        &grant.ticket,
+        &grant.app,
+    ];
+    search.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&search))
+}
+
+/// The one field: a key, and whether to end what is open or to lock it as well.
+pub(super) async fn act(call: Call) -> Shown {
+    call.needs(Here::Live)?;
+    let reason = super::ask::one_line(call.form.get("reason"));
+    let done = match key(call.form.get("key")) {
+        Err(refusal) => Err(refusal),
+        Ok(key) if call.form.get("do") == "lock" => {
+            let done = call.control().lock(call.caller(), key, &reason, None).await;
+            done.map(|_| "locked")
+        }
+        Ok(key) => {
+            let done = call.control().end_all(call.caller(), key, &reason).await;
+            done.map(|count| if count == 0 { "none-ended" } else { "ended-all" })
+        }
+    };
+    match done {
+        Ok(done) => call.done("/live", done),
+        Err(refusal) => show(&call, Some(&refusal)).await,
+    }
+}
+
+/// `tenant:acme` and its like.
+pub(super) fn key(text: &str) -> Result<LockKey, Refusal> {
+    text.parse().map_err(|_| Refusal {
+        kind: Kind::Invalid,
+        ..Refusal::invalid(vec![Problem {
+            field: "key".to_owned(),
+            message: "is a kind and a name: operator:ada@support.example, subject:kim@acme.example, tenant:acme, ticket:SUP-1042, app:shop, session:s…, or all".to_owned(),
+        }])
+    })
+}

@@ -1,0 +1,93 @@
+//! Pages that say no: what was not done, why in words, and the way on. What somebody may not see says nothing of it.
+
+use super::assets::{Assets, assets};
+use super::call::{Call, render, sign_in_link};
+use super::frame::Frame;
+use super::nav::Here;
+use crate::control::refusal::{Kind, Refusal};
+use crate::model::Happened;
+use askama::Template;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused {
+    frame: Frame,
+    said: Said,
+}
+
+#[derive(Template)]
+#[template(path = "refused_alone.html")]
+struct RefusedAlone {
+    title: &'static str,
+    assets: &'static Assets,
+    said: Said,
+}
+
+struct Said {
+    head: &'static str,
+    detail: String,
+    reason: &'static str,
+    /// A link and its words.
+    way: (String, &'static str),
+}
+
+impl Said {
+    fn of(refusal: &Refusal, path: &str) -> Self {
+        let head = match refusal.kind {
+            Kind::Invalid => "That could not be read",
+            Kind::Unauthenticated => "Please sign in",
+            Kind::StepUp => "Please sign in again",
+            Kind::Forbidden => "Not for you",
+            Kind::NotFound => "There is nothing here",
+            Kind::Conflict => "Not possible any more",
+            Kind::Stale => "This has changed meanwhile",
+            Kind::TooMany => "Too many",
+            Kind::Unavailable => "Not possible now",
+        };
+        let way = match refusal.kind {
+            Kind::Unauthenticated => (sign_in_link(path, false), "Sign in"),
+            Kind::StepUp => (sign_in_link(path, true), "Sign in again"),
+            _ => ("/".to_owned(), "To the start"),
+        };
+        Self {
+            head,
+            detail: refusal.detail.clone(),
+            reason: refusal.reason,
+            way,
+        }
+    }
+}
+
+/// For somebody who signed in. Looking where they may not is put on record: actions are recorded where they are refused.
+pub(super) async fn page(call: &Call, refusal: &Refusal) -> Response {
+    if call.method.is_safe() && matches!(refusal.kind, Kind::Forbidden | Kind::NotFound) {
+        let about = Happened::default().with("path", &call.path);
+        call.control().refused(call.caller(), "look", about, refusal).await;
+    }
+    let said = Said::of(refusal, if call.method.is_safe() { &call.path } else { "/" });
+    let frame = call.frame(said.head, Here::Nowhere).await;
+    written(render(Some(refusal), &Refused { frame, said }))
+}
+
+/// For somebody unknown.
+pub(super) fn alone(refusal: &Refusal) -> Response {
+    let said = Said::of(refusal, "/");
+    let page = RefusedAlone {
+        title: said.head,
+        assets: assets(),
+        said,
+    };
+    written(render(Some(refusal), &page))
+}
+
+/// What is no page of ours.
+pub(super) async fn missing(call: Call) -> super::call::Shown {
+    drop(call);
+    Err(Refusal::not_found())
+}
+
+fn written(page: super::call::Shown) -> Response {
+    page.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
+}

@@ -1,0 +1,353 @@
+//! Requests: the list, one request with its votes, and what its operator does with it.
+
+use super::call::{Call, Shown, render, sign_in_link};
+use super::frame::Frame;
+use super::nav::Here;
+use super::parts::{Id, Left, Pill, When};
+use super::words;
+use crate::control::duties;
+use crate::control::lifecycle::{Activated, Seen, Which};
+use crate::control::refusal::Refusal;
+use crate::model::{AccessRequest, Binding, RequestId, RequestState, Role, Verdict, Vote};
+use crate::store::control::Query;
+use askama::Template;
+
+/// Requests on one page of the list.
+const A_PAGE: usize = 25;
+
+struct Row {
+    id: String,
+    short: Id,
+    at: When,
+    who: String,
+    subject: String,
+    tenant: String,
+    ticket: String,
+    able: String,
+    emergency: bool,
+    pill: Pill,
+}
+
+#[derive(Template)]
+#[template(path = "requests.html")]
+struct List {
+    frame: Frame,
+    rows: Vec<Row>,
+    may_ask: bool,
+    /// Whether there is more to see than one's own.
+    has_others: bool,
+    all: bool,
+    next: Option<String>,
+}
+
+pub(super) async fn list(call: Call) -> Shown {
+    call.needs(Here::Requests)?;
+    let has_others = call.is_any(&[
+        Role::Approver,
+        Role::Security,
+        Role::Auditor,
+        Role::Admin,
+    ]);
+    let may_ask = call.is_any(&[Role::Operator]);
+    let all = has_others && (call.query.get("of") == "all" || !may_ask);
+    let query = Query {
+        after: call.query.given("after").map(str::to_owned),
+        limit: A_PAGE,
+        ..Query::default()
+    };
+    let which = if all { Which::Reached } else { Which::Own };
+    let page = call.control().requests(call.caller(), which, query).await?;
+    let rows = page.items.iter().map(|it| row(&call, it)).collect();
+    let page = List {
+        frame: call.frame("Requests", Here::Requests).await,
+        rows,
+        may_ask,
+        has_others: has_others && may_ask,
+        all,
+        next: page.next,
+    };
+    render(None, &page)
+}
+
+fn row(call: &Call, request: &AccessRequest) -> Row {
+    let known = call.control().routes.scopes(&request.app);
+    Row {
+        id: request.id.to_string(),
+        short: Id::of(request.id),
+        at: When::at(request.created_at),
+        who: words::operator(request).to_owned(),
+        subject: request.subject.id.clone(),
+        tenant: words::tenant(request).to_owned(),
+        ticket: request.ticket.clone(),
+        able: words::able_to(&request.scopes, &known),
+        emergency: request.emergency.is_some(),
+        pill: Pill::request(request.state),
+    }
+}
+
+/// A vote, as people read it.
+pub(super) struct Voted {
+    pub(super) who: String,
+    pub(super) pill: Pill,
+    pub(super) reason: Option<String>,
+    pub(super) at: When,
+    /// Why it does not count any more, if so.
+    pub(super) void: Option<&'static str>,
+}
+
+pub(super) fn voted(vote: &Vote, request: &AccessRequest, now: crate::model::Timestamp) -> Voted {
+    let is_of_another = vote.digest != request.digest();
+    let is_over = request.state.is_open() && now >= vote.expires_at;
+    Voted {
+        who: vote.name.clone().unwrap_or_else(|| vote.person.clone()),
+        pill: match vote.verdict {
+            Verdict::Approve => Pill::new("good", "Approved"),
+            Verdict::Deny => Pill::new("bad", "Denied"),
+        },
+        reason: vote.reason.clone().filter(|text| !text.is_empty()),
+        at: When::at(vote.at),
+        void: match (is_of_another, is_over) {
+            (true, _) => Some("void: the request has changed since"),
+            (false, true) => Some("no longer counts: votes expire"),
+            _ => None,
+        },
+    }
+}
+
+/// What a request asks, in rows of words.
+pub(super) struct Facts {
+    pub(super) id: Id,
+    pub(super) who: String,
+    pub(super) person: String,
+    pub(super) subject: String,
+    pub(super) subject_name: Option<String>,
+    pub(super) class: &'static str,
+    pub(super) tenant: String,
+    pub(super) app: String,
+    pub(super) able: Vec<String>,
+    pub(super) span: String,
+    pub(super) ticket: String,
+    pub(super) ticket_title: Option<String>,
+    pub(super) incident: Option<String>,
+    pub(super) reason_code: String,
+    pub(super) reason: String,
+    pub(super) at: When,
+    pub(super) rules: String,
+}
+
+pub(super) fn facts(call: &Call, request: &AccessRequest) -> Facts {
+    let known = call.control().routes.scopes(&request.app);
+    Facts {
+        id: Id::of(request.id),
+        who: words::operator(request).to_owned(),
+        person: request.operator.id.clone(),
+        subject: request.subject.id.clone(),
+        subject_name: request.subject.name.clone(),
+        class: request.class.as_str(),
+        tenant: words::tenant(request).to_owned(),
+        app: request.app.clone(),
+        able: words::sentences(&request.scopes, &known),
+        span: words::span(request.duration),
+        ticket: request.ticket.clone(),
+        ticket_title: request.ticket_title.clone(),
+        incident: request.emergency.as_ref().map(|it| it.incident.clone()),
+        reason_code: words::reason_code(&request.reason_code),
+        reason: request.reason.clone(),
+        at: When::at(request.created_at),
+        rules: request.needs.rules.join(", "),
+    }
+}
+
+/// What comes next, and what this person may do about it.
+struct Next {
+    head: String,
+    detail: String,
+    /// `Some` with the sign-in link where the last proof of identity is too old to activate.
+    sign_in: Option<String>,
+    activate: bool,
+    start_link: bool,
+    cancel: bool,
+    consent: bool,
+    vote: bool,
+    session: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "request.html")]
+struct One {
+    frame: Frame,
+    id: String,
+    pill: Pill,
+    facts: Facts,
+    votes: Vec<Voted>,
+    next: Next,
+    left: Option<Left>,
+    consent_link: Option<String>,
+}
+
+pub(super) async fn one(call: Call) -> Shown {
+    let id = call.id()?;
+    show(&call, id, None, None).await
+}
+
+async fn show(
+    call: &Call,
+    id: RequestId,
+    trouble: Option<&Refusal>,
+    consent_link: Option<String>,
+) -> Shown {
+    let seen = call.control().request(call.caller(), id).await?;
+    let request = &seen.request;
+    let now = call.control().now();
+    let mut frame = call.frame("Request", Here::Requests).await;
+    frame.trouble(trouble, &call.path_of(id));
+    let is_open = request.state.is_open();
+    let page = One {
+        frame,
+        id: id.to_string(),
+        pill: Pill::request(request.state),
+        facts: facts(call, request),
+        votes: seen.votes.iter().map(|it| voted(it, request, now)).collect(),
+        next: next(call, &seen),
+        left: is_open.then(|| Left::until(request.expires_at, now)),
+        consent_link,
+    };
+    render(trouble, &page)
+}
+
+fn next(call: &Call, seen: &Seen) -> Next {
+    let (control, caller, request) = (call.control(), call.caller(), &seen.request);
+    let now = control.now();
+    let own = duties::same(&caller.person, &request.operator.id);
+    let settings = control.settings.load();
+    let agreed = duties::agreed(request, &seen.votes, now).len();
+    let (head, detail) = told(request, agreed, own);
+    let is_security = caller.may(Role::Security, &request.tenant.id, &request.app);
+    let ready = own && request.state == RequestState::Approved;
+    let is_fresh = duties::is_fresh(caller, &settings.step_up, now).is_ok();
+    let votes = duties::may_vote(caller, request, &seen.votes, Verdict::Approve, None, now);
+    Next {
+        head,
+        detail,
+        sign_in: (ready && !is_fresh).then(|| sign_in_link(&call.path_of(request.id), true)),
+        activate: ready && is_fresh,
+        start_link: own && request.state == RequestState::Activated,
+        cancel: (own || is_security) && request.state.is_open(),
+        consent: request.needs.consent
+            && request.consented.is_none()
+            && request.state == RequestState::Pending,
+        vote: votes.is_ok(),
+        session: request.session.map(|id| id.to_string()),
+    }
+}
+
+/// Where the request is, in a heading and a sentence.
+fn told(request: &AccessRequest, agreed: usize, own: bool) -> (String, String) {
+    let closed_by = request.closed_by.as_deref().unwrap_or("Locum");
+    let why = request.closed_why.as_deref().unwrap_or_default();
+    let needed = usize::from(request.needs.approvals);
+    let (head, detail) = match request.state {
+        RequestState::Queued => (
+            "The ticket system does not answer".to_owned(),
+            "The request waits. It goes to the approvers as soon as the ticket can be checked.".to_owned(),
+        ),
+        RequestState::Pending if agreed < needed => (
+            format!("{agreed} of {needed} agreed"),
+            "Approvers see this now. Nothing opens before they agree.".to_owned(),
+        ),
+        RequestState::Pending => (
+            "The customer must consent".to_owned(),
+            "Everybody else agreed. Send the consent link to the customer’s administrator.".to_owned(),
+        ),
+        RequestState::Approved if own => (
+            "Approved: you may begin".to_owned(),
+            "The clock starts when you activate it. It cannot be extended: more time is a new request.".to_owned(),
+        ),
+        RequestState::Approved => (
+            "Approved".to_owned(),
+            "Only the person who asked can activate it.".to_owned(),
+        ),
+        RequestState::Denied => (format!("Denied by {closed_by}"), why.to_owned()),
+        RequestState::Cancelled => (format!("Cancelled by {closed_by}"), String::new()),
+        RequestState::Expired => (
+            "Expired".to_owned(),
+            "Nobody finished it in time. If it is still needed, ask again.".to_owned(),
+        ),
+        RequestState::Activated => (
+            "Used".to_owned(),
+            "A session came of this request. A grant is used once: more time is a new request.".to_owned(),
+        ),
+    };
+    (head, detail)
+}
+
+pub(super) async fn cancel(call: Call) -> Shown {
+    let id: RequestId = call.id()?;
+    match call.control().cancel(call.caller(), id).await {
+        Ok(_) => call.done(&call.path_of(id), "cancelled"),
+        Err(refusal) => show(&call, id, Some(&refusal), None).await,
+    }
+}
+
+/// The customer's link is shown once, to whoever made it: only its hash is kept.
+pub(super) async fn consent_link(call: Call) -> Shown {
+    let id: RequestId = call.id()?;
+    match call.control().consent_link(call.caller(), id).await {
+        Ok(link) => show(&call, id, None, Some(link)).await,
+        Err(refusal) => show(&call, id, Some(&refusal), None).await,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "started.html")]
+struct Started {
+    frame: Frame,
+    request: String,
+    session: String,
+    start_url: String,
+    until: Left,
+    subject: String,
+    tenant: String,
+    span: Left,
+    emergency: bool,
+}
+
+pub(super) async fn activate(call: Call) -> Shown {
+    let id: RequestId = call.id()?;
+    let done = call.control().activate(call.caller(), id, Binding::default()).await;
+    started(&call, id, done).await
+}
+
+pub(super) async fn start_link(call: Call) -> Shown {
+    let id: RequestId = call.id()?;
+    let done = call.control().start_again(call.caller(), id).await;
+    started(&call, id, done).await
+}
+
+/// The link holds a secret that is good once: it is in this one page, and in no address or redirect.
+async fn started(call: &Call, id: RequestId, done: Result<Activated, Refusal>) -> Shown {
+    let activated = match done {
+        Ok(activated) => activated,
+        Err(refusal) => return show(call, id, Some(&refusal), None).await,
+    };
+    let now = call.control().now();
+    let grant = &activated.grant;
+    let page = Started {
+        frame: call.frame("Your session is ready", Here::Sessions).await,
+        request: id.to_string(),
+        session: activated.session.to_string(),
+        until: Left::until(activated.code_expires, now),
+        subject: grant.subject.id.clone(),
+        tenant: grant.tenant_label().to_owned(),
+        span: Left::until(grant.expires_at, now),
+        emergency: grant.break_glass,
+        start_url: activated.start_url,
+    };
+    render(None, &page)
+}
+
+impl Call {
+    pub(super) fn path_of(&self, id: RequestId) -> String {
+        format!("/requests/{id}")
+    }
+}

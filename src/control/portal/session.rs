@@ -1,0 +1,308 @@
+//! One session: a paragraph that an auditor can paste, its history and what the journal tells; and its end.
+
+use super::call::{Call, Shown, render};
+use super::frame::Frame;
+use super::nav::{self, Here};
+use super::parts::{Id, Left, Pill, When};
+use super::told;
+use super::views::{Exchange, Outcome, Recorded};
+use super::words;
+use crate::control::duties;
+use crate::control::refusal::{Problem, Refusal};
+use crate::model::{SessionId, Timestamp};
+use crate::store::control::Noted;
+use crate::store::{State, Stored};
+use askama::Template;
+
+/// A line of the timeline.
+struct Line {
+    at: When,
+    /// `refused`, `changed` or nothing.
+    class: &'static str,
+    who: String,
+    what: String,
+    details: Vec<(String, String)>,
+    id: Option<Id>,
+}
+
+/// What the journal counts.
+struct Tally {
+    read: usize,
+    changed: usize,
+    refused: usize,
+}
+
+#[derive(Template)]
+#[template(path = "session.html")]
+struct One {
+    frame: Frame,
+    id: String,
+    short: Id,
+    head: String,
+    pill: Pill,
+    emergency: bool,
+    summary: String,
+    left: Option<Left>,
+    request: Option<String>,
+    lines: Vec<Line>,
+    tally: Option<Tally>,
+    /// Why the journal's part is missing or cut, if it is.
+    missing: Option<String>,
+    may_end: bool,
+}
+
+pub(super) async fn one(call: Call) -> Shown {
+    let id: SessionId = call.id()?;
+    let control = call.control();
+    let (stored, history) = control.session(call.caller(), id).await?;
+    let grant = &stored.grant;
+    let recorded = call.web.views.records.of(&id.to_string(), grant.issued_at).await;
+    let (recorded, missing) = match recorded {
+        Ok(recorded) => {
+            let cut = recorded.cut.then(|| "Only the newest part is shown: the whole is in the journal.".to_owned());
+            (Some(recorded), cut)
+        }
+        Err(why) => (None, Some(format!("What was done in the session cannot be shown here: {why}."))),
+    };
+    let now = control.now();
+    let is_open = stored.state() != State::Ended && grant.expires_at > now;
+    let page = One {
+        frame: call.frame("Session", here(&call)).await,
+        id: id.to_string(),
+        short: Id::of(id),
+        head: format!("{} as {}", grant.operator_label(), grant.subject.id),
+        pill: if is_open { Pill::session(stored.state()) } else { Pill::session(State::Ended) },
+        emergency: grant.break_glass,
+        summary: summary(&call, &stored, recorded.as_ref(), now),
+        left: is_open.then(|| Left::until(grant.expires_at, now)),
+        request: grant.issued_by.strip_prefix("request:").map(str::to_owned),
+        lines: lines(&history, recorded.as_ref()),
+        tally: recorded.as_ref().map(tally),
+        missing,
+        may_end: is_open && duties::may_end(call.caller(), grant).is_ok(),
+    };
+    render(None, &page)
+}
+
+/// The page of the navigation that this person came from, as far as that can be known.
+fn here(call: &Call) -> Here {
+    let candidates = [Here::Live, Here::Sessions, Here::Customer];
+    let is_for = |here: &Here| call.is_any(nav::roles(*here));
+    candidates.into_iter().find(is_for).unwrap_or(Here::Nowhere)
+}
+
+fn tally(recorded: &Recorded) -> Tally {
+    let count = |outcome| recorded.exchanges.iter().filter(|it| it.outcome == outcome).count();
+    Tally {
+        read: count(Outcome::Read),
+        changed: count(Outcome::Changed),
+        refused: count(Outcome::Refused),
+    }
+}
+
+/// The whole session in one paragraph, to be pasted.
+pub(super) fn summary(
+    call: &Call,
+    stored: &Stored,
+    recorded: Option<&Recorded>,
+    now: Timestamp,
+) -> String {
+    let grant = &stored.grant;
+    let known = call.control().routes.scopes(&grant.app);
+    let mut text = format!(
+        "{} ({}) stood in for {} of {} in {}, able to {}",
+        grant.operator_label(),
+        grant.operator.id,
+        grant.subject.id,
+        grant.tenant_label(),
+        grant.app,
+        words::able_to(&grant.scopes, &known),
+    );
+    if !grant.ticket.is_empty() {
+        text += &format!(", for {}", grant.ticket);
+    }
+    text += &format!(" ({}).", grant.reason);
+    text += &match grant.approvals.as_slice() {
+        [] if grant.break_glass => " It was break-glass: nobody agreed beforehand.".to_owned(),
+        [] => " Policy asked for no approval.".to_owned(),
+        people => format!(" {} agreed.", words::list(people)),
+    };
+    text += &match (stored.session.started_at, &stored.session.ended) {
+        (None, None) if now >= grant.expires_at => " It was never opened.".to_owned(),
+        (None, None) => " It has not been opened yet.".to_owned(),
+        (None, Some(ended)) => format!(" It was never opened, and {}.", ended.cause.told()),
+        (Some(at), None) if now < grant.expires_at => {
+            format!(" It began on {}, and is open until {} at most.", at.to_minute(), grant.expires_at.to_minute())
+        }
+        (Some(at), None) => format!(" It lasted from {} to {}.", at.to_minute(), grant.expires_at.to_minute()),
+        (Some(at), Some(ended)) => format!(
+            " It lasted from {} to {} and {}{}.",
+            at.to_minute(),
+            ended.at.to_minute(),
+            ended.cause.told(),
+            ended.who().map(|who| format!(" by {who}")).unwrap_or_default(),
+        ),
+    };
+    if let Some(recorded) = recorded {
+        text += &touched(recorded);
+    }
+    text
+}
+
+/// What was read, changed and refused.
+fn touched(recorded: &Recorded) -> String {
+    let tally = tally(recorded);
+    let mut text = format!(
+        " {} requests were let through, {} of them to change something; {} were refused.",
+        tally.read + tally.changed,
+        tally.changed,
+        tally.refused
+    );
+    let mut changed: Vec<&str> = recorded
+        .exchanges
+        .iter()
+        .filter(|it| it.outcome == Outcome::Changed)
+        .map(|it| if it.resource.is_empty() { it.action.as_str() } else { it.resource.as_str() })
+        .collect();
+    changed.sort_unstable();
+    changed.dedup();
+    let more = changed.len().saturating_sub(8);
+    changed.truncate(8);
+    if !changed.is_empty() {
+        text += &format!(" Changed: {}", changed.join(", "));
+        text += &if more > 0 { format!(" and {more} more.") } else { ".".to_owned() };
+    }
+    text
+}
+
+fn lines(history: &[Noted], recorded: Option<&Recorded>) -> Vec<Line> {
+    let steps = history.iter().map(|noted| (noted.happened.at, step(noted)));
+    let mut lines: Vec<(Option<Timestamp>, Line)> = steps.collect();
+    let exchanges = recorded.map(|it| it.exchanges.as_slice()).unwrap_or_default();
+    lines.extend(exchanges.iter().map(|it| (Some(it.at), exchange(it))));
+    lines.sort_by_key(|(at, _)| *at);
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn step(noted: &Noted) -> Line {
+    let happened = &noted.happened;
+    Line {
+        at: When::at(happened.at.unwrap_or(Timestamp::from_millis(0))),
+        class: if told::is_refusal(happened) { "refused" } else { "" },
+        who: happened.actor.clone(),
+        what: told::clause(&happened.code).to_owned(),
+        details: told::details(happened),
+        id: None,
+    }
+}
+
+fn exchange(it: &Exchange) -> Line {
+    let (class, word) = match it.outcome {
+        Outcome::Read => ("", "Read"),
+        Outcome::Changed => ("changed", "Changed"),
+        Outcome::Refused => ("refused", "Refused"),
+    };
+    let mut details = vec![("request".to_owned(), format!("{} {}", it.method, it.path))];
+    for (name, value) in [("action", &it.action), ("resource", &it.resource), ("rule", &it.rule)] {
+        if !value.is_empty() {
+            details.push((name.to_owned(), value.clone()));
+        }
+    }
+    if it.status != 0 {
+        details.push(("status".to_owned(), it.status.to_string()));
+    }
+    Line {
+        at: When::at(it.at),
+        class,
+        who: String::new(),
+        what: word.to_owned(),
+        details,
+        id: Some(Id::of(&it.exchange)),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "session_end.html")]
+struct End {
+    frame: Frame,
+    id: String,
+    head: String,
+    detail: String,
+    name: String,
+    from: &'static str,
+    typed: String,
+}
+
+/// Where an end goes back to: one of ours, by word.
+fn back(call: &Call, word: &str) -> (&'static str, &'static str) {
+    match word {
+        "home" => ("home", "/"),
+        "customer" => ("customer", "/customer"),
+        "live" => ("live", "/live"),
+        _ => match here(call) {
+            Here::Customer => ("customer", "/customer"),
+            Here::Live => ("live", "/live"),
+            _ => ("home", "/"),
+        },
+    }
+}
+
+/// Asks for the name before somebody else's session is ended.
+pub(super) async fn end_form(call: Call) -> Shown {
+    let id: SessionId = call.id()?;
+    let (stored, _) = call.control().session(call.caller(), id).await?;
+    duties::may_end(call.caller(), &stored.grant)?;
+    show_end(&call, &stored, None).await
+}
+
+async fn show_end(call: &Call, stored: &Stored, trouble: Option<&Refusal>) -> Shown {
+    let grant = &stored.grant;
+    let from = call.query.given("from").unwrap_or(call.form.get("from"));
+    let mut frame = call.frame("End a session", here(call)).await;
+    frame.trouble(trouble, "/live");
+    let page = End {
+        frame,
+        id: stored.session.id.to_string(),
+        head: format!("End {}’s session as {}", grant.operator_label(), grant.subject.id),
+        detail: format!(
+            "{} loses access to {} at once, in every window. What was being sent is cut off.",
+            grant.operator_label(),
+            grant.tenant_label()
+        ),
+        name: grant.subject.id.clone(),
+        from: back(call, from).0,
+        typed: call.form.get("reason").to_owned(),
+    };
+    render(trouble, &page)
+}
+
+/// Ends it. Whoever ends another's session writes whose it is, so that the wrong row is not ended in a hurry.
+pub(super) async fn end(call: Call) -> Shown {
+    let id: SessionId = call.id()?;
+    let (control, caller) = (call.control(), call.caller());
+    let (stored, _) = control.session(caller, id).await?;
+    let own = duties::same(&caller.person, &stored.grant.operator.id);
+    let named = duties::same(call.form.get("name"), &stored.grant.subject.id);
+    let may = duties::may_end(caller, &stored.grant).is_ok();
+    if may && !own && !named {
+        let refusal = not_named(&stored.grant.subject.id);
+        return show_end(&call, &stored, Some(&refusal)).await;
+    }
+    let reason = super::ask::one_line(call.form.get("reason"));
+    match control.end(caller, id, &reason).await {
+        Ok(_) => call.done(back(&call, call.form.get("from")).1, "ended"),
+        Err(refusal) if may && !own => show_end(&call, &stored, Some(&refusal)).await,
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// The name was not given, or is another's.
+pub(super) fn not_named(name: &str) -> Refusal {
+    Refusal {
+        detail: "Nothing was done yet.".to_owned(),
+        ..Refusal::invalid(vec![Problem {
+            field: "name".to_owned(),
+            message: format!("write “{name}” to go on"),
+        }])
+    }
+}
