@@ -70,7 +70,12 @@ async fn unusual(call: &Call, request: &AccessRequest) -> Vec<String> {
         .await;
     // Where it cannot be read, nothing is claimed.
     let is_first = is_first.unwrap_or(false);
-    words::unusual(request, settings.default_time, settings.zone_minutes, is_first)
+    words::unusual(
+        request,
+        settings.default_time,
+        settings.zone_minutes,
+        is_first,
+    )
 }
 
 #[derive(Template)]
@@ -119,10 +124,17 @@ async fn show(call: &Call, id: RequestId, trouble: Option<&Refusal>) -> Shown {
         unusual: unusual(call, request).await,
         others: others(&seen, duties::agreed(request, &seen.votes, now).len()),
         facts: facts(call, request),
-        votes: seen.votes.iter().map(|it| voted(it, request, now)).collect(),
+        votes: seen
+            .votes
+            .iter()
+            .map(|it| voted(it, request, now))
+            .collect(),
         digest: request.digest(),
         pill: Pill::request(request.state),
-        left: request.state.is_open().then(|| Left::until(request.expires_at, now)),
+        left: request
+            .state
+            .is_open()
+            .then(|| Left::until(request.expires_at, now)),
         cannot: cannot.err().map(|why| (why.detail, why.reason)),
         typed: call.form.get("reason").to_owned(),
     };
@@ -139,7 +151,9 @@ fn others(seen: &Seen, agreed: usize) -> String {
         (false, _) => "",
     };
     let people = match (seen.request.state, missing) {
-        (RequestState::Pending, 0 | 1) => "Your answer decides; nobody else of us needs to agree.".to_owned(),
+        (RequestState::Pending, 0 | 1) => {
+            "Your answer decides; nobody else of us needs to agree.".to_owned()
+        }
         (RequestState::Pending, 2) => "One other person must agree as well.".to_owned(),
         (RequestState::Pending, n) => format!("{} other people must agree as well.", n - 1),
         _ => format!("{agreed} of {} agreed.", needs.approvals),
@@ -161,11 +175,22 @@ pub(super) async fn vote(call: Call) -> Shown {
     let reason = super::ask::one_line(call.form.get("reason"));
     let reason = Some(reason.as_str()).filter(|text| !text.is_empty());
     let digest = call.form.get("digest");
-    let voted = call.control().vote(call.caller(), id, digest, verdict, reason).await;
+    let voted = call
+        .control()
+        .vote(call.caller(), id, digest, verdict, reason)
+        .await;
     match voted {
         Ok(_) => {
-            let done = if verdict == Verdict::Approve { "approved" } else { "denied" };
-            let back = if call.is_any(&[Role::Approver]) { "/approvals" } else { "/" };
+            let done = if verdict == Verdict::Approve {
+                "approved"
+            } else {
+                "denied"
+            };
+            let back = if call.is_any(&[Role::Approver]) {
+                "/approvals"
+            } else {
+                "/"
+            };
             call.done(back, done)
         }
         Err(refusal) => show(&call, id, Some(&refusal)).await,

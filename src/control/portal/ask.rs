@@ -121,8 +121,7 @@ pub(super) async fn check(call: Call) -> Shown {
 }
 
 async fn weigh(call: &Call, ask: &Ask) -> Answer {
-    let considered: Result<Considered, Refusal> =
-        call.control().consider(call.caller(), ask).await;
+    let considered: Result<Considered, Refusal> = call.control().consider(call.caller(), ask).await;
     let ticket = match &considered {
         Ok(_) => None,
         Err(_) => ticket_alone(call, ask).await,
@@ -223,9 +222,10 @@ pub(super) fn tenant_id(call: &Call, text: &str) -> String {
         return text.to_owned();
     }
     let same = |name: &str| name.to_lowercase() == text.to_lowercase();
-    let found = settings.tenants.iter().find(|(id, tenant)| {
-        same(id) || tenant.name.as_deref().is_some_and(same)
-    });
+    let found = settings
+        .tenants
+        .iter()
+        .find(|(id, tenant)| same(id) || tenant.name.as_deref().is_some_and(same));
     found.map_or_else(|| text.to_owned(), |(id, _)| id.clone())
 }
 

@@ -76,8 +76,15 @@ pub(super) fn scopes(known: &[ScopeChoice], chosen: &[String], weighed: &[Weighe
         let weight = weighed.iter().find(|it| it.scope.name == choice.name);
         let (takes, tone) = match weight.map(|it| &it.answer) {
             Some(Ok(needs)) => {
-                let consent = if needs.consent { " and the customer’s consent" } else { "" };
-                (format!("{}{consent}", words::approvals(needs.approvals)), tone(choice.tier))
+                let consent = if needs.consent {
+                    " and the customer’s consent"
+                } else {
+                    ""
+                };
+                (
+                    format!("{}{consent}", words::approvals(needs.approvals)),
+                    tone(choice.tier),
+                )
             }
             Some(Err(message)) => (format!("Not possible here: {message}"), "bad"),
             None => (tier(choice.tier).to_owned(), tone(choice.tier)),
@@ -112,7 +119,10 @@ const fn tone(tier: Tier) -> &'static str {
 /// Choices of time up to the most that is possible, the shortest chosen unless another is.
 pub(super) fn minutes_of(most: Duration, chosen: u64) -> Vec<Minutes> {
     let most = most.as_secs() / 60;
-    let mut lengths: Vec<u64> = LENGTHS.into_iter().filter(|it| *it >= 15 && *it <= most).collect();
+    let mut lengths: Vec<u64> = LENGTHS
+        .into_iter()
+        .filter(|it| *it >= 15 && *it <= most)
+        .collect();
     if lengths.is_empty() {
         lengths.push(most.max(1));
     }
@@ -167,10 +177,14 @@ fn possible(considered: &Considered) -> Answer {
     }
     if !needs.max_time.is_zero() {
         let most = words::span(needs.max_time);
-        lines.push(format!("At most {most} here; you ask for {}.", words::span(considered.duration)));
+        lines.push(format!(
+            "At most {most} here; you ask for {}.",
+            words::span(considered.duration)
+        ));
     }
     if considered.waits_for_ticket {
-        lines.push("The ticket system does not answer: the request waits until it does.".to_owned());
+        lines
+            .push("The ticket system does not answer: the request waits until it does.".to_owned());
     }
     if !needs.rules.is_empty() {
         lines.push(format!("By policy: {}.", needs.rules.join(", ")));

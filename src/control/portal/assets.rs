@@ -69,7 +69,11 @@ fn hex(byte: &u8) -> String {
 /// Serves one file. An old name is gone: the page that named it is never kept.
 pub(super) async fn serve(Path(name): Path<String>) -> Response {
     let wanted = format!("/assets/{name}");
-    let known = [(&CSS, &ASSETS.css), (&JS, &ASSETS.js), (&MARK, &ASSETS.mark)];
+    let known = [
+        (&CSS, &ASSETS.css),
+        (&JS, &ASSETS.js),
+        (&MARK, &ASSETS.mark),
+    ];
     let Some((asset, _)) = known.into_iter().find(|(_, path)| **path == wanted) else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -88,10 +88,22 @@ async fn try_step(web: &Shared, form: &Fields) -> Shown {
             let request = web.control.consent_seen(&secret).await?;
             return show(web, &request, &secret, None);
         }
-        "agree" => web.control.consent(&secret, true).await.map(|_| "consented"),
-        "refuse" => web.control.consent(&secret, false).await.map(|_| "declined"),
+        "agree" => web
+            .control
+            .consent(&secret, true)
+            .await
+            .map(|_| "consented"),
+        "refuse" => web
+            .control
+            .consent(&secret, false)
+            .await
+            .map(|_| "declined"),
         "end" => web.control.consent(&secret, false).await.map(|_| "stopped"),
-        _ => Err(Refusal::new(Kind::Invalid, "consent.answer", "Answer yes or no.")),
+        _ => Err(Refusal::new(
+            Kind::Invalid,
+            "consent.answer",
+            "Answer yes or no.",
+        )),
     };
     match done {
         Ok(done) => Ok(go(&format!("/consent?done={done}"))),

@@ -59,7 +59,10 @@ pub(super) async fn list(call: Call) -> Shown {
     let control = call.control();
     let requests = ours(&call, vec!["activated"], 200).await?;
     let since = control.now().millis() - i64::try_from(LATELY.as_millis()).unwrap_or(0);
-    let lately = requests.iter().filter(|it| it.created_at.millis() >= since).count();
+    let lately = requests
+        .iter()
+        .filter(|it| it.created_at.millis() >= since)
+        .count();
     let mut visits = Vec::new();
     for request in requests.iter().take(SHOWN) {
         visits.extend(visit(control, call.caller(), request).await?);
@@ -90,9 +93,14 @@ async fn ours(
         ..Query::default()
     };
     let caller = call.caller();
-    let page = call.control().requests(caller, Which::Reached, query).await?;
+    let page = call
+        .control()
+        .requests(caller, Which::Reached, query)
+        .await?;
     let ours = page.items.into_iter();
-    Ok(ours.filter(|it| caller.may(Role::TenantAuditor, &it.tenant.id, &it.app)).collect())
+    Ok(ours
+        .filter(|it| caller.may(Role::TenantAuditor, &it.tenant.id, &it.app))
+        .collect())
 }
 
 async fn visit(
@@ -123,7 +131,11 @@ async fn visit(
         at: When::at(stored.session.started_at.unwrap_or(grant.issued_at)),
         ended: ended(&stored),
         left: is_open.then(|| Left::until(grant.expires_at, now)),
-        pill: if is_open { Pill::session(stored.state()) } else { Pill::session(State::Ended) },
+        pill: if is_open {
+            Pill::session(stored.state())
+        } else {
+            Pill::session(State::Ended)
+        },
         emergency: grant.break_glass,
         may_end: is_open && duties::may_end(caller, grant).is_ok(),
     }))
@@ -131,7 +143,11 @@ async fn visit(
 
 fn ended(stored: &Stored) -> Option<String> {
     let ended = stored.session.ended.as_ref()?;
-    Some(format!("{} on {}", ended.cause.told(), ended.at.to_minute()))
+    Some(format!(
+        "{} on {}",
+        ended.cause.told(),
+        ended.at.to_minute()
+    ))
 }
 
 fn asked(control: &Control, request: &AccessRequest) -> Asked {

@@ -3,7 +3,10 @@
 
 const DONE: [(&str, &str); 18] = [
     ("asked", "Your request was sent. You see here who answers."),
-    ("granted", "Policy allows this without an approval. Activate it when you are ready."),
+    (
+        "granted",
+        "Policy allows this without an approval. Activate it when you are ready.",
+    ),
     ("approved", "Approved. Your vote is on record."),
     ("denied", "Denied. The operator sees your reason."),
     ("cancelled", "The request was cancelled."),
@@ -12,12 +15,24 @@ const DONE: [(&str, &str); 18] = [
     ("none-ended", "No session of that key was open."),
     ("locked", "Locked. What was open under it was ended."),
     ("unlocked", "The lock was lifted."),
-    ("certified", "Certified. The operator may break glass again."),
-    ("rejected", "Rejected. The operator stays barred until somebody else certifies."),
+    (
+        "certified",
+        "Certified. The operator may break glass again.",
+    ),
+    (
+        "rejected",
+        "Rejected. The operator stays barred until somebody else certifies.",
+    ),
     ("registered", "The workload is registered."),
-    ("disabled", "The workload was disabled, and what it had open was ended."),
+    (
+        "disabled",
+        "The workload was disabled, and what it had open was ended.",
+    ),
     ("consented", "You agreed."),
-    ("declined", "You did not agree. Nobody gets in by this request."),
+    (
+        "declined",
+        "You did not agree. Nobody gets in by this request.",
+    ),
     ("stopped", "You ended the session."),
     ("signed-out", "You are signed out."),
 ];

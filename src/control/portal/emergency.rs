@@ -60,9 +60,8 @@ async fn show(call: &Call, typed: Ask, trouble: Option<&Refusal>) -> Shown {
     let mut frame = call.frame("Break-glass", Here::BreakGlass).await;
     frame.trouble(trouble, "/break-glass");
     let codes = settings.reason_codes.iter();
-    let codes = codes.filter(|code| {
-        emergency.reason_codes.is_empty() || emergency.reason_codes.contains(code)
-    });
+    let codes = codes
+        .filter(|code| emergency.reason_codes.is_empty() || emergency.reason_codes.contains(code));
     let apps = apps(call, Role::BreakGlass, &typed.app);
     let app = apps.first().map(|(app, _)| app.clone()).unwrap_or_default();
     let page = Page {
@@ -80,7 +79,9 @@ async fn show(call: &Call, typed: Ask, trouble: Option<&Refusal>) -> Shown {
                 chosen: *code == typed.reason_code,
             })
             .collect(),
-        wrong: trouble.map(|it| Notice::trouble(it).problems).unwrap_or_default(),
+        wrong: trouble
+            .map(|it| Notice::trouble(it).problems)
+            .unwrap_or_default(),
         typed,
         used: used(call).await?,
     };
@@ -94,14 +95,21 @@ fn criteria(call: &Call) -> Vec<String> {
     let mut criteria = Vec::new();
     criteria.push(match emergency.incident_prefixes.as_slice() {
         [] => "There is an incident with an id.".to_owned(),
-        prefixes => format!("There is an incident whose id begins with {}.", prefixes.join(" or ")),
+        prefixes => format!(
+            "There is an incident whose id begins with {}.",
+            prefixes.join(" or ")
+        ),
     });
     criteria.push("You were authorised beforehand, and your last use was certified.".to_owned());
-    criteria.push(format!("It lasts {} at most.", words::span(emergency.max_time)));
+    criteria.push(format!(
+        "It lasts {} at most.",
+        words::span(emergency.max_time)
+    ));
     criteria.push(if emergency.open_unalerted {
         "Security is alerted at the first moment.".to_owned()
     } else {
-        "Security is alerted at the first moment; nothing opens before one channel took the alert.".to_owned()
+        "Security is alerted at the first moment; nothing opens before one channel took the alert."
+            .to_owned()
     });
     criteria.push(format!(
         "Within {} somebody else reviews what you did. Until they certify it, you cannot break glass again.",

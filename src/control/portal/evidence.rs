@@ -18,14 +18,26 @@ const AT_ONCE: usize = 500;
 
 /// What a kind of step is called here, and what its codes begin with.
 const KINDS: [(&str, &str, &[&str]); 8] = [
-    ("requests", "Requests and votes", &["request.", "vote.", "consent."]),
+    (
+        "requests",
+        "Requests and votes",
+        &["request.", "vote.", "consent."],
+    ),
     ("sessions", "Sessions", &["session.", "grant."]),
     ("refusals", "Refusals", &["control.refused"]),
-    ("break-glass", "Break-glass and reviews", &["break-glass.", "review.", "alert."]),
+    (
+        "break-glass",
+        "Break-glass and reviews",
+        &["break-glass.", "review.", "alert."],
+    ),
     ("locks", "Locks", &["lock."]),
     ("workloads", "Workloads", &["workload."]),
     ("logins", "Sign-ins", &["login."]),
-    ("settings", "Policy and settings", &["policy.", "config.", "role.", "key."]),
+    (
+        "settings",
+        "Policy and settings",
+        &["policy.", "config.", "role.", "key."],
+    ),
 ];
 
 struct Row {
@@ -63,7 +75,10 @@ pub(super) async fn list(call: Call) -> Shown {
     let page = Page {
         frame: call.frame("Evidence", Here::Evidence).await,
         rows: found.iter().map(row).collect(),
-        kinds: KINDS.iter().map(|(word, label, _)| (*word, *label, *word == kind)).collect(),
+        kinds: KINDS
+            .iter()
+            .map(|(word, label, _)| (*word, *label, *word == kind))
+            .collect(),
         words: words.to_owned(),
         next,
         filtered: !kind.is_empty() || !words.is_empty(),
@@ -80,7 +95,10 @@ async fn find(
 ) -> Result<(Vec<Noted>, Option<i64>), Refusal> {
     let mut found = Vec::new();
     for _ in 0..LOOKED_THROUGH / AT_ONCE {
-        let read = call.control().happenings(call.caller(), before, AT_ONCE).await?;
+        let read = call
+            .control()
+            .happenings(call.caller(), before, AT_ONCE)
+            .await?;
         let is_last = read.len() < AT_ONCE;
         for noted in read {
             before = Some(noted.sequence);
@@ -135,10 +153,19 @@ fn row(noted: &Noted) -> Row {
     let session = happened.session.as_ref();
     let link = session
         .map(|id| (format!("/sessions/{id}"), "Session"))
-        .or_else(|| happened.request.as_ref().map(|id| (format!("/requests/{id}"), "Request")));
+        .or_else(|| {
+            happened
+                .request
+                .as_ref()
+                .map(|id| (format!("/requests/{id}"), "Request"))
+        });
     Row {
         sequence: noted.sequence,
-        at: When::at(happened.at.unwrap_or(crate::model::Timestamp::from_millis(0))),
+        at: When::at(
+            happened
+                .at
+                .unwrap_or(crate::model::Timestamp::from_millis(0)),
+        ),
         who: happened.actor.clone(),
         what: told::clause(&happened.code).to_owned(),
         about,

@@ -6,7 +6,7 @@ use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};
 use crate::control::duties;
 use crate::control::lifecycle::Which;
-use crate::control::refusal::{Kind, Problem, Refusal};
+use crate::control::refusal::{Problem, Refusal};
 use crate::model::{LockKey, Role};
 use crate::store::Stored;
 use askama::Template;
@@ -132,7 +132,10 @@ fn is_like(stored: &Stored, search: &str) -> bool {
         &grant.ticket,
         &grant.app,
     ];
-    search.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&search))
+    search.is_empty()
+        || texts
+            .iter()
+            .any(|text| text.to_lowercase().contains(&search))
 }
 
 /// The one field: a key, and whether to end what is open or to lock it as well.
@@ -147,7 +150,13 @@ pub(super) async fn act(call: Call) -> Shown {
         }
         Ok(key) => {
             let done = call.control().end_all(call.caller(), key, &reason).await;
-            done.map(|count| if count == 0 { "none-ended" } else { "ended-all" })
+            done.map(|count| {
+                if count == 0 {
+                    "none-ended"
+                } else {
+                    "ended-all"
+                }
+            })
         }
     };
     match done {
@@ -158,9 +167,8 @@ pub(super) async fn act(call: Call) -> Shown {
 
 /// `tenant:acme` and its like.
 pub(super) fn key(text: &str) -> Result<LockKey, Refusal> {
-    text.parse().map_err(|_| Refusal {
-        kind: Kind::Invalid,
-        ..Refusal::invalid(vec![Problem {
+    text.parse().map_err(|_| {
+        Refusal::invalid(vec![Problem {
             field: "key".to_owned(),
             message: "is a kind and a name: operator:ada@support.example, subject:kim@acme.example, tenant:acme, ticket:SUP-1042, app:shop, session:s…, or all".to_owned(),
         }])

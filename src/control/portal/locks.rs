@@ -91,9 +91,16 @@ pub(super) async fn set(call: Call) -> Shown {
     let control = call.control();
     let reason = super::ask::one_line(call.form.get("reason"));
     let hours: u64 = call.form.get("hours").parse().unwrap_or(0);
-    let until = (hours > 0).then(|| control.now().plus(Duration::from_secs(hours.saturating_mul(3600))));
+    let until = (hours > 0).then(|| {
+        control
+            .now()
+            .plus(Duration::from_secs(hours.saturating_mul(3600)))
+    });
     let done = match key(call.form.get("key")) {
-        Ok(key) => control.lock(call.caller(), key, &reason, until).await.map(|_| ()),
+        Ok(key) => control
+            .lock(call.caller(), key, &reason, until)
+            .await
+            .map(|_| ()),
         Err(refusal) => Err(refusal),
     };
     match done {
@@ -106,7 +113,11 @@ pub(super) async fn lift(call: Call) -> Shown {
     let id: LockId = call.id()?;
     let reason = super::ask::one_line(call.form.get("reason"));
     let version = call.form.get("version").parse().ok();
-    match call.control().unlock(call.caller(), id, &reason, version).await {
+    match call
+        .control()
+        .unlock(call.caller(), id, &reason, version)
+        .await
+    {
         Ok(_) => call.done("/locks", "unlocked"),
         Err(refusal) => show(&call, Some(&refusal)).await,
     }

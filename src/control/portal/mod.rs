@@ -17,6 +17,7 @@ mod fields;
 mod frame;
 mod headers;
 mod home;
+mod listener;
 mod live;
 mod locks;
 mod nav;
@@ -31,14 +32,20 @@ mod views;
 mod words;
 mod workloads;
 
+pub use listener::{JWKS_PATH, Settings, listen};
 pub use views::{
     Exchange, Explain, Outcome, PolicyRow, PolicyView, Recorded, SessionRecords, Views,
 };
 
 use super::web::shared::Shared;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use call::to;
+
+/// What the listener answers where nothing else does.
+pub(super) fn missing() -> MethodRouter<Shared> {
+    any(refused::missing).layer(axum::middleware::from_fn(headers::dress))
+}
 
 /// Every page and every form.
 pub fn router() -> Router<Shared> {
@@ -51,17 +58,35 @@ pub fn router() -> Router<Shared> {
         .route("/requests/{id}/cancel", post(to(requests::cancel)))
         .route("/requests/{id}/activate", post(to(requests::activate)))
         .route("/requests/{id}/start-link", post(to(requests::start_link)))
-        .route("/requests/{id}/consent-link", post(to(requests::consent_link)))
+        .route(
+            "/requests/{id}/consent-link",
+            post(to(requests::consent_link)),
+        )
         .route("/approvals", get(to(approvals::list)))
-        .route("/approvals/{id}", get(to(approvals::one)).post(to(approvals::vote)))
+        .route(
+            "/approvals/{id}",
+            get(to(approvals::one)).post(to(approvals::vote)),
+        )
         .route("/live", get(to(live::list)).post(to(live::act)))
         .route("/sessions/{id}", get(to(session::one)))
-        .route("/sessions/{id}/end", get(to(session::end_form)).post(to(session::end)))
-        .route("/break-glass", get(to(emergency::form)).post(to(emergency::ask)))
+        .route(
+            "/sessions/{id}/end",
+            get(to(session::end_form)).post(to(session::end)),
+        )
+        .route(
+            "/break-glass",
+            get(to(emergency::form)).post(to(emergency::ask)),
+        )
         .route("/reviews", get(to(reviews::list)))
-        .route("/reviews/{id}", get(to(reviews::one)).post(to(reviews::write)))
+        .route(
+            "/reviews/{id}",
+            get(to(reviews::one)).post(to(reviews::write)),
+        )
         .route("/workloads", get(to(workloads::list)))
-        .route("/workloads/new", get(to(workloads::form)).post(to(workloads::register)))
+        .route(
+            "/workloads/new",
+            get(to(workloads::form)).post(to(workloads::register)),
+        )
         .route(
             "/workloads/disable",
             get(to(workloads::disable_form)).post(to(workloads::disable)),

@@ -48,7 +48,12 @@ const PAGES: [(Here, &str, &str, &[Role]); 11] = [
             Role::Admin,
         ],
     ),
-    (Here::Approvals, "/approvals", "Approvals", &[Role::Approver]),
+    (
+        Here::Approvals,
+        "/approvals",
+        "Approvals",
+        &[Role::Approver],
+    ),
     (
         Here::Live,
         "/live",
@@ -103,7 +108,9 @@ pub(super) fn href(here: Here) -> &'static str {
 
 /// The pages of this person.
 pub(super) fn items(caller: &Caller, here: Here, count: impl Fn(Here) -> usize) -> Vec<Item> {
-    let own = PAGES.iter().filter(|(.., roles)| roles.iter().any(|role| caller.is(*role)));
+    let own = PAGES
+        .iter()
+        .filter(|(.., roles)| roles.iter().any(|role| caller.is(*role)));
     let items = own.map(|(page, href, label, _)| Item {
         href,
         label,

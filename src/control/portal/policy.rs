@@ -68,10 +68,16 @@ pub(super) async fn show(call: Call) -> Shown {
         digest: view.digest(),
         access_digest: settings.access.digest().to_owned(),
         rows: view.rows(),
-        apps: call.control().routes.apps().into_iter().map(|app| {
-            let chosen = app == typed.app;
-            (app, chosen)
-        }).collect(),
+        apps: call
+            .control()
+            .routes
+            .apps()
+            .into_iter()
+            .map(|app| {
+                let chosen = app == typed.app;
+                (app, chosen)
+            })
+            .collect(),
         typed_scopes: scopes.to_owned(),
         typed,
         explained,

@@ -5,10 +5,13 @@ use super::call::{Call, render, sign_in_link};
 use super::frame::Frame;
 use super::nav::Here;
 use crate::control::refusal::{Kind, Refusal};
+use crate::control::web::extract::Problem;
+use crate::control::web::shared::Shared;
 use crate::model::Happened;
 use askama::Template;
+use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
+use http::{StatusCode, header};
 
 #[derive(Template)]
 #[template(path = "refused.html")]
@@ -36,7 +39,7 @@ struct Said {
 impl Said {
     fn of(refusal: &Refusal, path: &str) -> Self {
         let head = match refusal.kind {
-            Kind::Invalid => "That could not be read",
+            Kind::Invalid | Kind::Method => "That could not be read",
             Kind::Unauthenticated => "Please sign in",
             Kind::StepUp => "Please sign in again",
             Kind::Forbidden => "Not for you",
@@ -64,9 +67,18 @@ impl Said {
 pub(super) async fn page(call: &Call, refusal: &Refusal) -> Response {
     if call.method.is_safe() && matches!(refusal.kind, Kind::Forbidden | Kind::NotFound) {
         let about = Happened::default().with("path", &call.path);
-        call.control().refused(call.caller(), "look", about, refusal).await;
+        call.control()
+            .refused(call.caller(), "look", about, refusal)
+            .await;
     }
-    let said = Said::of(refusal, if call.method.is_safe() { &call.path } else { "/" });
+    let said = Said::of(
+        refusal,
+        if call.method.is_safe() {
+            &call.path
+        } else {
+            "/"
+        },
+    );
     let frame = call.frame(said.head, Here::Nowhere).await;
     written(render(Some(refusal), &Refused { frame, said }))
 }
@@ -82,10 +94,19 @@ pub(super) fn alone(refusal: &Refusal) -> Response {
     written(render(Some(refusal), &page))
 }
 
-/// What is no page of ours.
-pub(super) async fn missing(call: Call) -> super::call::Shown {
-    drop(call);
-    Err(Refusal::not_found())
+/// What is no page of ours: words for a browser, a problem document for everybody else.
+pub(in crate::control) async fn missing(State(web): State<Shared>, request: Request) -> Response {
+    let accepts = request.headers().get(header::ACCEPT);
+    let accepts = accepts
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if !request.method().is_safe() || !accepts.contains("text/html") {
+        return Problem(Refusal::not_found()).into_response();
+    }
+    match Call::from_request(request, &web).await {
+        Ok(call) => page(&call, &Refusal::not_found()).await,
+        Err(response) => response,
+    }
 }
 
 fn written(page: super::call::Shown) -> Response {

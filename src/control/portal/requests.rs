@@ -17,7 +17,6 @@ const A_PAGE: usize = 25;
 
 struct Row {
     id: String,
-    short: Id,
     at: When,
     who: String,
     subject: String,
@@ -42,12 +41,7 @@ struct List {
 
 pub(super) async fn list(call: Call) -> Shown {
     call.needs(Here::Requests)?;
-    let has_others = call.is_any(&[
-        Role::Approver,
-        Role::Security,
-        Role::Auditor,
-        Role::Admin,
-    ]);
+    let has_others = call.is_any(&[Role::Approver, Role::Security, Role::Auditor, Role::Admin]);
     let may_ask = call.is_any(&[Role::Operator]);
     let all = has_others && (call.query.get("of") == "all" || !may_ask);
     let query = Query {
@@ -73,7 +67,6 @@ fn row(call: &Call, request: &AccessRequest) -> Row {
     let known = call.control().routes.scopes(&request.app);
     Row {
         id: request.id.to_string(),
-        short: Id::of(request.id),
         at: When::at(request.created_at),
         who: words::operator(request).to_owned(),
         subject: request.subject.id.clone(),
@@ -207,7 +200,11 @@ async fn show(
         id: id.to_string(),
         pill: Pill::request(request.state),
         facts: facts(call, request),
-        votes: seen.votes.iter().map(|it| voted(it, request, now)).collect(),
+        votes: seen
+            .votes
+            .iter()
+            .map(|it| voted(it, request, now))
+            .collect(),
         next: next(call, &seen),
         left: is_open.then(|| Left::until(request.expires_at, now)),
         consent_link,
@@ -314,7 +311,10 @@ struct Started {
 
 pub(super) async fn activate(call: Call) -> Shown {
     let id: RequestId = call.id()?;
-    let done = call.control().activate(call.caller(), id, Binding::default()).await;
+    let done = call
+        .control()
+        .activate(call.caller(), id, Binding::default())
+        .await;
     started(&call, id, done).await
 }
 

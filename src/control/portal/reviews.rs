@@ -21,7 +21,6 @@ struct Row {
     opened: When,
     due: When,
     pill: Pill,
-    overdue: bool,
     mine: bool,
 }
 
@@ -36,7 +35,10 @@ struct List {
 pub(super) async fn list(call: Call) -> Shown {
     call.needs(Here::Reviews)?;
     let control = call.control();
-    let reviews = control.reviews(call.caller(), Query::default()).await?.items;
+    let reviews = control
+        .reviews(call.caller(), Query::default())
+        .await?
+        .items;
     let (due, past): (Vec<&Review>, Vec<&Review>) = reviews.iter().partition(|it| it.bars());
     let rows = |reviews: Vec<&Review>| reviews.into_iter().map(|it| row(&call, it)).collect();
     let page = List {
@@ -57,7 +59,6 @@ fn row(call: &Call, review: &Review) -> Row {
         opened: When::at(review.opened_at),
         due: When::at(review.due_at),
         pill: Pill::review(review, now),
-        overdue: review.bars() && review.due_at <= now,
         mine: review.state != ReviewState::Certified
             && duties::may_review(call.caller(), review).is_ok(),
     }
@@ -97,7 +98,12 @@ async fn show(call: &Call, id: ReviewId, trouble: Option<&Refusal>) -> Shown {
             let session = review.session.to_string();
             let since = stored.grant.issued_at;
             let recorded = call.web.views.records.of(&session, since).await;
-            Some(summary(call, &stored, recorded.as_ref().ok(), control.now()))
+            Some(summary(
+                call,
+                &stored,
+                recorded.as_ref().ok(),
+                control.now(),
+            ))
         }
         Err(_) => None,
     };
@@ -141,10 +147,17 @@ pub(super) async fn write(call: Call) -> Shown {
     let found = Finding {
         justified,
         findings: one_line(call.form.get("findings")),
-        follow_ups: follow_ups.filter(|it| !it.is_empty()).map(str::to_owned).collect(),
+        follow_ups: follow_ups
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect(),
     };
     let version = call.form.get("version").parse().ok();
-    match call.control().review(call.caller(), id, found, version).await {
+    match call
+        .control()
+        .review(call.caller(), id, found, version)
+        .await
+    {
         Ok(_) => call.done(
             &format!("/reviews/{id}"),
             if justified { "certified" } else { "rejected" },

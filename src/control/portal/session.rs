@@ -56,13 +56,25 @@ pub(super) async fn one(call: Call) -> Shown {
     let control = call.control();
     let (stored, history) = control.session(call.caller(), id).await?;
     let grant = &stored.grant;
-    let recorded = call.web.views.records.of(&id.to_string(), grant.issued_at).await;
+    let recorded = call
+        .web
+        .views
+        .records
+        .of(&id.to_string(), grant.issued_at)
+        .await;
     let (recorded, missing) = match recorded {
         Ok(recorded) => {
-            let cut = recorded.cut.then(|| "Only the newest part is shown: the whole is in the journal.".to_owned());
+            let cut = recorded
+                .cut
+                .then(|| "Only the newest part is shown: the whole is in the journal.".to_owned());
             (Some(recorded), cut)
         }
-        Err(why) => (None, Some(format!("What was done in the session cannot be shown here: {why}."))),
+        Err(why) => (
+            None,
+            Some(format!(
+                "What was done in the session cannot be shown here: {why}."
+            )),
+        ),
     };
     let now = control.now();
     let is_open = stored.state() != State::Ended && grant.expires_at > now;
@@ -71,7 +83,11 @@ pub(super) async fn one(call: Call) -> Shown {
         id: id.to_string(),
         short: Id::of(id),
         head: format!("{} as {}", grant.operator_label(), grant.subject.id),
-        pill: if is_open { Pill::session(stored.state()) } else { Pill::session(State::Ended) },
+        pill: if is_open {
+            Pill::session(stored.state())
+        } else {
+            Pill::session(State::Ended)
+        },
         emergency: grant.break_glass,
         summary: summary(&call, &stored, recorded.as_ref(), now),
         left: is_open.then(|| Left::until(grant.expires_at, now)),
@@ -92,7 +108,13 @@ fn here(call: &Call) -> Here {
 }
 
 fn tally(recorded: &Recorded) -> Tally {
-    let count = |outcome| recorded.exchanges.iter().filter(|it| it.outcome == outcome).count();
+    let count = |outcome| {
+        recorded
+            .exchanges
+            .iter()
+            .filter(|it| it.outcome == outcome)
+            .count()
+    };
     Tally {
         read: count(Outcome::Read),
         changed: count(Outcome::Changed),
@@ -132,15 +154,26 @@ pub(super) fn summary(
         (None, None) => " It has not been opened yet.".to_owned(),
         (None, Some(ended)) => format!(" It was never opened, and {}.", ended.cause.told()),
         (Some(at), None) if now < grant.expires_at => {
-            format!(" It began on {}, and is open until {} at most.", at.to_minute(), grant.expires_at.to_minute())
+            format!(
+                " It began on {}, and is open until {} at most.",
+                at.to_minute(),
+                grant.expires_at.to_minute()
+            )
         }
-        (Some(at), None) => format!(" It lasted from {} to {}.", at.to_minute(), grant.expires_at.to_minute()),
+        (Some(at), None) => format!(
+            " It lasted from {} to {}.",
+            at.to_minute(),
+            grant.expires_at.to_minute()
+        ),
         (Some(at), Some(ended)) => format!(
             " It lasted from {} to {} and {}{}.",
             at.to_minute(),
             ended.at.to_minute(),
             ended.cause.told(),
-            ended.who().map(|who| format!(" by {who}")).unwrap_or_default(),
+            ended
+                .who()
+                .map(|who| format!(" by {who}"))
+                .unwrap_or_default(),
         ),
     };
     if let Some(recorded) = recorded {
@@ -162,7 +195,13 @@ fn touched(recorded: &Recorded) -> String {
         .exchanges
         .iter()
         .filter(|it| it.outcome == Outcome::Changed)
-        .map(|it| if it.resource.is_empty() { it.action.as_str() } else { it.resource.as_str() })
+        .map(|it| {
+            if it.resource.is_empty() {
+                it.action.as_str()
+            } else {
+                it.resource.as_str()
+            }
+        })
         .collect();
     changed.sort_unstable();
     changed.dedup();
@@ -170,7 +209,11 @@ fn touched(recorded: &Recorded) -> String {
     changed.truncate(8);
     if !changed.is_empty() {
         text += &format!(" Changed: {}", changed.join(", "));
-        text += &if more > 0 { format!(" and {more} more.") } else { ".".to_owned() };
+        text += &if more > 0 {
+            format!(" and {more} more.")
+        } else {
+            ".".to_owned()
+        };
     }
     text
 }
@@ -178,7 +221,9 @@ fn touched(recorded: &Recorded) -> String {
 fn lines(history: &[Noted], recorded: Option<&Recorded>) -> Vec<Line> {
     let steps = history.iter().map(|noted| (noted.happened.at, step(noted)));
     let mut lines: Vec<(Option<Timestamp>, Line)> = steps.collect();
-    let exchanges = recorded.map(|it| it.exchanges.as_slice()).unwrap_or_default();
+    let exchanges = recorded
+        .map(|it| it.exchanges.as_slice())
+        .unwrap_or_default();
     lines.extend(exchanges.iter().map(|it| (Some(it.at), exchange(it))));
     lines.sort_by_key(|(at, _)| *at);
     lines.into_iter().map(|(_, line)| line).collect()
@@ -188,7 +233,11 @@ fn step(noted: &Noted) -> Line {
     let happened = &noted.happened;
     Line {
         at: When::at(happened.at.unwrap_or(Timestamp::from_millis(0))),
-        class: if told::is_refusal(happened) { "refused" } else { "" },
+        class: if told::is_refusal(happened) {
+            "refused"
+        } else {
+            ""
+        },
         who: happened.actor.clone(),
         what: told::clause(&happened.code).to_owned(),
         details: told::details(happened),
@@ -203,7 +252,11 @@ fn exchange(it: &Exchange) -> Line {
         Outcome::Refused => ("refused", "Refused"),
     };
     let mut details = vec![("request".to_owned(), format!("{} {}", it.method, it.path))];
-    for (name, value) in [("action", &it.action), ("resource", &it.resource), ("rule", &it.rule)] {
+    for (name, value) in [
+        ("action", &it.action),
+        ("resource", &it.resource),
+        ("rule", &it.rule),
+    ] {
         if !value.is_empty() {
             details.push((name.to_owned(), value.clone()));
         }
@@ -263,7 +316,11 @@ async fn show_end(call: &Call, stored: &Stored, trouble: Option<&Refusal>) -> Sh
     let page = End {
         frame,
         id: stored.session.id.to_string(),
-        head: format!("End {}’s session as {}", grant.operator_label(), grant.subject.id),
+        head: format!(
+            "End {}’s session as {}",
+            grant.operator_label(),
+            grant.subject.id
+        ),
         detail: format!(
             "{} loses access to {} at once, in every window. What was being sent is cut off.",
             grant.operator_label(),
@@ -298,11 +355,8 @@ pub(super) async fn end(call: Call) -> Shown {
 
 /// The name was not given, or is another's.
 pub(super) fn not_named(name: &str) -> Refusal {
-    Refusal {
-        detail: "Nothing was done yet.".to_owned(),
-        ..Refusal::invalid(vec![Problem {
-            field: "name".to_owned(),
-            message: format!("write “{name}” to go on"),
-        }])
-    }
+    Refusal::invalid(vec![Problem {
+        field: "name".to_owned(),
+        message: format!("write “{name}” to go on"),
+    }])
 }

@@ -24,7 +24,10 @@ const TOLD: [(&str, &str); 34] = [
     ("alert.taken", "the alert was taken"),
     ("alert.failed", "the alert reached nobody"),
     ("review.certified", "certified the use of break-glass"),
-    ("review.rejected", "found the use of break-glass not justified"),
+    (
+        "review.rejected",
+        "found the use of break-glass not justified",
+    ),
     ("review.overdue", "the review is overdue"),
     ("lock.set", "locked"),
     ("lock.lifted", "lifted a lock"),
@@ -48,13 +51,32 @@ pub(super) fn clause(code: &str) -> &str {
 /// What is worth reading beside the clause.
 pub(super) fn details(happened: &Happened) -> Vec<(String, String)> {
     const SHOWN: [&str; 18] = [
-        "reason", "step", "key", "cause", "findings", "follow_ups", "approved_by", "scopes", "minutes",
-        "state", "workload", "owner", "incident", "channels", "why", "sessions", "path", "review",
+        "reason",
+        "step",
+        "key",
+        "cause",
+        "findings",
+        "follow_ups",
+        "approved_by",
+        "scopes",
+        "minutes",
+        "state",
+        "workload",
+        "owner",
+        "incident",
+        "channels",
+        "why",
+        "sessions",
+        "path",
+        "review",
     ];
-    let shown = happened.details.iter().filter(|(name, value)| {
-        SHOWN.contains(&name.as_str()) && !value.is_empty()
-    });
-    shown.map(|(name, value)| (name.replace('_', " "), value.clone())).collect()
+    let shown = happened
+        .details
+        .iter()
+        .filter(|(name, value)| SHOWN.contains(&name.as_str()) && !value.is_empty());
+    shown
+        .map(|(name, value)| (name.replace('_', " "), value.clone()))
+        .collect()
 }
 
 /// Whether somebody was refused.

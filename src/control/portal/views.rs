@@ -82,11 +82,8 @@ pub struct Recorded {
 /// Reads the journal.
 pub trait SessionRecords: Send + Sync {
     /// What happened in one session since it began.
-    fn of<'a>(
-        &'a self,
-        session: &'a str,
-        since: Timestamp,
-    ) -> Answer<'a, Result<Recorded, String>>;
+    fn of<'a>(&'a self, session: &'a str, since: Timestamp)
+    -> Answer<'a, Result<Recorded, String>>;
 }
 
 /// All of them, as the composition root has them.

@@ -43,7 +43,10 @@ pub(super) fn sentences(scopes: &[Scope], known: &[ScopeChoice]) -> Vec<String> 
 
 /// The same within a sentence: "see orders and change a delivery address".
 pub(super) fn able_to(scopes: &[Scope], known: &[ScopeChoice]) -> String {
-    let lower: Vec<String> = sentences(scopes, known).iter().map(|it| within(it)).collect();
+    let lower: Vec<String> = sentences(scopes, known)
+        .iter()
+        .map(|it| within(it))
+        .collect();
     list(&lower)
 }
 
@@ -60,7 +63,11 @@ fn within(sentence: &str) -> String {
 }
 
 pub(super) fn operator(request: &AccessRequest) -> &str {
-    request.operator.name.as_deref().unwrap_or(&request.operator.id)
+    request
+        .operator
+        .name
+        .as_deref()
+        .unwrap_or(&request.operator.id)
 }
 
 pub(super) fn tenant(request: &AccessRequest) -> &str {
@@ -137,7 +144,10 @@ pub(super) fn unusual(
 /// Asked at night or at the weekend, by the configured time zone.
 fn odd_hour(at: Timestamp, zone_minutes: i32) -> Option<String> {
     let minutes = at.seconds().div_euclid(60) + i64::from(zone_minutes);
-    let (hour, minute) = (minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60));
+    let (hour, minute) = (
+        minutes.div_euclid(60).rem_euclid(24),
+        minutes.rem_euclid(60),
+    );
     // 1970-01-01 was a Thursday.
     let is_weekend = matches!((minutes.div_euclid(24 * 60) + 3).rem_euclid(7), 5 | 6);
     if is_weekend {
@@ -182,7 +192,10 @@ mod tests {
 
     #[test]
     fn a_sentence_stands_within_another() {
-        assert_eq!(within("See orders and invoices."), "see orders and invoices");
+        assert_eq!(
+            within("See orders and invoices."),
+            "see orders and invoices"
+        );
         assert_eq!(within("MFA can be reset"), "MFA can be reset");
         assert_eq!(reason_code("customer-request"), "Customer request");
     }

@@ -62,7 +62,11 @@ pub(super) async fn list(call: Call) -> Shown {
 }
 
 fn row(it: &Workload, now: Timestamp) -> Row {
-    let at_once = it.places.iter().filter(|place| now < place.at.plus(AT_ONCE)).count();
+    let at_once = it
+        .places
+        .iter()
+        .filter(|place| now < place.at.plus(AT_ONCE))
+        .count();
     let mut pills = Vec::new();
     match it.lapsed(now) {
         Some("workload.disabled") => pills.push(Pill::new("", "Disabled")),
@@ -158,7 +162,9 @@ async fn show_form(call: &Call, trouble: Option<&Refusal>) -> Shown {
             budget: get("budget"),
             renew_by: get("renew_by"),
         },
-        wrong: trouble.map(|it| Notice::trouble(it).problems).unwrap_or_default(),
+        wrong: trouble
+            .map(|it| Notice::trouble(it).problems)
+            .unwrap_or_default(),
     };
     render(trouble, &page)
 }
@@ -178,7 +184,10 @@ fn registration(call: &Call) -> Result<Registration, Refusal> {
     let form = &call.form;
     let words = |name: &str| -> Vec<String> {
         let words = form.get(name).split([',', ' ', '\n', '\r']).map(str::trim);
-        words.filter(|it| !it.is_empty()).map(str::to_owned).collect()
+        words
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect()
     };
     let mut problems = Vec::new();
     let mut scopes = Vec::new();

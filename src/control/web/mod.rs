@@ -4,6 +4,7 @@ pub mod extract;
 pub mod listen;
 pub mod shared;
 
+use super::portal;
 use super::refusal::{Kind, Refusal};
 use axum::Router;
 use axum::extract::State;
@@ -12,6 +13,7 @@ use axum::routing::get;
 use extract::Problem;
 use http::header;
 use shared::Shared;
+use std::sync::Arc;
 
 /// Where apps fetch the keys of assertions (RFC 7517 §5).
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
@@ -20,7 +22,8 @@ pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 pub fn router(web: Shared) -> Router {
     Router::new()
         .route(JWKS_PATH, get(jwks))
-        .fallback(|| async { Problem(Refusal::not_found()) })
+        .merge(portal::router())
+        .fallback_service(portal::missing().with_state(Arc::clone(&web)))
         .method_not_allowed_fallback(|| async {
             let detail = "This address does not take that method.";
             Problem(Refusal::new(Kind::Method, "method", detail))

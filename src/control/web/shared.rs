@@ -2,6 +2,7 @@
 
 use crate::control::desk::Control;
 use crate::control::gate::Gate;
+use crate::control::portal::Views;
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ pub struct Web {
     pub gate: Arc<dyn Gate>,
     /// The JWK set; asked for at each request, so that a new key shows at once.
     pub jwks: Arc<dyn Fn() -> Bytes + Send + Sync>,
+    /// What pages show of the route policy and the journal.
+    pub views: Views,
 }
 
 impl fmt::Debug for Web {

@@ -1,7 +1,7 @@
 //! The portal's listener: an origin of its own, which no upstream can serve. Today the published keys and a page
 //! that says what this is; requests, approvals and reviews come here.
 
-use super::http::{Handler, answer};
+use crate::control::http::{Handler, answer};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -34,7 +34,7 @@ pub async fn listen(
 ) -> std::io::Result<JoinHandle<()>> {
     let jwks = settings.jwks;
     let handler: Handler = Arc::new(move |request| route(request, &jwks));
-    super::http::listen(settings.address, settings.tls, handler, stop).await
+    crate::control::http::listen(settings.address, settings.tls, handler, stop).await
 }
 
 fn route(
@@ -55,7 +55,7 @@ fn route(
 }
 
 fn page() -> Response<Full<Bytes>> {
-    const PAGE: &str = include_str!("portal.html");
+    const PAGE: &str = include_str!("listener.html");
     let mut response = answer(StatusCode::OK, "text/html; charset=utf-8", PAGE);
     let headers = response.headers_mut();
     let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
