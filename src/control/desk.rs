@@ -2,6 +2,7 @@
 
 use super::duties::StepUp;
 use super::refusal::Refusal;
+use super::tickets::hook::{Hook, HookRefused, HookSays};
 use crate::model::{Alert, Caller, Clock, Happened, Scope, SubjectClass, Tier, Timestamp};
 use crate::policy::access::AccessPolicy;
 use crate::store::control::{Book, Tx};
@@ -42,6 +43,19 @@ pub trait Tickets: Send + Sync {
         ticket: &'a str,
         tenant: &'a str,
     ) -> Answer<'a, Result<Ticket, TicketRefused>>;
+
+    /// How many bytes a message of this system may have.
+    fn hook_limit(&self, _system: Option<&str>) -> Result<usize, HookRefused> {
+        Err(HookRefused::NoSystem)
+    }
+
+    /// What a signed message of a ticket system says.
+    fn hook(&self, _hook: &Hook<'_>) -> Result<HookSays, HookRefused> {
+        Err(HookRefused::NoSystem)
+    }
+
+    /// A message was acted on: saying it again does nothing.
+    fn hook_done(&self, _says: &HookSays, _now: Timestamp) {}
 }
 
 /// Who knows how sensitive a customer's account is.

@@ -26,6 +26,16 @@ pub enum SubjectClass {
 }
 
 impl SubjectClass {
+    pub const ALL: [Self; 4] = [Self::Ordinary, Self::Vip, Self::Admin, Self::Regulated];
+
+    /// The class of this name, in any case.
+    pub fn named(word: &str) -> Option<Self> {
+        let word = word.trim();
+        Self::ALL
+            .into_iter()
+            .find(|class| class.as_str().eq_ignore_ascii_case(word))
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ordinary => "ordinary",

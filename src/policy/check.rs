@@ -2,7 +2,7 @@
 
 use super::load::Policy;
 use super::options::LoadOptions;
-use super::pack::{Deed, Pack};
+use super::pack::Pack;
 use super::problem::{Problem, Problems};
 use super::row::Row;
 use std::fmt;
@@ -61,21 +61,7 @@ impl Policy {
 
     /// An allow row whose every request the pack denies by the row's own static words.
     fn under_the_pack(&self, row: &Row) -> Option<Problem> {
-        let path = row.written.split_once(' ').map_or("", |(_, path)| path);
-        let plain = path.split('/').filter(|piece| !piece.contains('{'));
-        let path = format!(
-            "/{}",
-            plain
-                .filter(|piece| !piece.is_empty())
-                .collect::<Vec<_>>()
-                .join("/")
-        );
-        let deed = if row.methods.any_unsafe() {
-            Deed::Unsafe
-        } else {
-            Deed::Safe
-        };
-        let hits = self.pack.path(&path, None, deed) & self.pack_on & !row.overrides;
+        let hits = row.hits(self.pack) & self.pack_on & !row.overrides;
         let nth = usize::try_from(hits.trailing_zeros()).ok()?;
         let pack = self
             .pack

@@ -165,7 +165,11 @@ impl Routed<'_> {
         if row.break_glass && !grant.break_glass {
             return Ruling::by(Why::BreakGlassOnly, row);
         }
-        if !self.policy.scopes.cover(grant.scopes, row.action_number) {
+        if row.never && grant.break_glass && row.effect == RowEffect::Allow {
+            return Ruling::by(Why::NeverInBreakGlass, row);
+        }
+        let scopes = &self.policy.scopes;
+        if !scopes.cover(grant.scopes, row.action_number, grant.break_glass) {
             return Ruling::by(Why::OutOfScope, row);
         }
         match self.condition(row, grant) {

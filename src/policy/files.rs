@@ -22,8 +22,36 @@ pub(super) struct Source {
     pub(super) text: String,
 }
 
-/// Reads the files and the folders' files in the order of their names.
+/// Whether a file is of the access policy, which decides on requests for access: none of the route policy's.
+pub(super) fn is_access(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let stem = name.and_then(|name| name.strip_suffix(".cedar"));
+    stem.is_some_and(|stem| stem == "access" || stem.starts_with("access-"))
+}
+
+/// Whether a folder is that of tenants' own access rules.
+pub(super) fn is_tenants(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "tenants")
+}
+
+/// Reads the files and the folders' files in the order of their names; there must be rows among them.
 pub(super) fn gather(
+    paths: &[PathBuf],
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Vec<Source> {
+    let sources = read_all(paths, settings, problems);
+    if problems.is_empty() && !sources.iter().any(|source| source.kind == Kind::Rows) {
+        let at = paths
+            .first()
+            .map_or_else(|| Path::new("policy"), PathBuf::as_path);
+        problems.push(unreadable(at, "has no policy file (*.toml)".to_owned()));
+    }
+    sources
+}
+
+/// Reads the files and the folders' files in the order of their names.
+pub(super) fn read_all(
     paths: &[PathBuf],
     settings: &Settings,
     problems: &mut Vec<Problem>,
@@ -42,23 +70,20 @@ pub(super) fn gather(
             Err(error) => problems.push(unreadable(path, error.to_string())),
         }
     }
-    if problems.is_empty() && !sources.iter().any(|source| source.kind == Kind::Rows) {
-        let at = paths
-            .first()
-            .map_or_else(|| Path::new("policy"), PathBuf::as_path);
-        problems.push(unreadable(at, "has no policy file (*.toml)".to_owned()));
-    }
     sources
 }
 
 fn list(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if is_access(path) || (path.is_dir() && is_tenants(path)) {
+        return Ok(Vec::new());
+    }
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let file = entry?.path();
-        if kind(&file).is_some() && file.is_file() {
+        if kind(&file).is_some() && !is_access(&file) && file.is_file() {
             files.push(file);
         }
     }

@@ -8,6 +8,7 @@ use super::options::{LoadOptions, Settings};
 use super::overlap;
 use super::pack::{self, Pack, PackRows};
 use super::problem::{Problem, Problems};
+use super::read_scopes::read_scopes;
 use super::reader::{Keys, Sheet};
 use super::row::Row;
 use super::scopes::Scopes;
@@ -175,9 +176,9 @@ impl Draft<'_> {
                 let keys = Keys::new(&sheet, row, at, "rows");
                 let row = Row::read(&keys, &file, self.pack);
                 self.check_app(&keys, row.as_ref());
-                self.rows.extend(row);
+                self.rows.extend(row.map(|row| row.raised(self.pack)));
             }
-            self.read_scopes(&keys);
+            read_scopes(&keys, &mut self.scopes);
             self.read_persisted(&keys);
             if let Some((table, at)) = keys.table("pack") {
                 let keys = Keys::new(&sheet, table, at, "pack");
@@ -205,37 +206,6 @@ impl Draft<'_> {
                 format!("{app:?} is no configured app"),
                 format!("Use one of {}", apps.join(", ")),
             );
-        }
-    }
-
-    fn read_scopes(&mut self, keys: &Keys<'_, '_>) {
-        let Some((table, _)) = keys.table("scopes") else {
-            return;
-        };
-        for (name, value) in table {
-            let scope: &str = name.get_ref();
-            if scope.parse::<crate::model::Scope>().is_err() {
-                keys.fault(
-                    name.span(),
-                    "scopes",
-                    format!("{scope:?} is no scope"),
-                    "Use 1 to 64 of a-z 0-9 - _ . :",
-                );
-            }
-            let patterns: Option<Vec<String>> = value.get_ref().as_array().and_then(|list| {
-                list.iter()
-                    .map(|one| one.get_ref().as_str().map(str::to_owned))
-                    .collect()
-            });
-            match patterns {
-                Some(patterns) => self.scopes.add(scope, patterns),
-                None => keys.fault(
-                    value.span(),
-                    "scopes",
-                    "is no list of strings",
-                    "Write view = [\"orders.read\", \"profile.*\"]",
-                ),
-            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The built-in pack: account takeover by the words of a path, compiled into the program.
 
 use super::words::{FnvMap, MAX_WORD, each_word};
+use crate::model::Tier;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -92,6 +93,8 @@ struct RawRow {
     message: String,
     #[serde(default)]
     never: bool,
+    #[serde(default = "privileged")]
+    tier: Tier,
     shapes: Vec<RawShape>,
 }
 
@@ -106,6 +109,11 @@ struct RawShape {
     last: Option<String>,
     parent: Option<String>,
     above: Option<String>,
+}
+
+/// Changing security settings, exporting data and resetting factors is privileged access.
+const fn privileged() -> Tier {
+    Tier::Privileged
 }
 
 #[derive(Debug)]
@@ -125,6 +133,8 @@ pub(super) struct PackRow {
     pub(super) action: Arc<str>,
     pub(super) message: Arc<str>,
     pub(super) never: bool,
+    /// The least tier of an own row that touches the same.
+    pub(super) tier: Tier,
     shapes: Vec<Shape>,
 }
 
@@ -195,6 +205,7 @@ impl Pack {
                 action: row.action.into(),
                 message: row.message.into(),
                 never: row.never,
+                tier: row.tier,
                 shapes: row.shapes.iter().map(shape).collect::<Result<_, _>>()?,
             });
         }

@@ -105,12 +105,12 @@ impl Row {
                 "A deny row holds for break-glass too with `never = true`",
             );
         }
-        if self.effect == RowEffect::Allow && self.never {
+        if self.break_glass && self.never {
             keys.fault(
                 at(),
                 "never",
-                "stands on an allow row",
-                "`never` is for deny rows that break-glass must not lift",
+                "stands beside break_glass, and no grant could use the row",
+                "Keep one: `break_glass` is for emergencies only, `never` for all but those",
             );
         }
         let json = !self.matchers.json.is_empty();

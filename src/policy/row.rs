@@ -46,7 +46,7 @@ pub(super) struct Row {
     /// Said where no scope of the grant carries the action.
     pub(super) out_of_scope: Arc<str>,
     pub(super) relax: Findings,
-    /// A deny row that break-glass does not lift.
+    /// A deny row that break-glass does not lift; an allow row that is not for break-glass.
     pub(super) never: bool,
     /// An allow row for break-glass grants only; it lifts deny rows that are not `never`.
     pub(super) break_glass: bool,

@@ -14,6 +14,19 @@ pub(super) struct Scopes {
 struct Carried {
     patterns: Vec<Box<str>>,
     actions: Vec<u64>,
+    sentence: Option<Box<str>>,
+    /// Good in break-glass grants only.
+    break_glass: bool,
+}
+
+/// A scope as people are told of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'s> {
+    pub(super) name: &'s str,
+    /// In people's words, where the policy has some.
+    pub(super) sentence: Option<&'s str>,
+    pub(super) patterns: &'s [Box<str>],
+    pub(super) break_glass: bool,
 }
 
 impl Scopes {
@@ -23,6 +36,28 @@ impl Scopes {
         carried
             .patterns
             .extend(patterns.into_iter().map(String::into_boxed_str));
+    }
+
+    /// Gives a scope its sentence. `false`: it has another already.
+    pub(super) fn describe(&mut self, scope: &str, sentence: &str) -> bool {
+        let carried = self.by_name.entry(scope.into()).or_default();
+        let known = carried.sentence.get_or_insert_with(|| sentence.into());
+        **known == *sentence
+    }
+
+    /// Makes a scope good in break-glass grants only.
+    pub(super) fn only_break_glass(&mut self, scope: &str) {
+        self.by_name.entry(scope.into()).or_default().break_glass = true;
+    }
+
+    /// All scopes, sorted by nothing in particular.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Told<'_>> {
+        self.by_name.iter().map(|(name, carried)| Told {
+            name,
+            sentence: carried.sentence.as_deref(),
+            patterns: &carried.patterns,
+            break_glass: carried.break_glass,
+        })
     }
 
     /// Fixes the actions; `actions[n]` gets the number n.
@@ -41,10 +76,12 @@ impl Scopes {
         }
     }
 
-    /// Whether one of `scopes` carries the action with this number.
-    pub(super) fn cover(&self, scopes: &[Scope], action: usize) -> bool {
+    /// Whether one of `scopes` carries the action with this number; scopes for emergencies do so only in a
+    /// break-glass grant.
+    pub(super) fn cover(&self, scopes: &[Scope], action: usize, break_glass: bool) -> bool {
         scopes.iter().any(|scope| {
             let carried = self.by_name.get(scope.as_str());
+            let carried = carried.filter(|carried| break_glass || !carried.break_glass);
             let word = carried.and_then(|carried| carried.actions.get(action / 64));
             word.is_some_and(|word| word & (1 << (action % 64)) != 0)
         })
@@ -80,7 +117,7 @@ impl Scopes {
 }
 
 /// `orders.read`, `orders.*`, `*.read`, `*`.
-fn carries(pattern: &str, action: &str) -> bool {
+pub(super) fn carries(pattern: &str, action: &str) -> bool {
     values::matches(pattern.as_bytes(), action.as_bytes(), false)
 }
 
@@ -98,10 +135,13 @@ mod tests {
             "profile.x".into(),
         ]);
         let view = ["view".parse::<Scope>()?];
-        let covered: Vec<bool> = (0..4).map(|n| scopes.cover(&view, n)).collect();
+        let covered: Vec<bool> = (0..4).map(|n| scopes.cover(&view, n, false)).collect();
         assert_eq!(covered, [true, false, true, false]);
-        assert!(!scopes.cover(&["other".parse()?], 0));
-        assert!(!scopes.cover(&[], 0));
+        assert!(!scopes.cover(&["other".parse()?], 0, false));
+        assert!(!scopes.cover(&[], 0, true));
+        scopes.only_break_glass("view");
+        assert!(!scopes.cover(&view, 0, false));
+        assert!(scopes.cover(&view, 0, true));
         Ok(())
     }
 }

@@ -9,6 +9,11 @@ impl Value {
         Self(alternatives)
     }
 
+    /// The alternatives as they were written.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
     /// Whether presence alone is asked for.
     pub(super) fn is_any(&self) -> bool {
         self.0.iter().any(|one| **one == *"*")

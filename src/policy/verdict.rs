@@ -51,6 +51,8 @@ pub enum Why {
     OutOfScope,
     /// The deciding row is for break-glass grants only.
     BreakGlassOnly,
+    /// The deciding row is for ordinary grants only: it is marked `never`.
+    NeverInBreakGlass,
     /// The deciding row's `when` does not hold.
     Condition,
     /// A `forbid` of a `.cedar` file.
@@ -81,6 +83,9 @@ impl Why {
             Self::Pack => "a row of the built-in pack matches, and deny wins",
             Self::OutOfScope => "no scope of the grant carries the action",
             Self::BreakGlassOnly => "the row is for break-glass grants only",
+            Self::NeverInBreakGlass => {
+                "the row is never for break-glass: it needs a request of its own"
+            }
             Self::Condition => "the row's condition (when) does not hold",
             Self::Forbid => "a forbid policy in a .cedar file applies",
             Self::ConditionFailed => "a condition could not be evaluated, which denies",

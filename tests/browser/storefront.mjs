@@ -214,7 +214,7 @@ describe('the shop works as it does alone', () => {
     const own = await alone(stage.browser);
     const complaintsAlone = await visit(own.page, own.origin);
     await own.stop();
-    const { page, issued, close } = await begin();
+    const { page, issued, close } = await begin({ scope: 'view,security' });
     assert.deepEqual(await visit(page, issued.origin), complaintsAlone);
     await close();
   });

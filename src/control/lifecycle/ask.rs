@@ -302,7 +302,12 @@ fn compose(
         scopes: considered.scopes,
         tier: considered.tier,
         duration: considered.duration,
-        ticket: ask.ticket.trim().to_owned(),
+        // As its own system writes it: a closing message names it so.
+        ticket: considered
+            .ticket
+            .as_ref()
+            .map_or(ask.ticket.trim(), |ticket| ticket.id.as_str())
+            .to_owned(),
         ticket_title: considered.ticket.and_then(|ticket| ticket.title),
         reason_code: ask.reason_code.trim().to_owned(),
         reason: ask.reason.trim().to_owned(),
@@ -363,7 +368,11 @@ pub(super) fn facts<'a>(
         emergency: ask.incident.is_some(),
         hour,
         weekday,
-        change_window: false,
+        change_window: settings.access.in_change_window(
+            ask.app.trim(),
+            ask.tenant.trim(),
+            now,
+        ),
     }
 }
 

@@ -74,6 +74,7 @@ impl Control {
                     return Ok(());
                 }
                 if let Ok(ticket) = told {
+                    request.ticket = ticket.id;
                     request.ticket_title = ticket.title;
                     request.state = RequestState::Pending;
                     settle(tx, &mut request, now)?;

@@ -1,0 +1,73 @@
+//! What a ticket's id looks like: `SUP-#`, `INC#`, `*`.
+
+/// Longest id of a ticket, in bytes.
+pub(super) const MAX_TICKET: usize = 128;
+
+/// `#` is one digit or more, `*` one or more of letters, digits, `_`, `.` and `-`; all else is itself. Nothing that a
+/// query language could take for an operator passes by `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pattern(Box<[u8]>);
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.as_bytes().into())
+    }
+
+    pub(super) fn matches(&self, ticket: &str) -> bool {
+        ticket.len() <= MAX_TICKET && matches(&self.0, ticket.as_bytes())
+    }
+}
+
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let Some((&first, rest)) = pattern.split_first() else {
+        return text.is_empty();
+    };
+    let good: fn(&u8) -> bool = match first {
+        b'#' => u8::is_ascii_digit,
+        b'*' => |byte| is_word(*byte),
+        plain => {
+            let Some((&byte, tail)) = text.split_first() else {
+                return false;
+            };
+            return byte == plain && matches(rest, tail);
+        }
+    };
+    let run = text.iter().take_while(|byte| good(byte)).count();
+    (1..=run).any(|taken| text.get(taken..).is_some_and(|tail| matches(rest, tail)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_match_whole_or_not_at_all() {
+        for (pattern, good, bad) in [
+            ("SUP-#", ["SUP-1", "SUP-1042"], ["SUP-", "sup-1"]),
+            ("*-#", ["A-1", "TEAM-X-12"], ["-1", "A-1b"]),
+            ("INC#", ["INC0010111", "INC1"], ["INC1^ORactive=true", "XINC1"]),
+            ("*", ["a.b_c-d", "7"], ["a/b", ""]),
+            ("#", ["35436", "0"], ["3 5", "٣"]),
+        ] {
+            let pattern = Pattern::new(pattern);
+            for id in good {
+                assert!(pattern.matches(id), "{pattern:?} {id}");
+            }
+            for id in bad {
+                assert!(!pattern.matches(id), "{pattern:?} {id}");
+            }
+        }
+        assert!(!Pattern::new("#").matches(&"1".repeat(MAX_TICKET + 1)));
+    }
+
+    #[test]
+    fn many_stars_do_not_take_for_ever() {
+        // Each star takes at least one: eight stars over 128 letters without the end that is asked for.
+        let pattern = Pattern::new("*#*#*#!");
+        assert!(!pattern.matches(&"1".repeat(MAX_TICKET)));
+    }
+}
