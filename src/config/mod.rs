@@ -9,6 +9,7 @@ pub mod documentation;
 mod environment;
 mod keys;
 mod measured;
+mod moment;
 mod net;
 mod problem;
 mod recover;
@@ -17,6 +18,10 @@ mod setting;
 mod suggest;
 mod units;
 
+pub use keys::access::{
+    ChangeWindow, HookSignature, Subjects, TicketPreset, TicketSystem, TicketWebhook, Tickets,
+    UnknownSubject,
+};
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};
 pub use keys::audit::{Audit, Durability, Log, LogFormat, Sink, SinkKind};
 pub use keys::grants::{Grants, Issuer, JwtAlgorithm, Keys, Store};
@@ -29,6 +34,7 @@ pub use keys::root::{Config, Policy};
 pub use keys::upstreams::{
     Algorithm, Health, Identity, IdentityMode, Pool, Protocol, Upstream, UpstreamTls,
 };
+pub use moment::Moment;
 pub use net::{Address, Cidr, DnsName, HeaderName, HostHeader, Label, Origin, UrlPath};
 pub use problem::{Place, Problem, Problems};
 pub use units::Size;

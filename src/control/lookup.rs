@@ -26,7 +26,10 @@ pub enum SecretAt {
 pub enum Proof {
     None,
     /// `Authorization: Basic …` (RFC 7617).
-    Basic { user: String, password: SecretAt },
+    Basic {
+        user: String,
+        password: SecretAt,
+    },
     /// A field with a prefix and the secret, such as `Authorization: Bearer …`.
     Field {
         name: String,
@@ -55,10 +58,19 @@ pub struct Settings {
 #[derive(Debug)]
 pub enum SetupError {
     /// No secret can be read there; never what it is.
-    Secret { at: String, why: String },
-    Authorities { path: PathBuf, why: String },
+    Secret {
+        at: String,
+        why: String,
+    },
+    Authorities {
+        path: PathBuf,
+        why: String,
+    },
     /// A file that the configuration names.
-    File { path: PathBuf, why: String },
+    File {
+        path: PathBuf,
+        why: String,
+    },
     Url(String),
     Client(reqwest::Error),
 }
@@ -340,8 +352,11 @@ mod tests {
     #[test]
     fn no_value_leaves_its_place_in_the_url() {
         let url = |value: &str| {
-            fill("https://h/api/{ticket}?q=number={ticket}", &[("ticket", value)])
-                .map(|url| url.to_string())
+            fill(
+                "https://h/api/{ticket}?q=number={ticket}",
+                &[("ticket", value)],
+            )
+            .map(|url| url.to_string())
         };
         assert_eq!(
             url("SUP-1").as_deref(),
@@ -382,6 +397,8 @@ mod tests {
         assert!(!format!("{lookup:?} {settings:?}").contains("hunter2"));
         std::fs::write(&path, "two\nlines\n").unwrap_or_else(|why| panic!("{why}"));
         let why = Lookup::new(&settings).err().map(|why| why.to_string());
-        assert!(why.is_some_and(|why| why.contains("more than one line") && !why.contains("two\n")));
+        assert!(
+            why.is_some_and(|why| why.contains("more than one line") && !why.contains("two\n"))
+        );
     }
 }

@@ -8,7 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 /// Longest sentence of a scope, in characters: it stands beside a box to tick.
 const MAX_SENTENCE: usize = 160;
-const HOW: &str = "Write view = [\"orders.read\", \"profile.*\"], or a table with actions and sentence";
+const HOW: &str =
+    "Write view = [\"orders.read\", \"profile.*\"], or a table with actions and sentence";
 
 /// Reads `[scopes]`.
 pub(super) fn read_scopes(keys: &Keys<'_, '_>, scopes: &mut Scopes) {

@@ -309,16 +309,13 @@ fn a_closed_pipe_is_no_error() {
 fn with_policy() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::fs::create_dir_all(dir.path().join("config/policy")).expect("a directory");
-    for file in std::fs::read_dir(root.join("config/policy"))
-        .expect("policy")
-        .flatten()
-    {
-        std::fs::copy(
-            file.path(),
-            dir.path().join("config/policy").join(file.file_name()),
-        )
-        .expect("copied");
+    for folder in ["config/policy", "config/policy/tenants"] {
+        std::fs::create_dir_all(dir.path().join(folder)).expect("a directory");
+        let files = std::fs::read_dir(root.join(folder)).expect("policy");
+        for file in files.flatten().filter(|file| file.path().is_file()) {
+            let to = dir.path().join(folder).join(file.file_name());
+            std::fs::copy(file.path(), to).expect("copied");
+        }
     }
     std::fs::write(dir.path().join("config/locum.toml"), GOOD).expect("a file");
     dir

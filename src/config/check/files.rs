@@ -92,6 +92,7 @@ fn named(config: &Config) -> Vec<Named> {
             add(format!("policy.{name}[{n}]"), Some(path), Kind::Policy);
         }
     }
+    all.extend(around(config));
     all
 }
 
@@ -129,7 +130,44 @@ fn secret_variables(config: &Config) -> Vec<(String, String)> {
             sink.secret_env.clone()?,
         ))
     });
-    of_upstreams.chain(of_sinks).collect()
+    let systems = config.tickets.systems.iter().enumerate();
+    let of_systems = systems.flat_map(|(n, system)| {
+        let at = format!("tickets.systems[{n}]");
+        let hook = system.webhook.as_ref();
+        let hook = hook.and_then(|hook| hook.secret_env.clone());
+        let own = system.secret_env.clone();
+        let own = own.map(|name| (format!("{at}.secret_env"), name));
+        own.into_iter()
+            .chain(hook.map(|name| (format!("{at}.webhook.secret_env"), name)))
+    });
+    let of_subjects = config.subjects.secret_env.clone();
+    let of_subjects = of_subjects.map(|name| ("subjects.secret_env".to_owned(), name));
+    let all = of_upstreams.chain(of_sinks).chain(of_systems);
+    all.chain(of_subjects).collect()
+}
+
+/// The files of the systems that requests for access lean on.
+fn around(config: &Config) -> Vec<Named> {
+    let mut all = Vec::new();
+    let mut add = |key: String, path: Option<&Path>, kind| {
+        all.extend(path.map(|path| (key, path.to_owned(), kind)));
+    };
+    for (n, system) in config.tickets.systems.iter().enumerate() {
+        let at = |name: &str| format!("tickets.systems[{n}].{name}");
+        add(at("ca"), system.ca.as_deref(), Kind::Ca);
+        let secret = system.secret_file.as_deref();
+        add(at("secret_file"), secret, Kind::Secret);
+        let hook = system.webhook.as_ref();
+        let secret = hook.and_then(|hook| hook.secret_file.as_deref());
+        add(at("webhook.secret_file"), secret, Kind::Secret);
+    }
+    let subjects = &config.subjects;
+    let at = |name: &str| format!("subjects.{name}");
+    add(at("ca"), subjects.ca.as_deref(), Kind::Ca);
+    add(at("file"), subjects.file.as_deref(), Kind::Policy);
+    let secret = subjects.secret_file.as_deref();
+    add(at("secret_file"), secret, Kind::Secret);
+    all
 }
 
 /// Whether the file is there and of its kind; else what is wrong.

@@ -1,6 +1,7 @@
 //! What no key can see alone: names that must exist, keys that need or exclude each other, files that
 //! must be readable.
 
+mod access;
 mod apps;
 mod files;
 mod listeners;
@@ -23,6 +24,7 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     listeners::check(&mut check);
     upstreams::check(&mut check);
     apps::check(&mut check);
+    access::check(&mut check);
     rest::check(&mut check);
     if files == Files::Check {
         files::check(&mut check);

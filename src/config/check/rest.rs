@@ -68,7 +68,7 @@ fn sink_fits(check: &mut Check<'_>, key: &str, sink: &Sink) {
 }
 
 /// An https URL, or http to loopback.
-fn web_url(check: &mut Check<'_>, key: &str, text: &str) {
+pub(super) fn web_url(check: &mut Check<'_>, key: &str, text: &str) {
     let Ok(url) = url::Url::parse(text) else {
         check.problem(
             key,

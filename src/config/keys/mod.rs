@@ -1,5 +1,6 @@
 //! Every key, by section: the one place that states type, default, bounds, unit and meaning.
 
+pub(super) mod access;
 pub(super) mod apps;
 pub(super) mod audit;
 pub(super) mod grants;

@@ -1,5 +1,6 @@
 //! The keys at the top of the file, and the small sections.
 
+use super::access::{ChangeWindow, Subjects, Tickets};
 use super::apps::App;
 use super::audit::{Audit, Log};
 use super::grants::{Grants, Issuer, Keys, Store};
@@ -38,6 +39,12 @@ section! {
         grants: Grants = {};
         /// Outside issuers whose signed grants are honoured.
         issuers: Vec<Issuer> = [];
+        /// Tickets, which requests for access name.
+        tickets: Tickets = {};
+        /// How sensitive customers' accounts are.
+        subjects: Subjects = {};
+        /// Spans of time in which work was announced.
+        change_windows: Vec<ChangeWindow> = [];
         /// The keys that sign assertions and checkpoints.
         keys: Keys = {};
         /// Where grants and sessions are kept, and how fast changes are seen.

@@ -368,11 +368,9 @@ pub(super) fn facts<'a>(
         emergency: ask.incident.is_some(),
         hour,
         weekday,
-        change_window: settings.access.in_change_window(
-            ask.app.trim(),
-            ask.tenant.trim(),
-            now,
-        ),
+        change_window: settings
+            .access
+            .in_change_window(ask.app.trim(), ask.tenant.trim(), now),
     }
 }
 

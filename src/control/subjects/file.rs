@@ -130,7 +130,12 @@ mod tests {
         ] {
             assert!(Classes::from_csv(bad).is_err(), "{bad}");
         }
-        for bad in ["[acme]\nkim = 1", "[acme]\nkim = \"vpi\"", "x", "kim = \"vip\""] {
+        for bad in [
+            "[acme]\nkim = 1",
+            "[acme]\nkim = \"vpi\"",
+            "x",
+            "kim = \"vip\"",
+        ] {
             assert!(Classes::from_toml(bad).is_err(), "{bad}");
         }
         assert!(Classes::from_csv("acme,kim,vip\nacme,kim,vip").is_ok());

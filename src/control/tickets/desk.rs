@@ -28,7 +28,11 @@ impl Systems {
             systems: systems
                 .map(|system| System::new(system, settings))
                 .collect::<Result<_, _>>()?,
-            patterns: settings.patterns.iter().map(|it| Pattern::new(it)).collect(),
+            patterns: settings
+                .patterns
+                .iter()
+                .map(|it| Pattern::new(it))
+                .collect(),
         })
     }
 

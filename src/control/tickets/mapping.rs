@@ -96,9 +96,7 @@ fn owners(value: &Value) -> Vec<String> {
 fn is_below_empty_list(value: &Value, place: &str) -> bool {
     place.match_indices('/').any(|(at, _)| {
         let above = place.get(..at).and_then(|above| value.pointer(above));
-        above
-            .and_then(Value::as_array)
-            .is_some_and(Vec::is_empty)
+        above.and_then(Value::as_array).is_some_and(Vec::is_empty)
     })
 }
 

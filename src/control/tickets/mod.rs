@@ -14,8 +14,8 @@ mod web;
 mod webhook;
 
 pub use desk::TicketDesk;
-pub(in crate::control) use settings::{proof_of, secret_at};
 pub use settings::{HookSettings, Mapping, Scheme, SetupError, SystemSettings, TicketSettings};
+pub(in crate::control) use settings::{proof_of, secret_at};
 pub use web::router;
 
 #[cfg(test)]

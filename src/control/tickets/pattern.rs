@@ -49,7 +49,11 @@ mod tests {
         for (pattern, good, bad) in [
             ("SUP-#", ["SUP-1", "SUP-1042"], ["SUP-", "sup-1"]),
             ("*-#", ["A-1", "TEAM-X-12"], ["-1", "A-1b"]),
-            ("INC#", ["INC0010111", "INC1"], ["INC1^ORactive=true", "XINC1"]),
+            (
+                "INC#",
+                ["INC0010111", "INC1"],
+                ["INC1^ORactive=true", "XINC1"],
+            ),
             ("*", ["a.b_c-d", "7"], ["a/b", ""]),
             ("#", ["35436", "0"], ["3 5", "٣"]),
         ] {

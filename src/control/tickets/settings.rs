@@ -144,7 +144,8 @@ impl From<&config::Tickets> for TicketSettings {
 impl From<&config::TicketSystem> for SystemSettings {
     fn from(from: &config::TicketSystem) -> Self {
         let preset = preset::of(from.preset);
-        let or = |own: &Option<String>, usual: &str| own.clone().unwrap_or_else(|| usual.to_owned());
+        let or =
+            |own: &Option<String>, usual: &str| own.clone().unwrap_or_else(|| usual.to_owned());
         let some = |own: &Option<String>, usual: &str| {
             own.clone()
                 .or_else(|| (!usual.is_empty()).then(|| usual.to_owned()))

@@ -119,12 +119,9 @@ impl Keys {
     fn mark(&self, signed: &[u8], signature: &[u8]) -> Option<[u8; 32]> {
         let mark: [u8; 32] = signature.try_into().ok()?;
         // Every key is tried, so that the time tells nothing of which one it was.
-        let good = self
-            .0
-            .iter()
-            .fold(false, |good, key| {
-                hmac::verify(key, signed, &mark).is_ok() | good
-            });
+        let good = self.0.iter().fold(false, |good, key| {
+            hmac::verify(key, signed, &mark).is_ok() | good
+        });
         good.then_some(mark)
     }
 }
@@ -155,7 +152,9 @@ mod tests {
     fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
         fields
             .iter()
-            .filter_map(|(name, value)| Some((http::HeaderName::from_static(name), value.parse().ok()?)))
+            .filter_map(|(name, value)| {
+                Some((http::HeaderName::from_static(name), value.parse().ok()?))
+            })
             .collect()
     }
 
@@ -202,9 +201,18 @@ mod tests {
             keys.check(Scheme::Hub, &signed, b"Hello, World?"),
             Err(HookRefused::Forged)
         );
-        for bad in ["757107ea", "sha1=757107ea", "sha256=7", "sha256=zz", "sha256=é"] {
+        for bad in [
+            "757107ea",
+            "sha1=757107ea",
+            "sha256=7",
+            "sha256=zz",
+            "sha256=é",
+        ] {
             let signed = headers(&[("x-hub-signature", bad)]);
-            assert!(keys.check(Scheme::Hub, &signed, b"Hello, World!").is_err(), "{bad}");
+            assert!(
+                keys.check(Scheme::Hub, &signed, b"Hello, World!").is_err(),
+                "{bad}"
+            );
         }
     }
 
@@ -220,7 +228,10 @@ mod tests {
             assert!(!format!("{keys:?}").contains("MfKQ"));
         }
         for bad in ["plain", "whsec_", "whsec_c2hvcnQ=", "whsec_!!"] {
-            assert!(Keys::new(Scheme::Standard, &[bad.to_owned()]).is_none(), "{bad}");
+            assert!(
+                Keys::new(Scheme::Standard, &[bad.to_owned()]).is_none(),
+                "{bad}"
+            );
         }
     }
 }

@@ -50,9 +50,8 @@ impl System {
             return mapping.judge(&told, tenant);
         }
         let answer = self.lookup.get(&[("ticket", id)]).await;
-        let answer = answer.map_err(|why| {
-            TicketRefused::Unavailable(format!("{}: {why}", self.settings.name))
-        })?;
+        let answer = answer
+            .map_err(|why| TicketRefused::Unavailable(format!("{}: {why}", self.settings.name)))?;
         let told = mapping.read(&answer.ok_or(TicketRefused::Unknown)?, id)?;
         self.cache.put(id, &told);
         mapping.judge(&told, tenant)

@@ -180,7 +180,17 @@ mod tests {
     fn spans_are_read_whole_or_not_at_all() {
         assert_eq!(span("30m"), Some(Duration::from_secs(1800)));
         assert_eq!(span("8h"), Some(Duration::from_secs(28_800)));
-        for bad in ["", "m", "30", "-1m", "1.5h", "1h30m", "30 m", "99999999999999999999h", "३m"] {
+        for bad in [
+            "",
+            "m",
+            "30",
+            "-1m",
+            "1.5h",
+            "1h30m",
+            "30 m",
+            "99999999999999999999h",
+            "३m",
+        ] {
             assert_eq!(span(bad), None, "{bad}");
         }
     }

@@ -2,7 +2,8 @@
 
 use super::answer::{Answer, DEFAULT_DENY, WORKLOAD_EMERGENCY};
 use super::facts::Facts;
-use super::policy::{AccessPolicy, Options};
+use super::options::Options;
+use super::policy::AccessPolicy;
 use super::source;
 use crate::model::{Needs, OperatorKind, Scope, SubjectClass, Tier};
 use crate::policy::cases::{CaseOutcome, TestReport};
@@ -24,7 +25,7 @@ pub fn test(
     tier: TierOf<'_>,
 ) -> Result<TestReport, Problems> {
     let mut problems = Vec::new();
-    let sources = source::gather(paths, options.max_file, &mut problems);
+    let sources = source::gather(paths, options, &mut problems);
     let limits = Settings {
         max_file: options.max_file,
         ..Settings::default()

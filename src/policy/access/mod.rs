@@ -6,6 +6,7 @@ mod answer;
 mod cases;
 mod demands;
 mod facts;
+mod options;
 mod place;
 mod policy;
 mod rules;
@@ -14,9 +15,10 @@ mod vocabulary;
 mod window;
 
 pub use answer::Answer;
-pub use cases::test;
+pub use cases::{TierOf, test};
 pub use facts::Facts;
-pub use policy::{AccessPolicy, CheckReport, Options, RuleText, check};
+pub use options::Options;
+pub use policy::{AccessPolicy, CheckReport, RuleText, check};
 pub use window::ChangeWindow;
 
 #[cfg(test)]

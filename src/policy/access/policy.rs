@@ -3,6 +3,7 @@
 use super::answer::{Answer, DEFAULT_DENY, WORKLOAD_EMERGENCY};
 use super::demands::Demands;
 use super::facts::Facts;
+use super::options::Options;
 use super::rules::{Rule, Rules, Weighed};
 use super::source::{self, Source};
 use super::vocabulary::{Question, Vocabulary};
@@ -17,26 +18,6 @@ use std::path::PathBuf;
 
 /// Said where a rule denies without words of its own.
 const FORBIDDEN: &str = "A rule forbids this.";
-
-/// What a load depends on besides the files.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Bytes of one file.
-    pub max_file: usize,
-    /// The configured tenants; a file of rules for any other is an error. `None`: not known here, or every tenant.
-    pub tenants: Option<Vec<String>>,
-    pub windows: Vec<ChangeWindow>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            max_file: 1024 * 1024,
-            tenants: None,
-            windows: Vec::new(),
-        }
-    }
-}
 
 /// The policies that decide on requests for access. Immutable; a reload makes another.
 #[derive(Default)]
@@ -88,11 +69,11 @@ impl fmt::Debug for AccessPolicy {
 }
 
 impl AccessPolicy {
-    /// Reads `access.cedar`, `access-*.cedar` and `tenants/*.cedar` of the policy's paths. Never half: one mistake
-    /// anywhere and there is no policy. Without any file there is one that denies everything.
+    /// Reads files, and of folders `access.cedar`, `access-*.cedar` and `tenants/*.cedar`. Never half: one mistake
+    /// anywhere and there is no policy. What is not there is left out: without any file everything is denied.
     pub fn load(paths: &[PathBuf], options: &Options) -> Result<Self, Problems> {
         let mut problems = Vec::new();
-        let sources = source::gather(paths, options.max_file, &mut problems);
+        let sources = source::gather(paths, options, &mut problems);
         Self::compile(&sources, options, problems)
     }
 

@@ -144,11 +144,8 @@ impl Rules {
 
     /// Weighs all rules. One that cannot be evaluated may be the one that forbids: it is never passed over.
     pub(super) fn weigh(&self, question: &Question) -> Weighed<'_> {
-        let response = Authorizer::new().is_authorized(
-            &question.request,
-            &self.policies,
-            &question.entities,
-        );
+        let response =
+            Authorizer::new().is_authorized(&question.request, &self.policies, &question.entities);
         let diagnostics = response.diagnostics();
         if diagnostics.errors().next().is_some() {
             let failed = diagnostics.errors().map(|error| match error {

@@ -1,5 +1,6 @@
 //! Finds and reads the files of the access policy: `access.cedar`, `access-*.cedar` and `tenants/<tenant>.cedar`.
 
+use super::options::Options;
 use crate::policy::files::{is_access, is_tenants};
 use crate::policy::problem::Problem;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// One file as it was read.
 #[derive(Debug)]
 pub(super) struct Source {
+    file: PathBuf,
     /// As opened, for messages.
     pub(super) path: String,
     /// `access.cedar`, `tenants/acme.cedar`: what the digest covers, so that a moved policy stays the same.
@@ -19,12 +21,14 @@ pub(super) struct Source {
 /// Reads everything below the policy's paths that is access policy, in the order of names.
 pub(super) fn gather(
     paths: &[PathBuf],
-    max_file: usize,
+    options: &Options,
     problems: &mut Vec<Problem>,
 ) -> Vec<Source> {
     let mut sources = Vec::new();
-    for path in paths {
-        let files = match find(path) {
+    let own = options.tenant_folder.iter().filter(|path| path.exists());
+    let own = own.map(|path| (path, tenants(path)));
+    for (path, found) in paths.iter().map(|path| (path, find(path))).chain(own) {
+        let files = match found {
             Ok(files) => files,
             Err(error) => {
                 problems.push(unreadable(path, error.to_string()));
@@ -32,10 +36,14 @@ pub(super) fn gather(
             }
         };
         for (file, tenant) in files {
-            match read(&file, max_file) {
+            if sources.iter().any(|it: &Source| it.file == file) {
+                continue;
+            }
+            match read(&file, options.max_file) {
                 Ok(text) => {
                     let folder = if tenant.is_some() { "tenants/" } else { "" };
                     sources.push(Source {
+                        file: file.clone(),
                         path: file.display().to_string(),
                         name: format!("{folder}{}", file_name(&file)),
                         tenant,
@@ -53,8 +61,12 @@ type Found = Vec<(PathBuf, Option<String>)>;
 
 fn find(path: &Path) -> std::io::Result<Found> {
     if !path.is_dir() {
-        let own = is_access(path).then(|| (path.to_owned(), None));
-        return Ok(own.into_iter().collect());
+        // A file that is named is meant, whatever its name; one that is not there permits nothing.
+        let is_own = path.extension().is_some_and(|it| it == "cedar") && path.exists();
+        return Ok(is_own
+            .then(|| (path.to_owned(), None))
+            .into_iter()
+            .collect());
     }
     if is_tenants(path) {
         return tenants(path);

@@ -70,7 +70,8 @@ fn is_denied_by(answer: &Answer, rule: &str) -> String {
     }
 }
 
-const ANY: &str = "@id(\"any\") @approvals(\"1\") @max_time(\"1h\") permit (principal, action, resource);\n";
+const ANY: &str =
+    "@id(\"any\") @approvals(\"1\") @max_time(\"1h\") permit (principal, action, resource);\n";
 
 #[test]
 fn without_a_rule_everything_is_denied() {
@@ -198,10 +199,7 @@ fn a_tenants_rules_are_its_own_in_any_spelling() {
         class: SubjectClass::Vip,
         ..facts()
     };
-    assert_eq!(
-        is_denied_by(&policy.decide(&vip), "Acme:no-vip"),
-        "Ask us."
-    );
+    assert_eq!(is_denied_by(&policy.decide(&vip), "Acme:no-vip"), "Ask us.");
     let names: Vec<_> = policy
         .rules()
         .into_iter()
@@ -229,7 +227,9 @@ fn rules_for_an_unknown_tenant_are_an_error() {
     let found = load_with(&[("tenants/acmee.cedar", own)], &options)
         .err()
         .map(|problems| problems.to_string());
-    assert!(found.is_some_and(|text| text.contains("acmee.cedar: \"acmee\" is no configured tenant")));
+    assert!(
+        found.is_some_and(|text| text.contains("acmee.cedar: \"acmee\" is no configured tenant"))
+    );
 }
 
 #[test]
@@ -281,8 +281,13 @@ fn rules_are_validated_against_the_schema() {
             "{condition}: {found:?}"
         );
     }
-    let template = problems("@id(\"t\") @approvals(\"0\") permit (principal == ?principal, action, resource);");
-    assert!(template.iter().any(|it| it.contains("template")), "{template:?}");
+    let template = problems(
+        "@id(\"t\") @approvals(\"0\") permit (principal == ?principal, action, resource);",
+    );
+    assert!(
+        template.iter().any(|it| it.contains("template")),
+        "{template:?}"
+    );
 }
 
 #[test]
@@ -295,7 +300,9 @@ fn a_tenants_rule_that_demands_nothing_is_an_error() {
         ),
     ]);
     let text = found.err().map(|problems| problems.to_string());
-    assert!(text.is_some_and(|text| text.contains("tenants/acme.cedar:1: permit: demands nothing")));
+    assert!(
+        text.is_some_and(|text| text.contains("tenants/acme.cedar:1: permit: demands nothing"))
+    );
 }
 
 #[test]
@@ -313,13 +320,20 @@ fn the_digest_covers_all_that_decides() {
 #[test]
 fn route_policy_and_access_policy_do_not_see_each_other() {
     let rows = "[scopes]\nview = [\"a.read\"]\n[[rows]]\nid = \"a\"\nmatch = \"GET /\"\naction = \"a.read\"\neffect = \"allow\"\n";
-    let condition = "@id(\"night\") forbid (principal, action, resource) when { context.hour < 6 };";
+    let condition =
+        "@id(\"night\") forbid (principal, action, resource) when { context.hour < 6 };";
     let files = [
         ("rows.toml", rows),
         ("conditions.cedar", condition),
         ("access.cedar", ANY),
-        ("access-x.cedar", "@id(\"x\") forbid (principal, action, resource) when { context.weekday > 6 };"),
-        ("tenants/acme.cedar", "@id(\"t\") @approvals(\"1\") permit (principal, action, resource);"),
+        (
+            "access-x.cedar",
+            "@id(\"x\") forbid (principal, action, resource) when { context.weekday > 6 };",
+        ),
+        (
+            "tenants/acme.cedar",
+            "@id(\"t\") @approvals(\"1\") permit (principal, action, resource);",
+        ),
     ];
     let folder = tempfile::tempdir().unwrap_or_else(|why| panic!("{why}"));
     std::fs::create_dir(folder.path().join("tenants")).unwrap_or_else(|why| panic!("{why}"));
@@ -334,8 +348,27 @@ fn route_policy_and_access_policy_do_not_see_each_other() {
     assert_eq!((access.rules, access.tenants.get("acme")), (2, Some(&1)));
     // Named one by one, each finds its own.
     let single = |name: &str| vec![folder.path().join(name)];
-    assert!(crate::policy::check(&[single("rows.toml"), single("access.cedar"), single("tenants")].concat(), &crate::policy::LoadOptions::default()).is_ok());
-    let own = check(&[single("access.cedar"), single("tenants"), single("rows.toml")].concat(), &Options::default());
+    assert!(
+        crate::policy::check(
+            &[
+                single("rows.toml"),
+                single("access.cedar"),
+                single("tenants")
+            ]
+            .concat(),
+            &crate::policy::LoadOptions::default()
+        )
+        .is_ok()
+    );
+    let own = check(
+        &[
+            single("access.cedar"),
+            single("tenants"),
+            single("rows.toml"),
+        ]
+        .concat(),
+        &Options::default(),
+    );
     assert!(own.is_ok_and(|own| own.rules == 1 && own.tenants.len() == 1));
 }
 
@@ -350,7 +383,8 @@ fn windows_are_those_of_the_options() {
         }],
         ..Options::default()
     };
-    let policy = load_with(&[("access.cedar", ANY)], &options).unwrap_or_else(|why| panic!("{why}"));
+    let policy =
+        load_with(&[("access.cedar", ANY)], &options).unwrap_or_else(|why| panic!("{why}"));
     assert!(policy.in_change_window("shop", "acme", Timestamp::from_millis(1_500)));
     assert!(!policy.in_change_window("shop", "acme", Timestamp::from_millis(2_500)));
 }
@@ -367,8 +401,7 @@ fn the_shipped_rules_are_sound_and_their_cases_cover_them() {
     let routes = crate::policy::Policy::load(&shipped(), &crate::policy::LoadOptions::default())
         .unwrap_or_else(|why| panic!("{why}"));
     let tier = |app: &str, scopes: &[Scope]| routes.tier_of(app, scopes);
-    let report =
-        test(&shipped(), &Options::default(), &tier).unwrap_or_else(|why| panic!("{why}"));
+    let report = test(&shipped(), &Options::default(), &tier).unwrap_or_else(|why| panic!("{why}"));
     assert!(report.passed() && report.uncovered.is_empty(), "{report}");
 }
 
@@ -425,22 +458,16 @@ struct Asked {
 fn any_asked() -> impl Strategy<Value = Asked> {
     let tier = prop_oneof![Just(Tier::Ordinary), Just(Tier::Sensitive)];
     let class = prop_oneof![Just(SubjectClass::Ordinary), Just(SubjectClass::Vip)];
-    (
-        0..24u8,
-        tier,
-        class,
-        any::<bool>(),
-        any::<bool>(),
-        1..60u64,
-    )
-        .prop_map(|(hour, tier, class, support, window, minutes)| Asked {
+    (0..24u8, tier, class, any::<bool>(), any::<bool>(), 1..60u64).prop_map(
+        |(hour, tier, class, support, window, minutes)| Asked {
             hour,
             tier,
             class,
             support,
             window,
             minutes,
-        })
+        },
+    )
 }
 
 fn answer(policy: &AccessPolicy, asked: &Asked) -> Answer {
