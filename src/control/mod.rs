@@ -8,6 +8,7 @@ pub mod duties;
 pub mod gate;
 pub mod grants;
 pub mod http;
+pub mod identity;
 pub mod lifecycle;
 pub mod lookup;
 pub mod portal;

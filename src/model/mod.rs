@@ -1,6 +1,7 @@
 //! The words of the product as types. Pure: no I/O, no HTTP library, nothing of ours imported.
 
 pub mod alert;
+pub mod attempts;
 pub mod clock;
 pub mod decision;
 pub mod grant;
@@ -17,6 +18,7 @@ pub mod session;
 pub mod workload;
 
 pub use alert::{Alert, AlertState};
+pub use attempts::Attempts;
 pub use clock::{Clock, Timestamp};
 pub use decision::{Decision, Effect, Tier};
 pub use grant::{Grant, Operator, OperatorKind, Subject, Tenant};

@@ -1,6 +1,5 @@
 //! The data plane: one file a stage, in the order of a request's life.
 
-pub mod attempts;
 pub mod authenticate;
 pub mod bearer;
 pub mod body;

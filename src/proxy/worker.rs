@@ -1,10 +1,13 @@
 //! What the stages share: the plane (one a process) and the worker (one a core).
 
+<<<<<<< HEAD
 use super::attempts::Attempts;
 use super::budget::Budget;
+=======
+>>>>>>> 2958cb5 (Identity: skeleton)
 use super::setup::Setup;
 use crate::audit::Journal;
-use crate::model::Clock;
+use crate::model::{Attempts, Clock};
 use crate::store::live::Live;
 use crate::telemetry::Metrics;
 use arc_swap::{ArcSwap, Guard};

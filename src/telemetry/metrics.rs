@@ -37,6 +37,12 @@ pub enum Limit {
     GrantForm,
     ViaPasses,
     Http2Resets,
+    SignIns,
+    Flows,
+    TokenBytes,
+    Groups,
+    ProviderAnswer,
+    ProviderTimeout,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

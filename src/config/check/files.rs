@@ -84,6 +84,7 @@ fn named(config: &Config) -> Vec<Named> {
         add(format!("issuers[{n}].jwks"), file, Kind::Jwks);
         add(format!("issuers[{n}].ca"), issuer.ca.as_deref(), Kind::Ca);
     }
+    identity(config, &mut add);
     for (name, paths) in [
         ("paths", &config.policy.paths),
         ("shadow", &config.policy.shadow),
@@ -94,6 +95,31 @@ fn named(config: &Config) -> Vec<Named> {
     }
     all.extend(around(config));
     all
+}
+
+fn identity(config: &Config, add: &mut impl FnMut(String, Option<&Path>, Kind)) {
+    let jwks = |text: &str| (!text.contains("://")).then(|| Path::new(text).to_owned());
+    let identity = &config.identity;
+    if let Some(oidc) = &identity.oidc {
+        let secret = oidc.client_secret_file.as_deref();
+        add(
+            "identity.oidc.client_secret_file".into(),
+            secret,
+            Kind::Secret,
+        );
+        add("identity.oidc.ca".into(), oidc.ca.as_deref(), Kind::Ca);
+    }
+    if let Some(it) = &identity.assertion {
+        let keys = jwks(&it.jwks);
+        add("identity.assertion.jwks".into(), keys.as_deref(), Kind::Jwks);
+        add("identity.assertion.ca".into(), it.ca.as_deref(), Kind::Ca);
+    }
+    for (n, it) in identity.workloads.issuers.iter().enumerate() {
+        let key = format!("identity.workloads.issuers[{n}]");
+        let keys = jwks(&it.jwks);
+        add(format!("{key}.jwks"), keys.as_deref(), Kind::Jwks);
+        add(format!("{key}.ca"), it.ca.as_deref(), Kind::Ca);
+    }
 }
 
 fn tls(key: &str, tls: Option<&Tls>, all: &mut Vec<Named>) {
@@ -142,8 +168,13 @@ fn secret_variables(config: &Config) -> Vec<(String, String)> {
     });
     let of_subjects = config.subjects.secret_env.clone();
     let of_subjects = of_subjects.map(|name| ("subjects.secret_env".to_owned(), name));
+    let oidc = config.identity.oidc.as_ref();
+    let of_oidc = oidc.and_then(|oidc| {
+        let name = oidc.client_secret_env.clone()?;
+        Some(("identity.oidc.client_secret_env".to_owned(), name))
+    });
     let all = of_upstreams.chain(of_sinks).chain(of_systems);
-    all.chain(of_subjects).collect()
+    all.chain(of_subjects).chain(of_oidc).collect()
 }
 
 /// The files of the systems that requests for access lean on.

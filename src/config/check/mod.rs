@@ -4,6 +4,7 @@
 mod access;
 mod apps;
 mod files;
+mod identity;
 mod listeners;
 mod rest;
 mod upstreams;
@@ -26,6 +27,7 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     apps::check(&mut check);
     access::check(&mut check);
     rest::check(&mut check);
+    identity::check(&mut check);
     if files == Files::Check {
         files::check(&mut check);
     }

@@ -4,6 +4,7 @@ pub(super) mod access;
 pub(super) mod apps;
 pub(super) mod audit;
 pub(super) mod grants;
+pub(super) mod identity;
 pub(super) mod limits;
 pub(super) mod listeners;
 pub(super) mod root;

@@ -4,6 +4,7 @@ use super::access::{ChangeWindow, Subjects, Tickets};
 use super::apps::App;
 use super::audit::{Audit, Log};
 use super::grants::{Grants, Issuer, Keys, Store};
+use super::identity::{Persona, RoleRow, SignIn};
 use super::limits::Limits;
 use super::listeners::Listeners;
 use super::upstreams::Upstream;
@@ -51,6 +52,12 @@ section! {
         store: Store = {};
         /// What Locum says of itself.
         log: Log = {};
+        /// How people and workloads prove who they are to the portal and the API.
+        identity: SignIn = {};
+        /// What the people of a group may do, and where.
+        roles: Vec<RoleRow> = [];
+        /// Who can be chosen where `identity.demo` is on.
+        personas: Vec<Persona> = [];
     }
 }
 

@@ -11,8 +11,10 @@ pub enum LoginKind {
     Portal,
     /// A bearer token of the API.
     Api,
-    /// A sign-in under way: state, nonce and PKCE verifier wait for the answer. Used once.
+    /// A sign-in under way: what it is for waits for the answer. Used once.
     Flow,
+    /// A token that was shown once and must not be again.
+    Seen,
 }
 
 impl LoginKind {
@@ -21,6 +23,7 @@ impl LoginKind {
             Self::Portal => "portal",
             Self::Api => "api",
             Self::Flow => "flow",
+            Self::Seen => "seen",
         }
     }
 }
@@ -101,6 +104,27 @@ impl Tx<'_> {
                 .optional()?)
         };
         run().map_err(failed("reading a login"))
+    }
+
+    /// How many of a kind are good at `now`; counts no further than `most`.
+    pub fn count_logins(
+        &self,
+        kind: LoginKind,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let run = || -> Result<usize, RowError> {
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let count: i64 = self
+                .sql
+                .prepare_cached(
+                    "SELECT count(*) FROM
+                       (SELECT 1 FROM logins WHERE expires_at > ?2 AND kind = ?1 LIMIT ?3)",
+                )?
+                .query_row(params![kind.as_str(), now.millis(), most], |row| row.get(0))?;
+            Ok(usize::try_from(count).unwrap_or(usize::MAX))
+        };
+        run().map_err(failed("counting logins"))
     }
 
     /// Notes a use.

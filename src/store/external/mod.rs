@@ -11,11 +11,13 @@ mod jwks;
 mod presenter;
 mod refused;
 mod settings;
+mod signed;
 mod token;
 
 pub use presenter::{Bearers, Exchanged};
 pub use refused::{BearerRefused, Fault};
 pub use settings::{Algorithm, Issuer, Jwks, Settings, SettingsError};
+pub use signed::{Signer, claimed_issuer};
 pub use token::claims_to_be_grant;
 
 #[cfg(test)]

@@ -57,6 +57,9 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// Accepted `typ`, without `application/`. Default `locum-grant+jwt`.
     pub types: Vec<String>,
+    /// Whether a token may have no `typ` at all. Default no: a type keeps one kind from being taken for another (RFC 8725
+    /// §3.11).
+    pub untyped: bool,
     /// The longest life of a token, from `iat` and from `nbf` to `exp`. Default 1 h.
     pub max_lifetime: Duration,
     /// How far the issuer's clock may be off; at most 60 s. Default 5 s.
@@ -90,6 +93,7 @@ impl Issuer {
             jwks,
             algorithms: vec![Algorithm::Es256, Algorithm::EdDsa],
             types: vec!["locum-grant+jwt".to_owned()],
+            untyped: false,
             max_lifetime: Duration::from_secs(3600),
             leeway: Duration::from_secs(5),
             apps: None,

@@ -57,17 +57,25 @@ impl<'t> Token<'t> {
         {
             return Err(BearerRefused::Header(name));
         }
-        let typ = self.header.get("typ").and_then(Value::as_str);
-        let typ = typ.ok_or(BearerRefused::Type)?.to_ascii_lowercase();
-        // RFC 7515 §4.1.9: a media type, `application/` may be left out, case does not matter.
-        let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-        if !issuer.types.iter().any(|t| t.eq_ignore_ascii_case(typ)) {
-            return Err(BearerRefused::Type);
-        }
+        self.check_type(issuer)?;
         let alg = self.header.get("alg").and_then(Value::as_str);
         alg.and_then(Algorithm::from_name)
             .filter(|alg| issuer.algorithms.contains(alg))
             .ok_or(BearerRefused::Algorithm)
+    }
+
+    fn check_type(&self, issuer: &Issuer) -> Result<(), BearerRefused> {
+        let typ = match self.header.get("typ") {
+            None if issuer.untyped => return Ok(()),
+            typ => typ.and_then(Value::as_str).ok_or(BearerRefused::Type)?,
+        };
+        // RFC 7515 §4.1.9: a media type, `application/` may be left out, case does not matter.
+        let typ = typ.to_ascii_lowercase();
+        let typ = typ.strip_prefix("application/").unwrap_or(&typ);
+        if issuer.types.iter().any(|t| t.eq_ignore_ascii_case(typ)) {
+            return Ok(());
+        }
+        Err(BearerRefused::Type)
     }
 
     /// The key id, if the token has one.

@@ -1,6 +1,6 @@
-//! Guessing is slow here: after so many failed tries to start or present a session, an address waits out its minute.
+//! Guessing is slow here: after so many tries to prove who they are, an address waits out its minute.
 
-use crate::model::Timestamp;
+use super::Timestamp;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
