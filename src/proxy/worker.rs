@@ -1,10 +1,6 @@
 //! What the stages share: the plane (one a process) and the worker (one a core).
 
-<<<<<<< HEAD
-use super::attempts::Attempts;
 use super::budget::Budget;
-=======
->>>>>>> 2958cb5 (Identity: skeleton)
 use super::setup::Setup;
 use crate::audit::Journal;
 use crate::model::{Attempts, Clock};

@@ -111,7 +111,11 @@ fn identity(config: &Config, add: &mut impl FnMut(String, Option<&Path>, Kind)) 
     }
     if let Some(it) = &identity.assertion {
         let keys = jwks(&it.jwks);
-        add("identity.assertion.jwks".into(), keys.as_deref(), Kind::Jwks);
+        add(
+            "identity.assertion.jwks".into(),
+            keys.as_deref(),
+            Kind::Jwks,
+        );
         add("identity.assertion.ca".into(), it.ca.as_deref(), Kind::Ca);
     }
     for (n, it) in identity.workloads.issuers.iter().enumerate() {

@@ -63,7 +63,8 @@ fn demo(check: &mut Check<'_>) {
         );
     }
     if !portal.trusted_proxies.is_empty() {
-        let remedy = "remove listeners.portal.trusted_proxies, or sign people in with identity.oidc";
+        let remedy =
+            "remove listeners.portal.trusted_proxies, or sign people in with identity.oidc";
         check.problem(
             key,
             "a proxy in front would let others in as anybody",

@@ -24,8 +24,9 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> Response {
 /// With what every answer here has.
 pub(super) fn guarded(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    let mut set =
-        |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.insert(name, HeaderValue::from_static(value))
+    };
     set(header::CACHE_CONTROL, "no-store");
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     // Codes and states are in URLs here.
@@ -36,10 +37,7 @@ pub(super) fn guarded(mut response: Response) -> Response {
 }
 
 /// On to another address. 303: whatever was sent here is not sent there.
-pub(super) fn onward(
-    to: &str,
-    cookies: impl IntoIterator<Item = Option<HeaderValue>>,
-) -> Response {
+pub(super) fn onward(to: &str, cookies: impl IntoIterator<Item = Option<HeaderValue>>) -> Response {
     let Ok(to) = HeaderValue::try_from(to) else {
         return guarded(StatusCode::INTERNAL_SERVER_ERROR.into_response());
     };

@@ -42,7 +42,9 @@ impl Identity {
                 Ok(who) => return self.workload(who, peer).await,
                 Err(why) => Err(why),
             },
-            None => Err(Refused::Token("it is not one that is given here".to_owned())),
+            None => Err(Refused::Token(
+                "it is not one that is given here".to_owned(),
+            )),
         };
         match found {
             Ok(caller) => Ok(caller),

@@ -210,7 +210,10 @@ mod tests {
         assert_eq!(person(&[], None), ada);
         assert_eq!(person(&[("sub", json!("U2"))], None), ada);
         assert_eq!(person(&[("email_verified", json!("true"))], None), ada);
-        assert_eq!(person(&[("email", json!(" ADA@support.EXAMPLE"))], None), ada);
+        assert_eq!(
+            person(&[("email", json!(" ADA@support.EXAMPLE"))], None),
+            ada
+        );
         for unverified in [json!(false), json!("false"), json!(1), Value::Null] {
             let changes = [("email_verified", unverified)];
             assert_eq!(person(&changes, None), Ok("u1".to_owned()));
@@ -225,7 +228,10 @@ mod tests {
     fn a_token_of_somebody_stood_in_for_is_refused() {
         for claim in ["act", "may_act"] {
             for value in [json!({"sub": "x"}), Value::Null, json!({})] {
-                assert_eq!(read(&with(&[(claim, value)]), &READING), Err("login.nested"));
+                assert_eq!(
+                    read(&with(&[(claim, value)]), &READING),
+                    Err("login.nested")
+                );
             }
         }
     }

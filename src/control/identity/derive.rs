@@ -47,7 +47,10 @@ mod tests {
             assert_eq!(text.len(), 43);
             assert!(!all.iter().skip(n + 1).any(|it| it == text));
         }
-        assert_eq!(derive(&one, "csrf", ""), all.first().cloned().unwrap_or_default());
+        assert_eq!(
+            derive(&one, "csrf", ""),
+            all.first().cloned().unwrap_or_default()
+        );
         Ok(())
     }
 }

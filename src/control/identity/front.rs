@@ -142,7 +142,10 @@ impl Identity {
 
     /// Counts a try.
     pub(super) fn tried(&self, address: IpAddr) {
-        self.attempts.failed(address, self.now());
+        let max = self.made().settings.max_addresses;
+        if self.attempts.failed(address, max, self.now()) {
+            self.metrics.hit(Limit::AttemptAddresses);
+        }
     }
 
     /// Counts and records that a proof of identity was refused; hands the refusal on.

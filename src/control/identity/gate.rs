@@ -52,9 +52,15 @@ impl Identity {
         }
         let is_safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         if cookies::read(&parts.headers, cookies::PORTAL).is_some() {
-            let visit = self.find_visitor(&parts.headers).await?.ok_or_else(nobody)?;
+            let visit = self
+                .find_visitor(&parts.headers)
+                .await?
+                .ok_or_else(nobody)?;
             if !is_safe {
-                let token = parts.headers.get(CSRF_HEADER).and_then(|it| it.to_str().ok());
+                let token = parts
+                    .headers
+                    .get(CSRF_HEADER)
+                    .and_then(|it| it.to_str().ok());
                 self.check_unsafe(&parts.headers, &visit, token)?;
             }
             return Ok(visit.caller);
@@ -116,7 +122,11 @@ pub(super) fn from_our_page(headers: &HeaderMap, portal: &str) -> Result<(), Ref
     let one = |name: &str| {
         let mut all = headers.get_all(name).iter();
         let first = all.next().map(|it| it.to_str().unwrap_or("?"));
-        if all.next().is_some() { Some("?") } else { first }
+        if all.next().is_some() {
+            Some("?")
+        } else {
+            first
+        }
     };
     let foreign = || {
         Refusal::forbidden(

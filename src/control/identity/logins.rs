@@ -101,7 +101,8 @@ impl Identity {
     /// Who was given this token.
     pub(super) async fn holder(&self, secret: &Secret) -> Result<Caller, Refused> {
         let who = self.known(secret.hash(), LoginKind::Api).await?;
-        let who = who.ok_or_else(|| Refused::Token("it is unknown, or its time is over".to_owned()))?;
+        let who =
+            who.ok_or_else(|| Refused::Token("it is unknown, or its time is over".to_owned()))?;
         Ok(who.caller(&self.made().settings.roles))
     }
 

@@ -30,6 +30,7 @@ mod sign_out;
 mod svid;
 mod workload;
 
+pub use device::{DevicePoll, DeviceRequest, DeviceStarted, DeviceToken, DeviceWaiting};
 pub use front::Identity;
 pub use routes::router;
 pub use settings::{

@@ -29,7 +29,10 @@ impl fmt::Display for OutboundError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Insecure(host) => {
-                write!(f, "{host} is asked over plain HTTP, which is for loopback only")
+                write!(
+                    f,
+                    "{host} is asked over plain HTTP, which is for loopback only"
+                )
             }
             Self::Failed(why) if why.is_timeout() => f.write_str("took too long"),
             Self::Failed(_) => f.write_str("no answer"),
@@ -148,7 +151,7 @@ fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, String> {
 }
 
 /// An error and its causes on one line, for the log. Errors whose `Debug` may hold a token are written down by this.
-pub(super) fn caused(error: &dyn Error) -> String {
+pub(super) fn caused(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

@@ -26,7 +26,8 @@ impl Identity {
             return Ok(None);
         };
         let token = token.to_str().ok().filter(|_| all.next().is_none());
-        let token = token.ok_or_else(|| Refused::claim(settings.header.as_str(), "is not one token"))?;
+        let token =
+            token.ok_or_else(|| Refused::claim(settings.header.as_str(), "is not one token"))?;
         let claims = signer.verify(token).await?;
         if claims.get("iss").and_then(serde_json::Value::as_str) != Some(signer.issuer()) {
             return Err(Refused::MixUp);

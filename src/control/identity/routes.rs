@@ -8,7 +8,9 @@ use super::personas::PersonaForm;
 use super::sign_in::{CallbackQuery, LoginQuery};
 use super::sign_out::{BackChannelForm, LogoutForm, signed_out};
 use crate::control::gate::Peer;
+use crate::control::refusal::{Kind, Refusal};
 use crate::control::web::extract::Problem;
+use axum::extract::rejection::{FormRejection, JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -40,7 +42,7 @@ pub fn router<S>(identity: Arc<Identity>) -> Router<S> {
 async fn login(
     State(front): Front,
     Extension(peer): Extension<Peer>,
-    query: Option<Query<LoginQuery>>,
+    query: Result<Query<LoginQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
     let query = query.map(|Query(query)| query).unwrap_or_default();
@@ -69,7 +71,7 @@ async fn logout(
     State(front): Front,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    form: Option<Form<LogoutForm>>,
+    form: Result<Form<LogoutForm>, FormRejection>,
 ) -> Response {
     let form = form.map(|Form(form)| form).unwrap_or_default();
     front.logout(form, &headers, &peer).await
@@ -95,9 +97,12 @@ async fn style() -> Response {
 async fn device(
     State(front): Front,
     Extension(peer): Extension<Peer>,
-    body: Option<Json<DeviceRequest>>,
+    body: Result<Json<DeviceRequest>, JsonRejection>,
 ) -> Response {
-    let asked = body.map(|Json(asked)| asked).unwrap_or_default();
+    let asked = match body {
+        Ok(Json(asked)) => asked,
+        Err(why) => return unreadable(&why),
+    };
     match front.device(asked, &peer).await {
         Ok(begun) => guarded(begun.into_response()),
         Err(refusal) => Problem(refusal).into_response(),
@@ -107,10 +112,19 @@ async fn device(
 async fn device_token(
     State(front): Front,
     Extension(peer): Extension<Peer>,
-    Json(poll): Json<DevicePoll>,
+    body: Result<Json<DevicePoll>, JsonRejection>,
 ) -> Response {
+    let poll = match body {
+        Ok(Json(poll)) => poll,
+        Err(why) => return unreadable(&why),
+    };
     match front.device_token(poll, &peer).await {
         Ok(response) => guarded(response),
         Err(refusal) => Problem(refusal).into_response(),
     }
+}
+
+fn unreadable(why: &JsonRejection) -> Response {
+    let detail = format!("The body cannot be read: {}.", why.body_text());
+    Problem(Refusal::new(Kind::Invalid, "body", detail)).into_response()
 }

@@ -38,6 +38,8 @@ pub struct Settings {
     pub flow_max: Duration,
     pub max_flows: usize,
     pub max_sign_ins: u32,
+    /// Addresses whose tries are remembered.
+    pub max_addresses: usize,
     pub max_token_bytes: usize,
     pub max_groups: usize,
 }
@@ -128,6 +130,7 @@ impl Settings {
             flow_max: from.flow_max,
             max_flows: from.max_flows,
             max_sign_ins: from.max_sign_ins,
+            max_addresses: config.limits.max_attempt_addresses,
             max_token_bytes: from.max_token_bytes.len(),
             max_groups: from.max_groups,
         })

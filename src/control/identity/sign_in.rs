@@ -46,10 +46,7 @@ impl Identity {
         headers: &HeaderMap,
         peer: &Peer,
     ) -> Response {
-        let (to, fresh) = (
-            ReturnPath::or_home(query.to.as_deref()),
-            query.is_fresh(),
-        );
+        let (to, fresh) = (ReturnPath::or_home(query.to.as_deref()), query.is_fresh());
         let begun = self.begin_login(&to, fresh, headers, peer.address.ip());
         match begun.await {
             Ok(response) => response,

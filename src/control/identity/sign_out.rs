@@ -13,7 +13,7 @@ use crate::control::refusal::{Kind, Refusal};
 use crate::model::{EndCause, Happened, LockKey};
 use crate::store::control::{Login, LoginKind};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use std::net::IpAddr;
 
 /// The form's field.
@@ -172,8 +172,11 @@ impl Identity {
 pub(super) fn signed_out(provider: Option<&str>, ended: usize) -> Response {
     let detail = match ended {
         0 => "You are signed out of Locum.".to_owned(),
-        1 => "You are signed out of Locum. One support session that you had open was ended.".to_owned(),
-        n => format!("You are signed out of Locum. {n} support sessions that you had open were ended."),
+        1 => "You are signed out of Locum. One support session that you had open was ended."
+            .to_owned(),
+        n => format!(
+            "You are signed out of Locum. {n} support sessions that you had open were ended."
+        ),
     };
     let mut response = page(
         StatusCode::OK,

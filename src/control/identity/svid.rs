@@ -65,8 +65,7 @@ pub(super) fn spiffe_id(
     trust_domains: &[String],
     now: Timestamp,
 ) -> Result<String, SvidProblem> {
-    let (rest, certificate) =
-        X509Certificate::from_der(der).map_err(|_| SvidProblem::Malformed)?;
+    let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| SvidProblem::Malformed)?;
     if !rest.is_empty() {
         return Err(SvidProblem::Malformed);
     }
@@ -208,8 +207,7 @@ mod tests {
         assert_eq!(read(|it| it.key_usages.clear()), Err(SvidProblem::Usage));
         let other = read(|it| it.key_usages = vec![KeyUsagePurpose::KeyEncipherment]);
         assert_eq!(other, Err(SvidProblem::Usage));
-        let server =
-            read(|it| it.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
+        let server = read(|it| it.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
         assert_eq!(server, Err(SvidProblem::Purpose));
         let over = read(|it| it.not_after = rcgen::date_time_ymd(2001, 1, 1));
         assert_eq!(over, Err(SvidProblem::Expired));

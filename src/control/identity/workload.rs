@@ -70,9 +70,10 @@ impl Identity {
         let (now, address, id) = (self.now(), peer.address.ip(), shown.id.clone());
         let found = self
             .control
-            .run("reading a workload", move |tx| {
-                Ok(tx.find::<Workload>(&id)?)
-            })
+            .run(
+                "reading a workload",
+                move |tx| Ok(tx.find::<Workload>(&id)?),
+            )
             .await?;
         let lapsed = match &found {
             None => Some("workload.unregistered"),

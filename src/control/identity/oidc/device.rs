@@ -81,7 +81,9 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Polled, Refused> {
         let usable = |c: char| c.is_ascii_graphic();
-        if device_code.is_empty() || device_code.len() > MAX_CODE || !device_code.chars().all(usable)
+        if device_code.is_empty()
+            || device_code.len() > MAX_CODE
+            || !device_code.chars().all(usable)
         {
             return Err(Refused::Flow);
         }

@@ -127,12 +127,8 @@ fn holds(known: &Known, parts: &Parts<'_>) -> bool {
     let mut meant =
         keys.filter(|key| parts.key_id.is_none() || key.key_id() == parts.key_id.as_ref());
     meant.any(|key| {
-        key.verify_signature(
-            &parts.algorithm,
-            parts.message.as_bytes(),
-            &parts.signature,
-        )
-        .is_ok()
+        key.verify_signature(&parts.algorithm, parts.message.as_bytes(), &parts.signature)
+            .is_ok()
     })
 }
 

@@ -204,7 +204,9 @@ fn confidential(metadata: &Metadata) -> Result<(), Refused> {
         metadata.token_endpoint().map(|it| it.url()),
         metadata.userinfo_endpoint().map(|it| it.url()),
         more.end_session_endpoint.as_ref().map(|it| it.url()),
-        more.device_authorization_endpoint.as_ref().map(|it| it.url()),
+        more.device_authorization_endpoint
+            .as_ref()
+            .map(|it| it.url()),
     ];
     for url in endpoints.into_iter().flatten() {
         if !is_confidential(url) {

@@ -51,7 +51,10 @@ impl Provider {
         if complete || !self.settings.userinfo || known.metadata.userinfo_endpoint().is_none() {
             return Ok(());
         }
-        let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+        let subject = claims
+            .get("sub")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let client = self.client(known);
         let request = client
             .user_info(
