@@ -1,6 +1,7 @@
 //! The composition root: build, run, reload, drain. Only here do the data plane and the control plane meet.
 
 mod build;
+mod control;
 mod events;
 mod ops;
 mod serve;
@@ -11,7 +12,6 @@ pub(crate) use build::policy_options;
 
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems};
-use crate::control::portal;
 use crate::model::{Attempts, Clock};
 use crate::policy;
 use crate::proxy::budget::Budget;
@@ -183,15 +183,7 @@ fn serve_until_stopped(
             shutdown.drain.clone(),
         )
         .await?;
-        let portal = if config.listeners.portal.enabled {
-            Some(
-                portal::listen(translate::portal(config, &parts), shutdown.drain.clone())
-                    .await
-                    .map_err(RunError::io("portal listener"))?,
-            )
-        } else {
-            None
-        };
+        let portal = control::start(config, &parts, &shutdown.drain).await?;
         announce(config, &parts);
         ready();
         signals::wait(&parts, &shutdown).await?;

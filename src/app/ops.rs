@@ -2,7 +2,7 @@
 
 use super::{Parts, RunError};
 use crate::control::http::{Handler, answer, listen as serve};
-use crate::control::portal::JWKS_PATH;
+use crate::control::web::JWKS_PATH;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;

@@ -1,11 +1,10 @@
 //! From the configuration's words to each part's own settings: no part reads the configuration itself.
 
-use super::{Parts, RunError};
+use super::RunError;
 use crate::audit::settings::{
     self as audit, FileSettings, HeaderSecret, SinkSettings, WebhookSettings,
 };
 use crate::config::{self, Config};
-use crate::control::portal;
 use crate::proxy::client::Network;
 use crate::proxy::listener::{self, ProxyProtocol};
 use crate::proxy::setup::Limits;
@@ -249,13 +248,4 @@ fn issuer(from: &config::Issuer) -> Result<external::Issuer, RunError> {
     made.max_stale = from.max_stale;
     made.ca.clone_from(&from.ca);
     Ok(made)
-}
-
-pub(super) fn portal(config: &Config, parts: &Arc<Parts>) -> portal::Settings {
-    let shared = Arc::clone(parts);
-    portal::Settings {
-        address: config.listeners.portal.address,
-        tls: parts.tls.portal.clone(),
-        jwks: Arc::new(move || shared.keys.load().jwks()),
-    }
 }

@@ -24,6 +24,7 @@ pub use keys::access::{
 };
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};
 pub use keys::audit::{Audit, Durability, Log, LogFormat, Sink, SinkKind};
+pub use keys::control::{Access, BreakGlass, Tenant};
 pub use keys::grants::{Grants, Issuer, JwtAlgorithm, Keys, Store};
 pub use keys::identity::{
     Assertion, Oidc, Persona, RoleName, RoleRow, SignIn, WorkloadIssuer, Workloads,

@@ -2,8 +2,10 @@
 
 use crate::config::net::{Cidr, DnsName, Origin};
 use crate::config::schema::{choice, section};
+use crate::config::units::{MIB, MINUTE, SECOND, Size};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 section! {
     /// Where Locum listens: three listeners, each with its own address and origin.
@@ -62,6 +64,12 @@ section! {
         public_url: Option<Origin> = unset;
         /// As for the apps listener.
         trusted_proxies: Vec<Cidr> = [];
+        /// Connections open at once. Beyond: closed.
+        max_connections: usize = 1024 in [1, 1_000_000], "connections";
+        /// How long a handshake or the head of a request may take.
+        head_timeout: Duration = "10s" in [SECOND, MINUTE];
+        /// The longest body of a request to the portal or the API.
+        max_body: Size = "256KiB" in [1024, 16 * MIB];
     }
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod access;
 pub(super) mod apps;
 pub(super) mod audit;
+pub(super) mod control;
 pub(super) mod grants;
 pub(super) mod identity;
 pub(super) mod limits;

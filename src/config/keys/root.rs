@@ -3,6 +3,7 @@
 use super::access::{ChangeWindow, Subjects, Tickets};
 use super::apps::App;
 use super::audit::{Audit, Log};
+use super::control::{Access, BreakGlass, Tenant};
 use super::grants::{Grants, Issuer, Keys, Store};
 use super::identity::{Persona, RoleRow, SignIn};
 use super::limits::Limits;
@@ -38,6 +39,12 @@ section! {
         audit: Audit = {};
         /// The authority that Locum gives by itself.
         grants: Grants = {};
+        /// Requests for access, and what it takes until one is a session.
+        access: Access = {};
+        /// Emergency access.
+        break_glass: BreakGlass = {};
+        /// The customers. Empty: whatever tenant a request names.
+        tenants: Vec<Tenant> = [];
         /// Outside issuers whose signed grants are honoured.
         issuers: Vec<Issuer> = [];
         /// Tickets, which requests for access name.

@@ -1,0 +1,284 @@
+//! The control plane is put together here: its settings from the configuration, its neighbours, its timers, and what
+//! happened in it into the journal.
+
+use super::{Parts, RunError};
+use crate::audit::Event;
+use crate::config::{self, Config};
+use crate::control::desk::{
+    Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings, Subjects,
+    TenantSettings, Ticket, TicketRefused, Tickets,
+};
+use crate::control::duties::StepUp;
+use crate::control::gate::{Gate, Visit};
+use crate::control::refusal::{Kind, Refusal};
+use crate::control::web::shared::Web;
+use crate::control::web::{self, listen};
+use crate::model::{Alert, Caller, Scope, SessionId, SubjectClass};
+use crate::policy::access::AccessPolicy;
+use crate::proxy::worker::Plane;
+use crate::store::control::Book;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long to wait before trying again to record what the journal refused.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// How often what another process wrote is looked for.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Rows that go to the journal in one go.
+const BATCH: usize = 256;
+
+/// The systems around: tickets, accounts' classes, alert channels.
+pub(super) struct Neighbours {
+    pub tickets: Arc<dyn Tickets>,
+    pub subjects: Arc<dyn Subjects>,
+    pub alarm: Arc<dyn Alarm>,
+}
+
+/// The control plane of this configuration.
+pub(super) fn build(
+    config: &Config,
+    parts: &Parts,
+    neighbours: Neighbours,
+) -> Result<Arc<Control>, RunError> {
+    let book = Book::open(&super::translate::sqlite(config)).map_err(RunError::Store)?;
+    Ok(Arc::new(Control {
+        book,
+        clock: parts.plane.clock.clone(),
+        settings: ArcSwap::from_pointee(settings(config)?),
+        tickets: neighbours.tickets,
+        subjects: neighbours.subjects,
+        alarm: neighbours.alarm,
+        routes: Arc::new(Served(Arc::clone(&parts.plane))),
+    }))
+}
+
+/// What tunes the control plane; read again on reload.
+pub(super) fn settings(config: &Config) -> Result<Settings, RunError> {
+    let from = &config.access;
+    let tenant = |it: &config::Tenant| {
+        let (name, consent) = (it.name.clone(), it.consent);
+        (it.id.clone(), TenantSettings { name, consent })
+    };
+    Ok(Settings {
+        access: access_policy(config)?,
+        tenants: config.tenants.iter().map(tenant).collect(),
+        reason_codes: from.reason_codes.clone(),
+        max_time: config.grants.max_ttl,
+        default_time: config.grants.default_ttl,
+        request_ttl: from.request_ttl,
+        vote_ttl: from.vote_ttl,
+        code_ttl: config.grants.code_ttl,
+        max_sessions: from.max_sessions,
+        max_open_requests: from.max_open_requests,
+        max_text: from.max_text,
+        max_scopes: from.max_scopes,
+        step_up: StepUp {
+            max_age: from.step_up_max_age,
+            acr_values: from.step_up_acr.clone(),
+        },
+        ticket_required: from.ticket_required,
+        queue_unchecked: from.queue_unchecked,
+        emergency: emergency(config)?,
+        zone_minutes: i32::try_from(from.zone).unwrap_or(1440) - 1440,
+        portal: config.portal_origin(),
+    })
+}
+
+fn access_policy(_config: &Config) -> Result<AccessPolicy, RunError> {
+    Ok(AccessPolicy::default())
+}
+
+fn emergency(config: &Config) -> Result<EmergencySettings, RunError> {
+    let from = &config.break_glass;
+    let scopes = from.scopes.iter().map(|name| name.parse::<Scope>());
+    let scopes = scopes.collect::<Result<_, _>>();
+    Ok(EmergencySettings {
+        enabled: from.enabled,
+        incident_prefixes: from.incident_prefixes.clone(),
+        reason_codes: from.reason_codes.clone(),
+        max_time: config.grants.break_glass_max_ttl,
+        scopes: scopes.map_err(|why| RunError::build("break_glass.scopes", why))?,
+        review_within: from.review_within,
+        max_unreviewed: from.max_unreviewed,
+        open_unalerted: from.open_unalerted,
+        alert_timeout: from.alert_timeout,
+    })
+}
+
+/// What the data plane serves, for those who choose from it.
+struct Served(Arc<Plane>);
+
+impl Routes for Served {
+    fn apps(&self) -> Vec<String> {
+        let setup = self.0.setup();
+        setup.apps.iter().map(|app| app.name.to_string()).collect()
+    }
+
+    fn scopes(&self, app: &str) -> Vec<ScopeChoice> {
+        let _ = app;
+        Vec::new()
+    }
+
+    fn origin(&self, session: &str, app: &str) -> String {
+        let setup = self.0.setup();
+        let found = setup.apps.iter().find(|it| &*it.name == app);
+        match (found, session.parse::<SessionId>()) {
+            (Some(app), Ok(session)) => {
+                let front = app.origins.first();
+                front.map_or_else(String::new, |it| setup.session_origin(app, it, session))
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// Writes what happened into the journal, each once and in order, until the process stops.
+pub(super) async fn record(control: Arc<Control>, plane: Arc<Plane>) {
+    loop {
+        let book = control.book.clone();
+        let read = tokio::task::spawn_blocking(move || book.unrecorded(BATCH)).await;
+        let noted = match read {
+            Ok(Ok(noted)) => noted,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "what happened in the control plane cannot be read");
+                Vec::new()
+            }
+            Err(_) => return,
+        };
+        let Some(last) = noted.last().map(|it| it.sequence) else {
+            let _ = tokio::time::timeout(LOOK, control.book.written()).await;
+            continue;
+        };
+        for one in &noted {
+            let event = Event::Control(&one.happened);
+            while let Err(error) = plane.journal.event(&event).await {
+                tracing::error!(%error, "a step of the control plane waits for the journal");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+        let book = control.book.clone();
+        let marked = tokio::task::spawn_blocking(move || book.recorded_up_to(last)).await;
+        if let Ok(Err(error)) = marked {
+            tracing::error!(%error, "what is recorded could not be marked: it comes again");
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+/// Does what is due, for ever.
+pub(super) async fn sweep(control: Arc<Control>, every: Duration) {
+    loop {
+        if let Err(error) = control.sweep().await {
+            tracing::error!(%error, "what is due in the control plane could not be done");
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+/// Forgets what is recorded and old, and secrets that are dead.
+pub(super) async fn purge(control: Arc<Control>, every: Duration, keep: Duration) {
+    loop {
+        let now = control.now();
+        let kept = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let before = crate::model::Timestamp::from_millis(now.millis().saturating_sub(kept));
+        let book = control.book.clone();
+        let done = tokio::task::spawn_blocking(move || book.purge(now, before)).await;
+        if let Ok(Err(error)) = done {
+            tracing::warn!(%error, "what is old could not be forgotten");
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+/// Starts the portal's listener and all that runs behind it, where the configuration has one.
+pub(super) async fn start(
+    config: &Config,
+    parts: &Arc<Parts>,
+    stop: &CancellationToken,
+) -> Result<Option<JoinHandle<()>>, RunError> {
+    let portal = &config.listeners.portal;
+    if !portal.enabled {
+        return Ok(None);
+    }
+    let control = build(config, parts, neighbours(config)?)?;
+    let shared = Arc::clone(parts);
+    let web = Arc::new(Web {
+        control: Arc::clone(&control),
+        gate: Arc::new(Shut),
+        jwks: Arc::new(move || shared.keys.load().jwks()),
+    });
+    let settings = listen::Settings {
+        address: portal.address,
+        tls: parts.tls.portal.clone(),
+        max_connections: portal.max_connections,
+        head_timeout: portal.head_timeout,
+    };
+    let listening = listen::listen(settings, web::router(web), stop.clone())
+        .await
+        .map_err(RunError::io("portal listener"))?;
+    let store = &config.store;
+    tokio::spawn(record(Arc::clone(&control), Arc::clone(&parts.plane)));
+    tokio::spawn(sweep(Arc::clone(&control), config.access.sweep_interval));
+    tokio::spawn(purge(control, store.purge_interval, store.keep_ended));
+    Ok(Some(listening))
+}
+
+fn neighbours(_config: &Config) -> Result<Neighbours, RunError> {
+    Ok(Neighbours {
+        tickets: Arc::new(Shut),
+        subjects: Arc::new(Shut),
+        alarm: Arc::new(Shut),
+    })
+}
+
+/// Stands for what is not set up: refuses.
+struct Shut;
+
+impl Tickets for Shut {
+    fn check<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Result<Ticket, TicketRefused>> {
+        Box::pin(async {
+            Err(TicketRefused::Unavailable(
+                "no ticket system is set up".into(),
+            ))
+        })
+    }
+}
+
+impl Subjects for Shut {
+    fn class<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Result<SubjectClass, String>> {
+        Box::pin(async { Err("no lookup of accounts is set up".to_owned()) })
+    }
+}
+
+impl Alarm for Shut {
+    fn raise<'a>(&'a self, _: &'a Alert) -> Answer<'a, Result<Vec<String>, String>> {
+        Box::pin(async { Err("no alert channel is set up".to_owned()) })
+    }
+}
+
+impl Gate for Shut {
+    fn caller<'a>(&'a self, _: &'a http::request::Parts) -> Answer<'a, Result<Caller, Refusal>> {
+        Box::pin(async { Err(nobody()) })
+    }
+
+    fn visitor<'a>(&'a self, _: &'a http::HeaderMap) -> Answer<'a, Result<Option<Visit>, Refusal>> {
+        Box::pin(async { Err(nobody()) })
+    }
+
+    fn check_unsafe(&self, _: &http::HeaderMap, _: &Visit, _: Option<&str>) -> Result<(), Refusal> {
+        Err(nobody())
+    }
+}
+
+fn nobody() -> Refusal {
+    Refusal::new(
+        Kind::Unauthenticated,
+        "sign-in.none",
+        "No way to sign in is set up.",
+    )
+}
