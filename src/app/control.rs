@@ -6,15 +6,17 @@ use crate::audit::Event;
 use crate::config::{self, Config};
 use crate::control::desk::{
     Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings, Subjects,
-    TenantSettings, Ticket, TicketRefused, Tickets,
+    TenantSettings, Tickets,
 };
 use crate::control::duties::StepUp;
 use crate::control::gate::{Gate, Visit};
 use crate::control::refusal::{Kind, Refusal};
+use crate::control::subjects::{SubjectDesk, SubjectSettings};
+use crate::control::tickets::{self, TicketDesk, TicketSettings};
 use crate::control::web::shared::Web;
 use crate::control::web::{self, listen};
-use crate::model::{Alert, Caller, Scope, SessionId, SubjectClass};
-use crate::policy::access::AccessPolicy;
+use crate::model::{Alert, Caller, Scope, SessionId};
+use crate::policy::access::{self, AccessPolicy};
 use crate::proxy::worker::Plane;
 use crate::store::control::Book;
 use arc_swap::ArcSwap;
@@ -89,8 +91,21 @@ pub(super) fn settings(config: &Config) -> Result<Settings, RunError> {
     })
 }
 
-fn access_policy(_config: &Config) -> Result<AccessPolicy, RunError> {
-    Ok(AccessPolicy::default())
+fn access_policy(config: &Config) -> Result<AccessPolicy, RunError> {
+    let window = |it: &config::ChangeWindow| access::ChangeWindow {
+        app: it.app.as_ref().map(|app| app.as_str().to_owned()),
+        tenant: it.tenant.clone(),
+        from: it.from.at(),
+        to: it.to.at(),
+    };
+    let tenants: Vec<String> = config.tenants.iter().map(|it| it.id.clone()).collect();
+    let options = access::Options {
+        tenant_folder: Some(config.access.tenant_policy.clone()),
+        max_file: config.policy.max_file_bytes.len(),
+        tenants: (!tenants.is_empty()).then_some(tenants),
+        windows: config.change_windows.iter().map(window).collect(),
+    };
+    AccessPolicy::load(&config.access.policy, &options).map_err(RunError::Policy)
 }
 
 fn emergency(config: &Config) -> Result<EmergencySettings, RunError> {
@@ -116,12 +131,17 @@ struct Served(Arc<Plane>);
 impl Routes for Served {
     fn apps(&self) -> Vec<String> {
         let setup = self.0.setup();
-        setup.apps.iter().map(|app| app.name.to_string()).collect()
+        setup.apps.iter().map(|app| app.name.clone()).collect()
     }
 
     fn scopes(&self, app: &str) -> Vec<ScopeChoice> {
-        let _ = app;
-        Vec::new()
+        let policy = Arc::clone(&self.0.setup().policy);
+        let choice = |it: crate::policy::ScopeInfo| ScopeChoice {
+            name: it.name,
+            sentence: it.sentence,
+            tier: it.tier,
+        };
+        policy.scopes_of(app).into_iter().map(choice).collect()
     }
 
     fn origin(&self, session: &str, app: &str) -> String {
@@ -211,6 +231,7 @@ pub(super) async fn start(
         control: Arc::clone(&control),
         gate: Arc::new(Shut),
         jwks: Arc::new(move || shared.keys.load().jwks()),
+        views: crate::control::portal::Views::default(),
     });
     let settings = listen::Settings {
         address: portal.address,
@@ -228,32 +249,20 @@ pub(super) async fn start(
     Ok(Some(listening))
 }
 
-fn neighbours(_config: &Config) -> Result<Neighbours, RunError> {
+/// The systems that the configuration names; what is not there refuses.
+fn neighbours(config: &Config) -> Result<Neighbours, RunError> {
+    let tickets = TicketDesk::new(&TicketSettings::from(&config.tickets));
+    let subjects = SubjectDesk::new(&SubjectSettings::from(&config.subjects));
+    let cannot = |why: tickets::SetupError| RunError::build(why.what.clone(), why);
     Ok(Neighbours {
-        tickets: Arc::new(Shut),
-        subjects: Arc::new(Shut),
+        tickets: Arc::new(tickets.map_err(cannot)?),
+        subjects: Arc::new(subjects.map_err(cannot)?),
         alarm: Arc::new(Shut),
     })
 }
 
 /// Stands for what is not set up: refuses.
 struct Shut;
-
-impl Tickets for Shut {
-    fn check<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Result<Ticket, TicketRefused>> {
-        Box::pin(async {
-            Err(TicketRefused::Unavailable(
-                "no ticket system is set up".into(),
-            ))
-        })
-    }
-}
-
-impl Subjects for Shut {
-    fn class<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Result<SubjectClass, String>> {
-        Box::pin(async { Err("no lookup of accounts is set up".to_owned()) })
-    }
-}
 
 impl Alarm for Shut {
     fn raise<'a>(&'a self, _: &'a Alert) -> Answer<'a, Result<Vec<String>, String>> {

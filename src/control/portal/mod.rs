@@ -17,7 +17,6 @@ mod fields;
 mod frame;
 mod headers;
 mod home;
-mod listener;
 mod live;
 mod locks;
 mod nav;
@@ -32,7 +31,6 @@ mod views;
 mod words;
 mod workloads;
 
-pub use listener::{JWKS_PATH, Settings, listen};
 pub use views::{
     Exchange, Explain, Outcome, PolicyRow, PolicyView, Recorded, SessionRecords, Views,
 };

@@ -4,7 +4,7 @@ pub mod extract;
 pub mod listen;
 pub mod shared;
 
-use super::portal;
+use super::{portal, tickets};
 use super::refusal::{Kind, Refusal};
 use axum::Router;
 use axum::extract::State;
@@ -23,6 +23,7 @@ pub fn router(web: Shared) -> Router {
     Router::new()
         .route(JWKS_PATH, get(jwks))
         .merge(portal::router())
+        .merge(tickets::router())
         .fallback_service(portal::missing().with_state(Arc::clone(&web)))
         .method_not_allowed_fallback(|| async {
             let detail = "This address does not take that method.";
