@@ -5,17 +5,15 @@ use super::{Parts, RunError};
 use crate::audit::Event;
 use crate::config::{self, Config};
 use crate::control::desk::{
-    Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings, Subjects,
-    TenantSettings, Tickets,
+    Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings, TenantSettings,
 };
 use crate::control::duties::StepUp;
-use crate::control::gate::{Gate, Visit};
-use crate::control::refusal::{Kind, Refusal};
+use crate::control::identity::{self, Identity};
 use crate::control::subjects::{SubjectDesk, SubjectSettings};
 use crate::control::tickets::{self, TicketDesk, TicketSettings};
 use crate::control::web::shared::Web;
 use crate::control::web::{self, listen};
-use crate::model::{Alert, Caller, Scope, SessionId};
+use crate::model::{Alert, Scope, SessionId};
 use crate::policy::access::{self, AccessPolicy};
 use crate::proxy::worker::Plane;
 use crate::store::control::Book;
@@ -34,29 +32,72 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Rows that go to the journal in one go.
 const BATCH: usize = 256;
 
-/// The systems around: tickets, accounts' classes, alert channels.
-pub(super) struct Neighbours {
-    pub tickets: Arc<dyn Tickets>,
-    pub subjects: Arc<dyn Subjects>,
-    pub alarm: Arc<dyn Alarm>,
+/// The control plane that runs, with what a reload replaces in it.
+pub(crate) struct Running {
+    control: Arc<Control>,
+    identity: Arc<Identity>,
+    tickets: Arc<TicketDesk>,
+    subjects: Arc<SubjectDesk>,
 }
 
-/// The control plane of this configuration.
-pub(super) fn build(
-    config: &Config,
-    parts: &Parts,
-    neighbours: Neighbours,
-) -> Result<Arc<Control>, RunError> {
-    let book = Book::open(&super::translate::sqlite(config)).map_err(RunError::Store)?;
-    Ok(Arc::new(Control {
-        book,
-        clock: parts.plane.clock.clone(),
-        settings: ArcSwap::from_pointee(settings(config)?),
-        tickets: neighbours.tickets,
-        subjects: neighbours.subjects,
-        alarm: neighbours.alarm,
-        routes: Arc::new(Served(Arc::clone(&parts.plane))),
-    }))
+impl Running {
+    /// Puts the control plane of this configuration together.
+    fn new(config: &Config, parts: &Parts) -> Result<Self, RunError> {
+        let cannot = |why: tickets::SetupError| RunError::build(why.what.clone(), why);
+        let tickets = TicketDesk::new(&TicketSettings::from(&config.tickets)).map_err(cannot)?;
+        let subjects =
+            SubjectDesk::new(&SubjectSettings::from(&config.subjects)).map_err(cannot)?;
+        let (tickets, subjects) = (Arc::new(tickets), Arc::new(subjects));
+        let book = Book::open(&super::translate::sqlite(config)).map_err(RunError::Store)?;
+        let control = Arc::new(Control {
+            book,
+            clock: parts.plane.clock.clone(),
+            settings: ArcSwap::from_pointee(settings(config)?),
+            tickets: Arc::clone(&tickets) as _,
+            subjects: Arc::clone(&subjects) as _,
+            alarm: Arc::new(Shut),
+            routes: Arc::new(Served(Arc::clone(&parts.plane))),
+        });
+        let identity = Identity::new(
+            who(config)?,
+            Arc::clone(&control),
+            Arc::clone(&parts.plane.metrics),
+        );
+        let identity = Arc::new(identity.map_err(|problems| no_identity(&problems))?);
+        Ok(Self {
+            control,
+            identity,
+            tickets,
+            subjects,
+        })
+    }
+
+    /// Takes a new configuration: all that can fail is made before anything is replaced.
+    pub(super) fn reload(&self, config: &Config) -> Result<(), RunError> {
+        let cannot = |why: tickets::SetupError| RunError::build(why.what.clone(), why);
+        let settings = settings(config)?;
+        let who = who(config)?;
+        self.tickets
+            .reload(&TicketSettings::from(&config.tickets))
+            .map_err(cannot)?;
+        self.subjects
+            .reload(&SubjectSettings::from(&config.subjects))
+            .map_err(cannot)?;
+        self.identity
+            .replace(who)
+            .map_err(|problems| no_identity(&problems))?;
+        self.control.settings.store(Arc::new(settings));
+        Ok(())
+    }
+}
+
+fn who(config: &Config) -> Result<identity::Settings, RunError> {
+    identity::Settings::from(config).map_err(|why| RunError::build("identity", why))
+}
+
+fn no_identity(problems: &[identity::SettingsError]) -> RunError {
+    let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    RunError::build("identity", all.join("; "))
 }
 
 /// What tunes the control plane; read again on reload.
@@ -225,11 +266,14 @@ pub(super) async fn start(
     if !portal.enabled {
         return Ok(None);
     }
-    let control = build(config, parts, neighbours(config)?)?;
+    let running = Running::new(config, parts)?;
+    let (control, identity) = (Arc::clone(&running.control), Arc::clone(&running.identity));
+    // Set once: this is the only place that starts a control plane.
+    let _ = parts.control.set(running);
     let shared = Arc::clone(parts);
     let web = Arc::new(Web {
         control: Arc::clone(&control),
-        gate: Arc::new(Shut),
+        gate: Arc::clone(&identity) as _,
         jwks: Arc::new(move || shared.keys.load().jwks()),
         views: crate::control::portal::Views::default(),
     });
@@ -239,7 +283,7 @@ pub(super) async fn start(
         max_connections: portal.max_connections,
         head_timeout: portal.head_timeout,
     };
-    let listening = listen::listen(settings, web::router(web), stop.clone())
+    let listening = listen::listen(settings, web::router(web, identity), stop.clone())
         .await
         .map_err(RunError::io("portal listener"))?;
     let store = &config.store;
@@ -249,18 +293,6 @@ pub(super) async fn start(
     Ok(Some(listening))
 }
 
-/// The systems that the configuration names; what is not there refuses.
-fn neighbours(config: &Config) -> Result<Neighbours, RunError> {
-    let tickets = TicketDesk::new(&TicketSettings::from(&config.tickets));
-    let subjects = SubjectDesk::new(&SubjectSettings::from(&config.subjects));
-    let cannot = |why: tickets::SetupError| RunError::build(why.what.clone(), why);
-    Ok(Neighbours {
-        tickets: Arc::new(tickets.map_err(cannot)?),
-        subjects: Arc::new(subjects.map_err(cannot)?),
-        alarm: Arc::new(Shut),
-    })
-}
-
 /// Stands for what is not set up: refuses.
 struct Shut;
 
@@ -268,26 +300,4 @@ impl Alarm for Shut {
     fn raise<'a>(&'a self, _: &'a Alert) -> Answer<'a, Result<Vec<String>, String>> {
         Box::pin(async { Err("no alert channel is set up".to_owned()) })
     }
-}
-
-impl Gate for Shut {
-    fn caller<'a>(&'a self, _: &'a http::request::Parts) -> Answer<'a, Result<Caller, Refusal>> {
-        Box::pin(async { Err(nobody()) })
-    }
-
-    fn visitor<'a>(&'a self, _: &'a http::HeaderMap) -> Answer<'a, Result<Option<Visit>, Refusal>> {
-        Box::pin(async { Err(nobody()) })
-    }
-
-    fn check_unsafe(&self, _: &http::HeaderMap, _: &Visit, _: Option<&str>) -> Result<(), Refusal> {
-        Err(nobody())
-    }
-}
-
-fn nobody() -> Refusal {
-    Refusal::new(
-        Kind::Unauthenticated,
-        "sign-in.none",
-        "No way to sign in is set up.",
-    )
 }

@@ -25,7 +25,7 @@ use crate::telemetry::{Metrics, log};
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Why Locum does not serve. Always said with a remedy; never served in part.
 #[derive(Debug)]
@@ -89,6 +89,8 @@ pub(crate) struct Parts {
     pub plane: Arc<Plane>,
     pub keys: ArcSwap<KeyRing>,
     pub tls: serve::TlsConfigs,
+    /// Where the portal is on.
+    pub control: OnceLock<control::Running>,
 }
 
 /// Serves until told to stop. `path` is the configuration's file, read again on SIGHUP.
@@ -155,6 +157,7 @@ fn serve_with(
         plane,
         keys,
         tls: serve::TlsConfigs::new(config)?,
+        control: OnceLock::new(),
     };
     let served = serve_until_stopped(config, parts, events);
     live.stop();

@@ -118,6 +118,9 @@ fn read_again(parts: &Parts) -> Result<String, RunError> {
             return Err(error);
         }
     };
+    if let Some(control) = parts.control.get() {
+        control.reload(&config)?;
+    }
     parts.tls.reload(&config)?;
     parts.keys.store(keys);
     let digest = setup.policy.digest().to_owned();

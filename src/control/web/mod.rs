@@ -4,8 +4,9 @@ pub mod extract;
 pub mod listen;
 pub mod shared;
 
-use super::{portal, tickets};
+use super::identity::{self, Identity};
 use super::refusal::{Kind, Refusal};
+use super::{portal, tickets};
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -19,11 +20,12 @@ use std::sync::Arc;
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Everything that the listener answers.
-pub fn router(web: Shared) -> Router {
+pub fn router(web: Shared, identity: Arc<Identity>) -> Router {
     Router::new()
         .route(JWKS_PATH, get(jwks))
         .merge(portal::router())
         .merge(tickets::router())
+        .merge(identity::router(identity))
         .fallback_service(portal::missing().with_state(Arc::clone(&web)))
         .method_not_allowed_fallback(|| async {
             let detail = "This address does not take that method.";
