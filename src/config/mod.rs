@@ -22,6 +22,10 @@ pub use keys::access::{
     ChangeWindow, HookSignature, Subjects, TicketPreset, TicketSystem, TicketWebhook, Tickets,
     UnknownSubject,
 };
+pub use keys::alerts::{
+    AlertChannel, AlertKind, Alerting, MailTls, SignalAbout, SignalReceiver, SignalTransmitter,
+    Signals,
+};
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};
 pub use keys::audit::{Audit, Durability, Log, LogFormat, Sink, SinkKind};
 pub use keys::control::{Access, BreakGlass, Tenant};

@@ -3,6 +3,8 @@
 //! Every way in (API, portal, signals, timers) calls one object, [`desk::Control`]. Which person may take which step is
 //! in [`duties`] and nowhere else; each step is in a file of [`lifecycle`], with its words for the journal.
 
+pub mod alerts;
+mod backoff;
 pub mod desk;
 pub mod duties;
 pub mod gate;
@@ -11,8 +13,11 @@ pub mod http;
 pub mod identity;
 pub mod lifecycle;
 pub mod lookup;
+mod outbound;
 pub mod portal;
 pub mod refusal;
+mod secret_file;
+pub mod signals;
 pub mod subjects;
 pub mod tickets;
 pub mod web;

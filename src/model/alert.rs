@@ -8,9 +8,11 @@ use super::{AlertId, Timestamp};
 pub enum AlertState {
     /// No channel took it yet.
     Waiting,
-    /// At least one channel took it.
+    /// At least one channel took it; those that did not are tried again.
     Taken,
-    /// Given up after the configured time; itself recorded.
+    /// Every channel that it was for took it, or the rest was given up.
+    Settled,
+    /// No channel took it within the configured time; itself recorded.
     Failed,
 }
 
@@ -19,8 +21,14 @@ impl AlertState {
         match self {
             Self::Waiting => "waiting",
             Self::Taken => "taken",
+            Self::Settled => "settled",
             Self::Failed => "failed",
         }
+    }
+
+    /// Whether it is still sent.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Taken)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod review;
 pub mod scope;
 pub mod secret;
 pub mod session;
+pub mod transmission;
 pub mod workload;
 
 pub use alert::{Alert, AlertState};
@@ -32,4 +33,5 @@ pub use review::{Review, ReviewState};
 pub use scope::Scope;
 pub use secret::{Secret, SecretHash};
 pub use session::{Binding, EndCause, Ended, Session};
+pub use transmission::{Transmission, TransmissionState};
 pub use workload::Workload;

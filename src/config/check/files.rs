@@ -85,6 +85,7 @@ fn named(config: &Config) -> Vec<Named> {
         add(format!("issuers[{n}].ca"), issuer.ca.as_deref(), Kind::Ca);
     }
     identity(config, &mut add);
+    outside(config, &mut add);
     for (name, paths) in [
         ("paths", &config.policy.paths),
         ("shadow", &config.policy.shadow),
@@ -123,6 +124,30 @@ fn identity(config: &Config, add: &mut impl FnMut(String, Option<&Path>, Kind)) 
         let keys = jwks(&it.jwks);
         add(format!("{key}.jwks"), keys.as_deref(), Kind::Jwks);
         add(format!("{key}.ca"), it.ca.as_deref(), Kind::Ca);
+    }
+}
+
+/// Of alert channels, and of transmitters and receivers of security events.
+fn outside(config: &Config, add: &mut impl FnMut(String, Option<&Path>, Kind)) {
+    for (n, channel) in config.alerts.iter().enumerate() {
+        let at = |name: &str| format!("alerts[{n}].{name}");
+        add(at("url_file"), channel.url_file.as_deref(), Kind::Secret);
+        add(at("ca"), channel.ca.as_deref(), Kind::Ca);
+        for (m, path) in channel.secret_files.iter().enumerate() {
+            add(at(&format!("secret_files[{m}]")), Some(path), Kind::Secret);
+        }
+    }
+    for (n, one) in config.signals.transmitters.iter().enumerate() {
+        let at = |name: &str| format!("signals.transmitters[{n}].{name}");
+        let file = (!one.jwks.contains("://")).then(|| Path::new(&one.jwks));
+        add(at("jwks"), file, Kind::Jwks);
+        add(at("ca"), one.ca.as_deref(), Kind::Ca);
+        add(at("token_file"), one.token_file.as_deref(), Kind::Secret);
+    }
+    for (n, one) in config.signals.receivers.iter().enumerate() {
+        let at = |name: &str| format!("signals.receivers[{n}].{name}");
+        add(at("ca"), one.ca.as_deref(), Kind::Ca);
+        add(at("token_file"), one.token_file.as_deref(), Kind::Secret);
     }
 }
 

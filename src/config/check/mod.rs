@@ -2,6 +2,7 @@
 //! must be readable.
 
 mod access;
+mod alerts;
 mod apps;
 mod files;
 mod identity;
@@ -28,6 +29,7 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     access::check(&mut check);
     rest::check(&mut check);
     identity::check(&mut check);
+    alerts::check(&mut check);
     if files == Files::Check {
         files::check(&mut check);
     }

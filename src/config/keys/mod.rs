@@ -1,6 +1,7 @@
 //! Every key, by section: the one place that states type, default, bounds, unit and meaning.
 
 pub(super) mod access;
+pub(super) mod alerts;
 pub(super) mod apps;
 pub(super) mod audit;
 pub(super) mod control;

@@ -1,6 +1,7 @@
 //! The keys at the top of the file, and the small sections.
 
 use super::access::{ChangeWindow, Subjects, Tickets};
+use super::alerts::{AlertChannel, Alerting, Signals};
 use super::apps::App;
 use super::audit::{Audit, Log};
 use super::control::{Access, BreakGlass, Tenant};
@@ -53,6 +54,12 @@ section! {
         subjects: Subjects = {};
         /// Spans of time in which work was announced.
         change_windows: Vec<ChangeWindow> = [];
+        /// Where alerts leave.
+        alerts: Vec<AlertChannel> = [];
+        /// How alerts that were not taken are sent again.
+        alerting: Alerting = {};
+        /// Security events, heard and told.
+        signals: Signals = {};
         /// The keys that sign assertions and checkpoints.
         keys: Keys = {};
         /// Where grants and sessions are kept, and how fast changes are seen.

@@ -9,8 +9,12 @@ use crate::model::{
     ReviewState, SessionId, Timestamp,
 };
 use crate::store::control::{Query, Tx};
+use std::time::Duration;
 
 use super::ask::Ask;
+
+/// How long after the last moment of raising an alert it is sent again.
+const AFTER_RAISING: Duration = Duration::from_secs(5);
 
 impl Control {
     /// Asks in an emergency. The criteria are checked here and once more where the glass is broken.
@@ -53,10 +57,13 @@ impl Control {
         binding: Binding,
     ) -> Result<Activated, Refusal> {
         let (settings, now) = (self.settings.load_full(), self.now());
+        let wait = settings.emergency.alert_timeout;
         let mut alert = alert_of(&request, now);
+        // The delivery task takes it up only when this attempt is surely over, or died with the process.
+        alert.next_at = now.plus(wait).plus(AFTER_RAISING);
         let (emergency, person) = (settings.emergency.clone(), caller.person.clone());
         let (mut stored, about) = (alert.clone(), request.clone());
-        stored = self
+        alert = self
             .run("storing an alert", move |tx| {
                 criteria(&emergency, incident(&about), &about.reason_code)?;
                 barred(tx, &person, &emergency)?;
@@ -71,14 +78,12 @@ impl Control {
                 Ok(stored)
             })
             .await?;
-        alert.version = stored.version;
-        let wait = settings.emergency.alert_timeout;
         let taken = match tokio::time::timeout(wait, self.alarm.raise(&alert)).await {
             Ok(taken) => taken,
             Err(_) => Err(format!("no channel answered within {} s", wait.as_secs())),
         };
         let open_anyway = settings.emergency.open_unalerted;
-        self.note_taken(alert, &taken, &request).await?;
+        self.note_taken(&alert, &taken, &request).await?;
         if let Err(why) = &taken {
             tracing::error!(%why, "no alert channel took a break-glass alert");
             if !open_anyway {
@@ -108,32 +113,37 @@ impl Control {
         .await
     }
 
-    /// Writes down who took an alert, or that nobody did.
+    /// Writes down that an alert was taken, or that nobody took it. What each channel said is the alarm's to note.
     async fn note_taken(
         &self,
-        mut alert: Alert,
+        alert: &Alert,
         taken: &Result<Vec<String>, String>,
         request: &AccessRequest,
     ) -> Result<(), Refusal> {
-        let (now, about) = (self.now(), request.clone());
-        alert.attempts += 1;
-        let happened = match taken {
-            Ok(channels) => {
-                alert.state = AlertState::Taken;
-                alert.taken_by.clone_from(channels);
-                Happened::new("alert.taken", "locum").with("channels", channels.join(" "))
-            }
-            Err(why) => {
-                alert.next_at = now.plus(std::time::Duration::from_secs(5));
-                Happened::new("alert.failed", "locum")
-                    .severe(5)
-                    .with("why", why)
-            }
-        };
+        let (now, about, taken) = (self.now(), request.clone(), taken.clone());
+        let id = alert.id.to_string();
         self.run("storing an alert's fate", move |tx| {
-            let happened = happened.about(&about).with("alert", alert.id);
+            let channels = match taken {
+                Ok(channels) => channels,
+                Err(why) => {
+                    let happened = Happened::new("alert.failed", "locum").about(&about);
+                    tx.note(happened.severe(5).with("alert", id).with("why", why), now)?;
+                    return Ok(());
+                }
+            };
+            // Other channels go on meanwhile and write to the same row.
+            let Some(mut alert) = tx.find::<Alert>(&id)? else {
+                return Ok(());
+            };
+            if alert.state == AlertState::Waiting {
+                alert.state = AlertState::Taken;
+            }
+            for channel in channels {
+                if !alert.taken_by.contains(&channel) {
+                    alert.taken_by.push(channel);
+                }
+            }
             tx.update(&mut alert)?;
-            tx.note(happened, now)?;
             Ok(())
         })
         .await

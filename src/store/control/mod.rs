@@ -7,12 +7,14 @@ mod authority;
 mod logins;
 mod outbox;
 mod shelf;
+mod signals;
 mod votes;
 
 pub use authority::Open;
 pub use logins::{Login, LoginKind};
 pub use outbox::Noted;
 pub use shelf::{Index, Kept, Page, Query};
+pub use signals::NewlyEnded;
 
 use super::StoreError;
 use super::sqlite::{RowError, Settings, Sqlite};

@@ -121,6 +121,19 @@ impl Book {
             gone += sql.execute("DELETE FROM logins WHERE expires_at < ?1", [now.millis()])?;
             gone += sql.execute("DELETE FROM consents WHERE expires_at < ?1", [now.millis()])?;
             gone += sql.execute("DELETE FROM answers WHERE at < ?1", [before.millis()])?;
+            gone += sql.execute(
+                "DELETE FROM signals_heard WHERE forget_after < ?1",
+                [now.millis()],
+            )?;
+            gone += sql.execute(
+                "DELETE FROM alerts WHERE due IS NULL AND at < ?1",
+                [before.millis()],
+            )?;
+            // Nobody tries those of a receiver that is configured no more.
+            gone += sql.execute(
+                "DELETE FROM transmissions WHERE at < ?1 AND (due IS NULL OR due < ?1)",
+                [before.millis()],
+            )?;
             Ok(gone)
         })
     }

@@ -1,7 +1,9 @@
 //! Rows that are one JSON body with a few columns to find them by: one way in, one way out, for every kind.
 
 use super::{RowError, StoreError, Tx, failed};
-use crate::model::{AccessRequest, Alert, AlertState, Lock, Reach, Review, Timestamp, Workload};
+use crate::model::{
+    AccessRequest, Alert, Lock, Reach, Review, Timestamp, Transmission, TransmissionState, Workload,
+};
 use rusqlite::types::Value;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -10,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub struct Index {
     pub app: String,
     pub tenant: String,
-    /// Whom it is about: an operator, a workload's owner; for a lock, its key.
+    /// Whom it is about: an operator, a workload's owner; for a lock, its key; for a transmission, its receiver.
     pub person: String,
     pub state: &'static str,
     pub at: i64,
@@ -91,7 +93,17 @@ kept!(Alert, "alerts", "alert", it => Index {
     person: it.operator.clone(),
     state: it.state.as_str(),
     at: it.at.millis(),
-    due: (it.state == AlertState::Waiting).then(|| it.next_at.millis()),
+    due: it.state.is_open().then(|| it.next_at.millis()),
+});
+
+kept!(Transmission, "transmissions", "transmission", it => Index {
+    app: it.app.clone(),
+    tenant: it.tenant.clone(),
+    // Each receiver has a queue of its own.
+    person: it.receiver.clone(),
+    state: it.state.as_str(),
+    at: it.ended_at.millis(),
+    due: (it.state == TransmissionState::Waiting).then(|| it.next_at.millis()),
 });
 
 /// Which rows to list; every member given must match.

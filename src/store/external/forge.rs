@@ -6,24 +6,24 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
-pub(super) type Anything<T> = Result<T, Box<dyn std::error::Error>>;
+pub(crate) type Anything<T> = Result<T, Box<dyn std::error::Error>>;
 
-pub(super) fn b64(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A key pair with its id.
-pub(super) struct Signer {
-    pub(super) id: String,
+pub(crate) struct Signer {
+    pub(crate) id: String,
     algorithm: Algorithm,
     key: EncodingKey,
-    pub(super) public_pem: String,
+    pub(crate) public_pem: String,
     /// The public key's own bytes: a point, or 32 bytes.
     raw: Vec<u8>,
 }
 
 impl Signer {
-    pub(super) fn new(id: &str, algorithm: Algorithm) -> Anything<Self> {
+    pub(crate) fn new(id: &str, algorithm: Algorithm) -> Anything<Self> {
         let kind = match algorithm {
             Algorithm::ES256 => &rcgen::PKCS_ECDSA_P256_SHA256,
             Algorithm::EdDSA => &rcgen::PKCS_ED25519,
@@ -45,7 +45,7 @@ impl Signer {
         })
     }
 
-    pub(super) fn jwk(&self) -> Anything<Value> {
+    pub(crate) fn jwk(&self) -> Anything<Value> {
         if self.algorithm == Algorithm::EdDSA {
             let (kid, x) = (&self.id, b64(&self.raw));
             return Ok(json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x }));
@@ -55,7 +55,7 @@ impl Signer {
         Ok(serde_json::to_value(jwk)?)
     }
 
-    pub(super) fn header(&self) -> Value {
+    pub(crate) fn header(&self) -> Value {
         let alg = match self.algorithm {
             Algorithm::ES256 => "ES256",
             Algorithm::EdDSA => "EdDSA",
@@ -64,19 +64,19 @@ impl Signer {
         json!({ "alg": alg, "typ": "locum-grant+jwt", "kid": self.id })
     }
 
-    pub(super) fn sign(&self, header: &Value, claims: &Value) -> Anything<String> {
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> Anything<String> {
         let message = format!("{}.{}", b64(header.to_string()), b64(claims.to_string()));
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, self.algorithm)?;
         Ok(format!("{message}.{signature}"))
     }
 
-    pub(super) fn token(&self, claims: &Value) -> Anything<String> {
+    pub(crate) fn token(&self, claims: &Value) -> Anything<String> {
         self.sign(&self.header(), claims)
     }
 }
 
 /// A JWK set of these keys.
-pub(super) fn set(signers: &[&Signer]) -> Anything<String> {
+pub(crate) fn set(signers: &[&Signer]) -> Anything<String> {
     let keys = signers
         .iter()
         .map(|s| s.jwk())
@@ -85,7 +85,7 @@ pub(super) fn set(signers: &[&Signer]) -> Anything<String> {
 }
 
 /// Claims of a good grant from `now` (seconds) for ten minutes.
-pub(super) fn claims(now: i64, jti: &str) -> Value {
+pub(crate) fn claims(now: i64, jti: &str) -> Value {
     json!({
         "iss": "https://issuer.example", "aud": "locum", "iat": now, "nbf": now, "exp": now + 600,
         "jti": jti, "sub": "kim@acme.example", "sub_name": "Kim",
@@ -96,7 +96,7 @@ pub(super) fn claims(now: i64, jti: &str) -> Value {
 }
 
 /// A token signed with HMAC under any secret: the classic confusion of a public key with a secret.
-pub(super) fn hmac(header: &Value, claims: &Value, secret: &[u8]) -> Anything<String> {
+pub(crate) fn hmac(header: &Value, claims: &Value, secret: &[u8]) -> Anything<String> {
     let message = format!("{}.{}", b64(header.to_string()), b64(claims.to_string()));
     let key = EncodingKey::from_secret(secret);
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256)?;

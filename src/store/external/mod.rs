@@ -23,6 +23,6 @@ pub use token::claims_to_be_grant;
 #[cfg(test)]
 mod fetch_tests;
 #[cfg(test)]
-mod forge;
+pub(crate) mod forge;
 #[cfg(test)]
 mod tests;

@@ -199,6 +199,32 @@ CREATE INDEX happenings_by_tenant ON happenings(tenant, sequence);
 CREATE INDEX happenings_by_session ON happenings(session) WHERE session IS NOT NULL;
 CREATE INDEX happenings_by_request ON happenings(request) WHERE request IS NOT NULL;
 ",
+    "
+CREATE TABLE transmissions (
+    id      TEXT PRIMARY KEY,
+    app     TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    person  TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    due     INTEGER,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL               -- JSON
+) STRICT;
+CREATE INDEX transmissions_by_due ON transmissions(due) WHERE due IS NOT NULL;
+
+-- Up to which revision ended sessions have become transmissions.
+CREATE TABLE transmitted (revision INTEGER NOT NULL) STRICT;
+INSERT INTO transmitted SELECT revision FROM counter;
+
+CREATE TABLE signals_heard (
+    issuer       TEXT NOT NULL,
+    jti          TEXT NOT NULL,
+    forget_after INTEGER NOT NULL,
+    PRIMARY KEY (issuer, jti)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX signals_heard_by_end ON signals_heard(forget_after);
+",
 ];
 
 /// The version that this build writes.

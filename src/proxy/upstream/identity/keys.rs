@@ -145,13 +145,8 @@ impl KeyRing {
         let all: Vec<_> = keys.iter().map(|key| key.jwk.clone()).collect();
         let jwks = serde_json::json!({ "keys": all }).to_string();
         let signs = keys.swap_remove(at);
-        let header = serde_json::json!({
-            "typ": "locum-assertion+jwt",
-            "alg": signs.algorithm().name(),
-            "kid": signs.id,
-        });
         Ok(Self {
-            prefix: format!("{}.", URL_SAFE_NO_PAD.encode(header.to_string())),
+            prefix: signs.header("locum-assertion+jwt"),
             signs,
             published,
             jwks: jwks.into(),
@@ -217,7 +212,16 @@ impl KeyRing {
 
     /// A signed JWT (JWS compact form, RFC 7515 §7.1) of these claims; `None` if signing fails.
     pub(super) fn sign(&self, claims: &serde_json::Value) -> Option<String> {
-        let mut token = self.prefix.clone();
+        self.sign_after(self.prefix.clone(), claims)
+    }
+
+    /// The same for a token of another type than the app's assertions (RFC 8725 §3.11): none can pass for the other.
+    pub fn sign_as(&self, typ: &str, claims: &serde_json::Value) -> Option<String> {
+        let header = self.signs.header(typ);
+        self.sign_after(header, claims)
+    }
+
+    fn sign_after(&self, mut token: String, claims: &serde_json::Value) -> Option<String> {
         URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut token);
         let signature = match &self.signs.pair {
             Pair::Es256(pair) => pair.sign(&SystemRandom::new(), token.as_bytes()).ok()?,
@@ -239,6 +243,13 @@ impl fmt::Debug for KeyRing {
 }
 
 impl Key {
+    /// The start of a token: its encoded header and a dot.
+    fn header(&self, typ: &str) -> String {
+        let alg = self.algorithm().name();
+        let header = serde_json::json!({ "typ": typ, "alg": alg, "kid": self.id });
+        format!("{}.", URL_SAFE_NO_PAD.encode(header.to_string()))
+    }
+
     fn read(path: &Path) -> Result<Self, KeyError> {
         let failed = |cause: Cause| KeyError::File {
             path: path.to_owned(),

@@ -1,0 +1,172 @@
+//! Alert channels, and transmitters and receivers of security events.
+
+use super::Check;
+use super::rest::web_url;
+use crate::config::{AlertChannel, AlertKind, MailTls, SignalAbout};
+
+pub(super) fn check(check: &mut Check<'_>) {
+    let channels = &check.config.alerts;
+    let names: Vec<_> = channels.iter().map(|channel| &channel.name).collect();
+    check.unique("alerts", "name", &names);
+    for (n, channel) in channels.iter().enumerate() {
+        let key = format!("alerts[{n}]");
+        fits_kind(check, &key, channel);
+        secrets(check, &key, channel);
+        match channel.kind {
+            AlertKind::Smtp => mail(check, &key, channel),
+            _ => url(check, &key, channel),
+        }
+        for (m, only) in channel.only.iter().enumerate() {
+            if only.is_empty() || only.trim_end_matches(".*").contains('*') {
+                let remedy = "write a kind as in \"review.overdue\", or its beginning as in \"break-glass.*\"";
+                check.problem(&format!("{key}.only[{m}]"), "not a kind of alert", remedy);
+            }
+        }
+    }
+    let alerting = &check.config.alerting;
+    if alerting.retry_longest < alerting.retry_first {
+        let remedy = "make it at least alerting.retry_first";
+        check.problem("alerting.retry_longest", "shorter than retry_first", remedy);
+    }
+    signals(check);
+}
+
+/// Keys that have a meaning for other kinds only.
+fn fits_kind(check: &mut Check<'_>, key: &str, channel: &AlertChannel) {
+    let is_mail = channel.kind == AlertKind::Smtp;
+    let foreign: &[&str] = if is_mail {
+        &["url", "url_file"]
+    } else {
+        &["server", "tls", "username", "from", "to"]
+    };
+    for name in foreign {
+        let at = format!("{key}.{name}");
+        if check.is_written(&at) {
+            let message = format!(
+                "has no effect on a channel of kind {:?}",
+                channel.kind.as_str()
+            );
+            check.problem(&at, message, "remove it");
+        }
+    }
+}
+
+fn secrets(check: &mut Check<'_>, key: &str, channel: &AlertChannel) {
+    let wanted = match (channel.kind, &channel.username) {
+        (AlertKind::Webhook, _) => 1..=2,
+        (AlertKind::Pagerduty, _) | (AlertKind::Smtp, Some(_)) => 1..=1,
+        (AlertKind::Slack, _) | (AlertKind::Smtp, None) => 0..=0,
+    };
+    if wanted.contains(&channel.secret_files.len()) {
+        return;
+    }
+    let remedy = match channel.kind {
+        AlertKind::Webhook => "name a file with the whsec_ key; two while the key is rotated",
+        AlertKind::Slack => "remove it: its secret is its URL, in url_file",
+        AlertKind::Pagerduty => "name one file with the routing key",
+        AlertKind::Smtp if channel.username.is_some() => "name one file with the password",
+        AlertKind::Smtp => "remove it, or set username",
+    };
+    check.problem(
+        &format!("{key}.secret_files"),
+        "not as many as this kind needs",
+        remedy,
+    );
+}
+
+fn url(check: &mut Check<'_>, key: &str, channel: &AlertChannel) {
+    let at = format!("{key}.url");
+    match (&channel.url, &channel.url_file) {
+        (Some(_), Some(_)) => check.problem(&at, "two URLs", "set one of url and url_file"),
+        (Some(url), None) => web_url(check, &at, url),
+        (None, None) if channel.kind != AlertKind::Pagerduty => {
+            check.problem(&at, "missing", "set url or url_file");
+        }
+        (None, _) => {}
+    }
+}
+
+fn mail(check: &mut Check<'_>, key: &str, channel: &AlertChannel) {
+    for (name, is_missing) in [
+        ("server", channel.server.is_none()),
+        ("from", channel.from.is_none()),
+        ("to", channel.to.is_empty()),
+    ] {
+        if is_missing {
+            check.problem(&format!("{key}.{name}"), "missing", "a mail needs it");
+        }
+    }
+    let addresses = channel.from.iter().map(|it| ("from".to_owned(), it));
+    let recipients = channel.to.iter().enumerate();
+    let recipients = recipients.map(|(n, it)| (format!("to[{n}]"), it));
+    for (name, address) in addresses.chain(recipients) {
+        if !address.contains('@') {
+            let remedy = "write it as in \"soc@example.com\"";
+            check.problem(&format!("{key}.{name}"), "not a mail address", remedy);
+        }
+    }
+    let Some(server) = &channel.server else {
+        return;
+    };
+    let at = format!("{key}.server");
+    let Some((host, port)) = server.rsplit_once(':') else {
+        check.problem(&at, "a port is missing", "write host:port");
+        return;
+    };
+    if host.is_empty() || port.parse::<u16>().is_err() {
+        check.problem(&at, "not a server", "write host:port");
+    }
+    let host = host.trim_matches(['[', ']']);
+    let is_local = host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    if channel.tls == MailTls::None && !is_local {
+        let remedy = "use starttls or implicit; none is for loopback only";
+        check.problem(&format!("{key}.tls"), "mail would be readable", remedy);
+    }
+}
+
+fn signals(check: &mut Check<'_>) {
+    let signals = &check.config.signals;
+    let issuers: Vec<_> = signals.transmitters.iter().map(|it| &it.issuer).collect();
+    check.unique("signals.transmitters", "issuer", &issuers);
+    for (n, one) in signals.transmitters.iter().enumerate() {
+        let key = format!("signals.transmitters[{n}]");
+        if one.algorithms.is_empty() {
+            check.problem(&format!("{key}.algorithms"), "empty", "name at least one");
+        }
+        if one.jwks.contains("://") {
+            web_url(check, &format!("{key}.jwks"), &one.jwks);
+        }
+        if one.about == SignalAbout::Operators && !one.tenants.is_empty() {
+            let remedy = "remove it: operators are of no tenant";
+            check.problem(&format!("{key}.tenants"), "has no effect here", remedy);
+        }
+        if one.max_stale < one.refresh {
+            let remedy = "make it at least as long as refresh";
+            check.problem(&format!("{key}.max_stale"), "shorter than refresh", remedy);
+        }
+    }
+    let names: Vec<_> = signals.receivers.iter().map(|it| &it.name).collect();
+    check.unique("signals.receivers", "name", &names);
+    for (n, one) in signals.receivers.iter().enumerate() {
+        let key = format!("signals.receivers[{n}]");
+        web_url(check, &format!("{key}.url"), &one.url);
+        for (m, app) in one.apps.iter().enumerate() {
+            if check.config.app(app.as_str()).is_none() {
+                let known: Vec<_> = check.config.apps.iter().map(|a| a.name.as_str()).collect();
+                let remedy = format!("there are: {}", known.join(", "));
+                check.problem(&format!("{key}.apps[{m}]"), "no app has this name", remedy);
+            }
+        }
+    }
+    if !signals.transmitters.is_empty() && !check.config.listeners.portal.enabled {
+        let remedy = "set listeners.portal.enabled = true: events are heard there";
+        check.problem("signals.transmitters", "nobody listens", remedy);
+    }
+    if signals.retry_longest < signals.retry_first {
+        let remedy = "make it at least signals.retry_first";
+        check.problem("signals.retry_longest", "shorter than retry_first", remedy);
+    }
+}

@@ -1,0 +1,5 @@
+//! Alerts against receivers that hang, refuse, redirect, break off and lie.
+
+mod delivery;
+mod glass;
+mod lies;
