@@ -8,72 +8,48 @@ use serde_json::{Value, json};
 
 const OPERATORS: &str = "about = \"operators\"";
 
-#[tokio::test]
-async fn forged_tokens() -> Anything<()> {
-    let stage = Stage::new()?;
-    let signals = stage.signals(&stage.transmitter(OPERATORS));
-    let ada = stage.session("ada@support.example", "acme", "cli")?;
-    let other = Signer::new("k1", jsonwebtoken::Algorithm::ES256)?;
+/// Tokens that nobody honest made, each with its error.
+fn forged(stage: &Stage) -> Anything<Vec<(&'static str, String, &'static str)>> {
     let good = claims("f");
+    let other = Signer::new("k1", jsonwebtoken::Algorithm::ES256)?;
     let with = |name: &str, value: Value| {
         let mut header = stage.header();
         header[name] = value;
         header
     };
+    let by_idp = |name: &str, value: Value| stage.idp.sign(&with(name, value), &good);
     let honest = stage.token(&good)?;
     let (message, signature) = honest.rsplit_once('.').ok_or("three parts")?;
     let (header, _) = message.split_once('.').ok_or("three parts")?;
     let mut changed = good.clone();
     changed["sub_id"]["email"] = json!("bo@support.example");
-    let none = format!(
-        "{}.{}.",
-        b64(r#"{"alg":"none","typ":"secevent+jwt"}"#),
-        b64(good.to_string())
-    );
+    let changed = format!("{header}.{}.{signature}", b64(changed.to_string()));
+    let none = b64(r#"{"alg":"none","typ":"secevent+jwt"}"#);
+    let none = format!("{none}.{}.", b64(good.to_string()));
     let secret = stage.idp.public_pem.as_bytes();
-    for (what, token, err) in [
-        (
-            "another key",
-            other.sign(&stage.header(), &good)?,
-            "invalid_key",
-        ),
-        (
-            "changed claims",
-            format!("{header}.{}.{signature}", b64(changed.to_string())),
-            "invalid_key",
-        ),
-        ("no signature", format!("{message}."), "invalid_key"),
-        ("alg none", none, "invalid_key"),
-        (
-            "a public key as a secret",
-            hmac(&with("alg", json!("HS256")), &good, secret)?,
-            "invalid_key",
-        ),
-        (
-            "an unknown key",
-            stage.idp.sign(&with("kid", json!("k9")), &good)?,
-            "invalid_key",
-        ),
-        (
-            "a key of its own",
-            stage.idp.sign(&with("jwk", json!({})), &good)?,
-            "invalid_request",
-        ),
-        (
-            "a grant",
-            stage
-                .idp
-                .sign(&with("typ", json!("locum-grant+jwt")), &good)?,
-            "invalid_request",
-        ),
-        (
-            "any JWT",
-            stage.idp.sign(&with("typ", json!("JWT")), &good)?,
-            "invalid_request",
-        ),
-        ("no token", "hello".to_owned(), "invalid_request"),
-        ("nothing", String::new(), "invalid_request"),
-    ] {
+    let confused = hmac(&with("alg", json!("HS256")), &good, secret)?;
+    let (key, request) = ("invalid_key", "invalid_request");
+    Ok(vec![
+        ("another key", other.sign(&stage.header(), &good)?, key),
+        ("changed claims", changed, key),
+        ("no signature", format!("{message}."), key),
+        ("alg none", none, key),
+        ("a public key as a secret", confused, key),
+        ("an unknown key", by_idp("kid", json!("k9"))?, key),
+        ("a key of its own", by_idp("jwk", json!({}))?, request),
+        ("a grant", by_idp("typ", json!("locum-grant+jwt"))?, request),
+        ("any JWT", by_idp("typ", json!("JWT"))?, request),
+        ("no token", "hello".to_owned(), request),
+        ("nothing", String::new(), request),
+    ])
+}
+
+#[tokio::test]
+async fn forged_tokens() -> Anything<()> {
+    let stage = Stage::new()?;
+    let signals = stage.signals(&stage.transmitter(OPERATORS));
+    let ada = stage.session("ada@support.example", "acme", "cli")?;
+    for (what, token, err) in forged(&stage)? {
         let answer = push(&signals, &token).await?;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{what}: {answer:?}");
         assert_eq!(answer.err, err, "{what}: {answer:?}");
@@ -85,59 +61,43 @@ async fn forged_tokens() -> Anything<()> {
     Ok(())
 }
 
+/// What is changed in honest claims (null: taken out), the error, and a word of its description.
+fn mistaken() -> Vec<(&'static str, Value, &'static str, &'static str)> {
+    let at = now().seconds();
+    let (other, none) = (json!("https://other.example"), Value::Null);
+    let elsewhere = json!({ REVOKED: { "subject": { "format": "opaque", "id": "bo" } } });
+    let did = json!({ "format": "did", "url": "did:x" });
+    let request = "invalid_request";
+    vec![
+        ("iss", other.clone(), "invalid_issuer", "heard"),
+        ("iss", none.clone(), "invalid_issuer", "heard"),
+        ("aud", other, "invalid_audience", "audience"),
+        ("aud", json!([]), "invalid_audience", "audience"),
+        ("aud", none.clone(), "invalid_audience", "audience"),
+        ("iat", json!(at - 3_606), request, "too old"),
+        ("iat", json!(at + 6), request, "future"),
+        ("iat", json!("yesterday"), request, "`iat`"),
+        ("iat", none.clone(), request, "`iat`"),
+        ("exp", json!(at - 6), request, "too old"),
+        ("jti", json!(""), request, "`jti`"),
+        ("jti", json!("x".repeat(257)), request, "`jti`"),
+        ("jti", none.clone(), request, "`jti`"),
+        ("events", json!({}), request, "`events`"),
+        ("events", json!([REVOKED]), request, "`events`"),
+        ("events", json!({ REVOKED: 1 }), request, "`events`"),
+        ("events", none.clone(), request, "`events`"),
+        ("events", elsewhere, request, "another place"),
+        ("sub_id", none, request, "`sub_id`"),
+        ("sub_id", did, request, "format"),
+    ]
+}
+
 #[tokio::test]
 async fn tokens_that_say_the_wrong_thing() -> Anything<()> {
     let stage = Stage::new()?;
     let signals = stage.signals(&stage.transmitter(OPERATORS));
     let ada = stage.session("ada@support.example", "acme", "cli")?;
-    let at = now().seconds();
-    for (name, value, err, says) in [
-        (
-            "iss",
-            json!("https://other.example"),
-            "invalid_issuer",
-            "heard",
-        ),
-        ("iss", Value::Null, "invalid_issuer", "heard"),
-        (
-            "aud",
-            json!("https://other.example"),
-            "invalid_audience",
-            "audience",
-        ),
-        ("aud", json!([]), "invalid_audience", "audience"),
-        ("aud", Value::Null, "invalid_audience", "audience"),
-        ("iat", json!(at - 3_606), "invalid_request", "too old"),
-        ("iat", json!(at + 6), "invalid_request", "future"),
-        ("iat", json!("yesterday"), "invalid_request", "`iat`"),
-        ("iat", Value::Null, "invalid_request", "`iat`"),
-        ("exp", json!(at - 6), "invalid_request", "too old"),
-        ("jti", json!(""), "invalid_request", "`jti`"),
-        ("jti", json!("x".repeat(257)), "invalid_request", "`jti`"),
-        ("jti", Value::Null, "invalid_request", "`jti`"),
-        ("events", json!({}), "invalid_request", "`events`"),
-        ("events", json!([REVOKED]), "invalid_request", "`events`"),
-        (
-            "events",
-            json!({ REVOKED: 1 }),
-            "invalid_request",
-            "`events`",
-        ),
-        ("events", Value::Null, "invalid_request", "`events`"),
-        ("sub_id", Value::Null, "invalid_request", "`sub_id`"),
-        (
-            "sub_id",
-            json!({ "format": "did", "url": "did:x" }),
-            "invalid_request",
-            "format",
-        ),
-        (
-            "events",
-            json!({ REVOKED: { "subject": { "format": "opaque", "id": "bo" } } }),
-            "invalid_request",
-            "another place",
-        ),
-    ] {
+    for (name, value, err, says) in mistaken() {
         let mut claims = claims("w");
         if value.is_null() {
             claims.as_object_mut().ok_or("an object")?.remove(name);
@@ -162,14 +122,12 @@ async fn tokens_that_say_the_wrong_thing() -> Anything<()> {
         "all that a known issuer signed are on record"
     );
     // At the edge of what is allowed, in a list of audiences, with an `exp` ahead.
-    let mut edge = claims("edge");
+    let (mut edge, at) = (claims("edge"), now().seconds());
     edge["aud"] = json!(["https://other.example", AUDIENCE]);
     edge["iat"] = json!(at - 3_600);
     edge["exp"] = json!(at + 1);
-    assert_eq!(
-        push(&signals, &stage.token(&edge)?).await?.status,
-        StatusCode::ACCEPTED
-    );
+    let taken = push(&signals, &stage.token(&edge)?).await?;
+    assert_eq!(taken.status, StatusCode::ACCEPTED);
     Ok(())
 }
 
