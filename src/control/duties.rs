@@ -155,6 +155,42 @@ pub fn is_agreed(request: &AccessRequest, votes: &[Vote], now: Timestamp) -> boo
         && (!request.needs.consent || request.consented.is_some())
 }
 
+/// May they take the link to the customer? Whoever holds it could answer in the customer's stead, so never the one who
+/// asked, nor anybody without a part in agreeing.
+pub fn may_ask_the_customer(caller: &Caller, request: &AccessRequest) -> Result<(), Refusal> {
+    if same(&caller.person, &request.operator.id) || caller.account == request.account {
+        return Err(Refusal::forbidden(
+            "duty.requester",
+            "You asked for this yourself: an approver sends the link to the customer.",
+        ));
+    }
+    let (tenant, app) = (&request.tenant.id, &request.app);
+    if caller.may(Role::Approver, tenant, app) || caller.may(Role::Security, tenant, app) {
+        return Ok(());
+    }
+    Err(Refusal::forbidden(
+        "duty.not-approver",
+        "You are not an approver for this customer and app.",
+    ))
+}
+
+/// May they consent for the customer, signed in?
+pub fn may_consent(caller: &Caller, request: &AccessRequest) -> Result<(), Refusal> {
+    if same(&caller.person, &request.operator.id) || same(&caller.person, &request.subject.id) {
+        return Err(Refusal::forbidden(
+            "duty.requester",
+            "Somebody else of the customer's must answer.",
+        ));
+    }
+    if caller.may(Role::TenantAuditor, &request.tenant.id, &request.app) {
+        return Ok(());
+    }
+    Err(Refusal::forbidden(
+        "duty.not-the-customer",
+        "Only the customer consents.",
+    ))
+}
+
 /// May they turn the request into a session, now?
 pub fn may_activate(
     caller: &Caller,

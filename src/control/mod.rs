@@ -21,3 +21,6 @@ pub mod signals;
 pub mod subjects;
 pub mod tickets;
 pub mod web;
+
+#[cfg(test)]
+mod testing;

@@ -117,6 +117,11 @@ impl Control {
                 return Err(Refusal::forbidden("policy.denied", message));
             }
         };
+        // Who names no time gets as much as policy gives.
+        let duration = match (ask.minutes, needs.max_time.is_zero()) {
+            (0, false) => duration.min(needs.max_time),
+            _ => duration,
+        };
         if !needs.max_time.is_zero() && duration > needs.max_time {
             let most = needs.max_time.as_secs() / 60;
             return Err(Refusal::invalid(vec![Problem {

@@ -2,6 +2,7 @@
 
 mod activate;
 mod ask;
+mod consent;
 mod emergency;
 mod end;
 mod lock;
@@ -18,3 +19,6 @@ pub use look::{Seen, Which};
 pub use review::Finding;
 pub use weigh::Weighed;
 pub use workload::Registration;
+
+#[cfg(test)]
+mod tests;

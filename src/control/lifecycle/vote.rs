@@ -1,10 +1,10 @@
-//! Agreeing, or not: votes, the customer's consent, and taking a request back.
+//! Agreeing, or not: votes, and taking a request back.
 
 use crate::control::desk::Control;
 use crate::control::duties;
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{
-    AccessRequest, Caller, Happened, RequestId, RequestState, Secret, Timestamp, Verdict, Vote,
+    AccessRequest, Caller, Happened, RequestId, RequestState, Timestamp, Verdict, Vote,
 };
 use crate::store::control::Tx;
 use crate::store::text;
@@ -116,75 +116,6 @@ impl Control {
         }
         done
     }
-
-    /// Makes the signed link by which the customer is asked. Only its hash is kept; whoever gets the text sends it on.
-    pub async fn consent_link(&self, caller: &Caller, id: RequestId) -> Result<String, Refusal> {
-        let (who, now, settings) = (caller.clone(), self.now(), self.settings.load_full());
-        let secret = Secret::fresh()?;
-        let hash = *secret.hash().as_bytes();
-        let portal = settings.portal.clone();
-        self.run("making a consent link", move |tx| {
-            let request = visible(tx, id, &who)?;
-            if !request.needs.consent || request.state != RequestState::Pending {
-                return Err(Refusal::conflict(
-                    "consent.not-needed",
-                    "This request waits for no consent.",
-                ));
-            }
-            tx.put_consent(&hash, id, &request.digest(), request.expires_at)?;
-            tx.note(Happened::by("consent.asked", &who).about(&request), now)?;
-            Ok(())
-        })
-        .await?;
-        Ok(format!("{portal}/consent#{}", secret.reveal()))
-    }
-
-    /// What a consent link is for, as the customer sees it.
-    pub async fn consent_seen(&self, secret: &Secret) -> Result<AccessRequest, Refusal> {
-        let (hash, now) = (*secret.hash().as_bytes(), self.now());
-        self.run("reading a consent link", move |tx| {
-            consented_request(tx, &hash, now)
-        })
-        .await
-    }
-
-    /// The customer's answer by the link: yes, no, or (later) end it.
-    pub async fn consent(&self, secret: &Secret, agrees: bool) -> Result<AccessRequest, Refusal> {
-        let (hash, now) = (*secret.hash().as_bytes(), self.now());
-        self.run("storing a consent", move |tx| {
-            let mut request = consented_request(tx, &hash, now)?;
-            let actor = format!("customer:{}", request.tenant.id);
-            match (request.state, agrees) {
-                (RequestState::Pending, true) => {
-                    request.consented = Some(now);
-                    tx.note(Happened::new("consent.given", &actor).about(&request), now)?;
-                    settle(tx, &mut request, now)?;
-                }
-                (RequestState::Pending | RequestState::Approved | RequestState::Queued, false) => {
-                    request.state = RequestState::Denied;
-                    request.closed_by = Some(actor.clone());
-                    request.closed_why = Some("The customer did not consent.".to_owned());
-                    tx.note(
-                        Happened::new("consent.refused", &actor).about(&request),
-                        now,
-                    )?;
-                }
-                (RequestState::Activated, false) => {
-                    super::end::by_customer(tx, &request, &actor, now)?;
-                    return Ok(request);
-                }
-                _ => {
-                    return Err(Refusal::conflict(
-                        "request.closed",
-                        "This request waits for no answer.",
-                    ));
-                }
-            }
-            tx.update(&mut request)?;
-            Ok(request)
-        })
-        .await
-    }
 }
 
 /// What people write is shown to others: it must not mislead.
@@ -196,24 +127,6 @@ fn check_reason(reason: Option<&str>, max: usize) -> Result<(), Refusal> {
         let detail = format!("The reason {why}.");
         Refusal::new(Kind::Invalid, "vote.reason", detail)
     })
-}
-
-/// The request of a consent link, if it is still the one that the customer was asked about.
-fn consented_request(
-    tx: &Tx<'_>,
-    hash: &[u8; 32],
-    now: Timestamp,
-) -> Result<AccessRequest, Refusal> {
-    let (id, digest) = tx.consent(hash, now)?.ok_or_else(Refusal::not_found)?;
-    let request: AccessRequest = tx.find(&id.to_string())?.ok_or_else(Refusal::not_found)?;
-    if request.digest() != digest {
-        return Err(Refusal::new(
-            Kind::Stale,
-            "vote.changed",
-            "The request has changed since you were asked.",
-        ));
-    }
-    Ok(request)
 }
 
 /// Approved as soon as nothing is missing.

@@ -1,0 +1,126 @@
+//! The customer's consent: by a link that an approver sends, or by somebody of theirs who is signed in.
+
+use super::vote::{about, settle, visible};
+use crate::control::desk::Control;
+use crate::control::duties;
+use crate::control::refusal::{Kind, Refusal};
+use crate::model::{AccessRequest, Caller, Happened, RequestId, RequestState, Secret, Timestamp};
+use crate::store::control::Tx;
+
+impl Control {
+    /// Makes the signed link by which the customer is asked. Only its hash is kept; whoever gets the text sends it on.
+    pub async fn consent_link(&self, caller: &Caller, id: RequestId) -> Result<String, Refusal> {
+        let (who, now, settings) = (caller.clone(), self.now(), self.settings.load_full());
+        let secret = Secret::fresh()?;
+        let hash = *secret.hash().as_bytes();
+        let portal = settings.portal.clone();
+        self.run("making a consent link", move |tx| {
+            let request = visible(tx, id, &who)?;
+            if !request.needs.consent || request.state != RequestState::Pending {
+                return Err(Refusal::conflict(
+                    "consent.not-needed",
+                    "This request waits for no consent.",
+                ));
+            }
+            duties::may_ask_the_customer(&who, &request)?;
+            tx.put_consent(&hash, id, &request.digest(), request.expires_at)?;
+            tx.note(Happened::by("consent.asked", &who).about(&request), now)?;
+            Ok(())
+        })
+        .await?;
+        Ok(format!("{portal}/consent#{}", secret.reveal()))
+    }
+
+    /// What a consent link is for, as the customer sees it.
+    pub async fn consent_seen(&self, secret: &Secret) -> Result<AccessRequest, Refusal> {
+        let (hash, now) = (*secret.hash().as_bytes(), self.now());
+        self.run("reading a consent link", move |tx| {
+            consented_request(tx, &hash, now)
+        })
+        .await
+    }
+
+    /// The customer's answer by the link: yes, no, or (later) end it.
+    pub async fn consent(&self, secret: &Secret, agrees: bool) -> Result<AccessRequest, Refusal> {
+        let (hash, now) = (*secret.hash().as_bytes(), self.now());
+        self.run("storing a consent", move |tx| {
+            let request = consented_request(tx, &hash, now)?;
+            let actor = format!("customer:{}", request.tenant.id);
+            answer(tx, request, &actor, agrees, now)
+        })
+        .await
+    }
+
+    /// The customer's answer by somebody of theirs who is signed in.
+    pub async fn consent_as(
+        &self,
+        caller: &Caller,
+        id: RequestId,
+        agrees: bool,
+    ) -> Result<AccessRequest, Refusal> {
+        let (who, now) = (caller.clone(), self.now());
+        let done = self
+            .run("storing a consent", move |tx| {
+                let request = visible(tx, id, &who)?;
+                duties::may_consent(&who, &request)?;
+                answer(tx, request, &who.person, agrees, now)
+            })
+            .await;
+        if let Err(refusal) = &done {
+            self.refused(caller, "consent", about(id), refusal).await;
+        }
+        done
+    }
+}
+
+/// Yes, no, or (later) the end of what was agreed to.
+fn answer(
+    tx: &Tx<'_>,
+    mut request: AccessRequest,
+    actor: &str,
+    agrees: bool,
+    now: Timestamp,
+) -> Result<AccessRequest, Refusal> {
+    match (request.state, agrees) {
+        (RequestState::Pending, true) if request.needs.consent => {
+            request.consented = Some(now);
+            let happened = Happened::new("consent.given", actor).about(&request);
+            tx.note(happened.with("digest", request.digest()), now)?;
+            settle(tx, &mut request, now)?;
+        }
+        (RequestState::Pending | RequestState::Approved | RequestState::Queued, false) => {
+            request.state = RequestState::Denied;
+            request.closed_by = Some(actor.to_owned());
+            request.closed_why = Some("The customer did not consent.".to_owned());
+            tx.note(Happened::new("consent.refused", actor).about(&request), now)?;
+        }
+        (RequestState::Activated, false) => {
+            super::end::by_customer(tx, &request, actor, now)?;
+            return Ok(request);
+        }
+        _ => {
+            let detail = "This request waits for no answer.";
+            return Err(Refusal::conflict("request.closed", detail));
+        }
+    }
+    tx.update(&mut request)?;
+    Ok(request)
+}
+
+/// The request of a consent link, if it is still the one that the customer was asked about.
+fn consented_request(
+    tx: &Tx<'_>,
+    hash: &[u8; 32],
+    now: Timestamp,
+) -> Result<AccessRequest, Refusal> {
+    let (id, digest) = tx.consent(hash, now)?.ok_or_else(Refusal::not_found)?;
+    let request: AccessRequest = tx.find(&id.to_string())?.ok_or_else(Refusal::not_found)?;
+    if request.digest() != digest {
+        return Err(Refusal::new(
+            Kind::Stale,
+            "vote.changed",
+            "The request has changed since you were asked.",
+        ));
+    }
+    Ok(request)
+}
