@@ -4,19 +4,22 @@
 use super::{Parts, RunError};
 use crate::audit::Event;
 use crate::config::{self, Config};
+use crate::control::alerts::{self, Alerts};
 use crate::control::desk::{
-    Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings, TenantSettings,
+    Control, EmergencySettings, Routes, ScopeChoice, Settings, TenantSettings,
 };
 use crate::control::duties::StepUp;
 use crate::control::identity::{self, Identity};
+use crate::control::signals::{self, Signals};
 use crate::control::subjects::{SubjectDesk, SubjectSettings};
 use crate::control::tickets::{self, TicketDesk, TicketSettings};
 use crate::control::web::shared::Web;
 use crate::control::web::{self, listen};
-use crate::model::{Alert, Scope, SessionId};
+use crate::model::{Scope, SessionId};
 use crate::policy::access::{self, AccessPolicy};
 use crate::proxy::worker::Plane;
 use crate::store::control::Book;
+use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,26 +39,42 @@ const BATCH: usize = 256;
 pub(crate) struct Running {
     control: Arc<Control>,
     identity: Arc<Identity>,
+    alerts: Alerts,
+    signals: Signals,
     tickets: Arc<TicketDesk>,
     subjects: Arc<SubjectDesk>,
 }
 
 impl Running {
     /// Puts the control plane of this configuration together.
-    fn new(config: &Config, parts: &Parts) -> Result<Self, RunError> {
+    fn new(config: &Config, parts: &Arc<Parts>) -> Result<Self, RunError> {
         let cannot = |why: tickets::SetupError| RunError::build(why.what.clone(), why);
         let tickets = TicketDesk::new(&TicketSettings::from(&config.tickets)).map_err(cannot)?;
         let subjects =
             SubjectDesk::new(&SubjectSettings::from(&config.subjects)).map_err(cannot)?;
         let (tickets, subjects) = (Arc::new(tickets), Arc::new(subjects));
         let book = Book::open(&super::translate::sqlite(config)).map_err(RunError::Store)?;
+        let clock = parts.plane.clock.clone();
+        let alerts = Alerts::new(
+            book.clone(),
+            clock.clone(),
+            channels(config)?,
+            parts.counted.alerts.clone(),
+        );
+        let signals = Signals::new(
+            book.clone(),
+            clock,
+            events(config)?,
+            signer(parts),
+            parts.counted.signals.clone(),
+        );
         let control = Arc::new(Control {
             book,
             clock: parts.plane.clock.clone(),
             settings: ArcSwap::from_pointee(settings(config)?),
             tickets: Arc::clone(&tickets) as _,
             subjects: Arc::clone(&subjects) as _,
-            alarm: Arc::new(Shut),
+            alarm: Arc::new(alerts.clone()),
             routes: Arc::new(Served(Arc::clone(&parts.plane))),
         });
         let identity = Identity::new(
@@ -67,6 +86,8 @@ impl Running {
         Ok(Self {
             control,
             identity,
+            alerts,
+            signals,
             tickets,
             subjects,
         })
@@ -77,6 +98,7 @@ impl Running {
         let cannot = |why: tickets::SetupError| RunError::build(why.what.clone(), why);
         let settings = settings(config)?;
         let who = who(config)?;
+        let (channels, events) = (channels(config)?, events(config)?);
         self.tickets
             .reload(&TicketSettings::from(&config.tickets))
             .map_err(cannot)?;
@@ -86,6 +108,8 @@ impl Running {
         self.identity
             .replace(who)
             .map_err(|problems| no_identity(&problems))?;
+        self.alerts.reload(channels);
+        self.signals.reload(events);
         self.control.settings.store(Arc::new(settings));
         Ok(())
     }
@@ -93,6 +117,35 @@ impl Running {
 
 fn who(config: &Config) -> Result<identity::Settings, RunError> {
     identity::Settings::from(config).map_err(|why| RunError::build("identity", why))
+}
+
+fn channels(config: &Config) -> Result<alerts::Settings, RunError> {
+    alerts::Settings::from_config(config).map_err(|why| RunError::build("alerts", why))
+}
+
+fn events(config: &Config) -> Result<signals::Settings, RunError> {
+    signals::Settings::from_config(config).map_err(|why| RunError::build("signals", why))
+}
+
+/// Signs with the key that assertions are signed with, whichever that is by then.
+fn signer(parts: &Arc<Parts>) -> signals::Sign {
+    let parts = Arc::clone(parts);
+    Arc::new(move |typ, claims| parts.keys.load().sign_as(typ, claims))
+}
+
+/// What alerts and signals count.
+#[derive(Default)]
+pub(crate) struct Counted {
+    alerts: alerts::Counts,
+    signals: signals::Counts,
+}
+
+impl Counted {
+    /// Registered before anybody counts.
+    pub(super) fn register(&self, metrics: &mut Metrics) {
+        self.alerts.register(metrics.registry_mut());
+        self.signals.register(metrics.registry_mut());
+    }
 }
 
 fn no_identity(problems: &[identity::SettingsError]) -> RunError {
@@ -268,6 +321,11 @@ pub(super) async fn start(
     }
     let running = Running::new(config, parts)?;
     let (control, identity) = (Arc::clone(&running.control), Arc::clone(&running.identity));
+    let (alerts, signals) = (running.alerts.clone(), running.signals.clone());
+    let (sending, telling) = (alerts.clone(), signals.clone());
+    let (one, other) = (stop.clone(), stop.clone());
+    tokio::spawn(async move { sending.run(one).await });
+    tokio::spawn(async move { telling.run(other).await });
     // Set once: this is the only place that starts a control plane.
     let _ = parts.control.set(running);
     let shared = Arc::clone(parts);
@@ -283,7 +341,7 @@ pub(super) async fn start(
         max_connections: portal.max_connections,
         head_timeout: portal.head_timeout,
     };
-    let listening = listen::listen(settings, web::router(web, identity), stop.clone())
+    let listening = listen::listen(settings, web::router(web, identity, signals), stop.clone())
         .await
         .map_err(RunError::io("portal listener"))?;
     let store = &config.store;
@@ -291,13 +349,4 @@ pub(super) async fn start(
     tokio::spawn(sweep(Arc::clone(&control), config.access.sweep_interval));
     tokio::spawn(purge(control, store.purge_interval, store.keep_ended));
     Ok(Some(listening))
-}
-
-/// Stands for what is not set up: refuses.
-struct Shut;
-
-impl Alarm for Shut {
-    fn raise<'a>(&'a self, _: &'a Alert) -> Answer<'a, Result<Vec<String>, String>> {
-        Box::pin(async { Err("no alert channel is set up".to_owned()) })
-    }
 }

@@ -91,6 +91,7 @@ pub(crate) struct Parts {
     pub tls: serve::TlsConfigs,
     /// Where the portal is on.
     pub control: OnceLock<control::Running>,
+    pub counted: control::Counted,
 }
 
 /// Serves until told to stop. `path` is the configuration's file, read again on SIGHUP.
@@ -131,7 +132,10 @@ fn serve_with(
         translate::key_algorithm(config.keys.algorithm),
     );
     let keys = Arc::new(keys.map_err(|why| RunError::build("signing keys", why))?);
-    let metrics = Arc::new(Metrics::default());
+    let mut metrics = Metrics::default();
+    let counted = control::Counted::default();
+    counted.register(&mut metrics);
+    let metrics = Arc::new(metrics);
     let setup = build::setup(config, &keys, &live)?;
     metrics
         .policy_rows
@@ -158,6 +162,7 @@ fn serve_with(
         keys,
         tls: serve::TlsConfigs::new(config)?,
         control: OnceLock::new(),
+        counted,
     };
     let served = serve_until_stopped(config, parts, events);
     live.stop();

@@ -6,6 +6,7 @@ pub mod shared;
 
 use super::identity::{self, Identity};
 use super::refusal::{Kind, Refusal};
+use super::signals::{self, Signals};
 use super::{portal, tickets};
 use axum::Router;
 use axum::extract::State;
@@ -20,12 +21,13 @@ use std::sync::Arc;
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Everything that the listener answers.
-pub fn router(web: Shared, identity: Arc<Identity>) -> Router {
+pub fn router(web: Shared, identity: Arc<Identity>, signals: Signals) -> Router {
     Router::new()
         .route(JWKS_PATH, get(jwks))
         .merge(portal::router())
         .merge(tickets::router())
         .merge(identity::router(identity))
+        .merge(signals::router(signals))
         .fallback_service(portal::missing().with_state(Arc::clone(&web)))
         .method_not_allowed_fallback(|| async {
             let detail = "This address does not take that method.";
