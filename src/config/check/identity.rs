@@ -207,3 +207,143 @@ fn role(check: &mut Check<'_>, key: &str, row: &RoleRow) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Files, parse};
+    use std::path::Path;
+
+    const BASE: &str = "\
+[listeners.apps]
+plain = true
+[listeners.portal]
+enabled = true
+plain = true
+ADDRESS
+[[upstreams]]
+name = 'storefront'
+addresses = ['127.0.0.1:3000']
+[[apps]]
+name = 'shop'
+upstream = 'storefront'
+[[issuers]]
+issuer = 'https://grants.example'
+audience = 'locum'
+jwks = 'k'
+apps = ['shop']
+";
+
+    fn problems(address: &str, more: &str) -> String {
+        let text = BASE.replace("ADDRESS", address) + more;
+        let read = parse(Path::new("a.toml"), &text, [], Files::Ignore);
+        read.map_or_else(|problems| problems.to_string(), |_| String::new())
+    }
+
+    const DEMO: &str = "[identity]\ndemo = true\n[[personas]]\nid = 'ada'\nname = 'Ada'\n";
+    const OIDC: &str = "[identity.oidc]\nissuer = 'https://id.example'\nclient_id = 'locum'\n";
+
+    #[test]
+    fn personas_are_for_loopback_only() {
+        assert_eq!(problems("", DEMO), "");
+        assert_eq!(problems("address = '[::1]:8444'", DEMO), "");
+        let open = "address = '0.0.0.0:8444'\ntrusted_proxies = ['10.0.0.0/8']";
+        let found = problems(open, DEMO);
+        assert!(
+            found.contains("identity.demo = true: anybody could be anybody"),
+            "{found}"
+        );
+        assert!(
+            found.contains("a proxy in front would let others in"),
+            "{found}"
+        );
+        let found = problems("trusted_proxies = ['127.0.0.1']", DEMO);
+        assert!(
+            found.contains("a proxy in front would let others in"),
+            "{found}"
+        );
+        let found = problems("", "[identity]\ndemo = true\n");
+        assert!(found.contains("there is nobody to choose"), "{found}");
+        let found = problems("", "[[personas]]\nid = 'ada'\nname = 'Ada'\n");
+        assert!(
+            found.contains("have no effect without identity.demo"),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn who_says_who_somebody_is_says_nothing_else() {
+        assert_eq!(problems("", OIDC), "");
+        for (issuer, part) in [
+            ("http://id.example", "not https"),
+            ("https://user:pw@id.example", "has a credential in it"),
+            ("https://grants.example", "is an issuer of grants too"),
+            ("http://localhost:8444", "is Locum itself"),
+            ("http://localhost:8444/", "is Locum itself"),
+        ] {
+            let found = problems("", &OIDC.replace("https://id.example", issuer));
+            assert!(found.contains(part), "{issuer}: {found}");
+        }
+        let found = problems("", &format!("{OIDC}algorithms = []\n"));
+        assert!(found.contains("identity.oidc.algorithms"), "{found}");
+        let found = problems("", &format!("{OIDC}algorithms = ['HS256']\n"));
+        assert!(found.contains("not a known word"), "{found}");
+        let found = problems(
+            "",
+            &format!("{OIDC}client_secret_file = 'a'\nclient_secret_env = 'B'\n"),
+        );
+        assert!(found.contains("two secrets"), "{found}");
+        let both = format!("{OIDC}[identity]\ndemo = true\n[[personas]]\nid = 'a'\nname = 'A'\n");
+        let found = problems("", &both);
+        assert!(found.contains("people sign in one way"), "{found}");
+    }
+
+    #[test]
+    fn workloads_need_a_bundle_and_plain_names() {
+        let found = problems(
+            "",
+            "[identity.workloads]\ntrust_domains = ['prod.example']\n",
+        );
+        assert!(
+            found.contains("the portal asks no client for a certificate"),
+            "{found}"
+        );
+        let found = problems(
+            "",
+            "[identity.workloads]\ntrust_domains = ['spiffe://prod']\n",
+        );
+        assert!(found.contains("not a SPIFFE trust domain"), "{found}");
+        let issuer = "[[identity.workloads.issuers]]\nissuer = 'https://grants.example'\naudience = 'a'\njwks = 'k'\n";
+        let found = problems("", issuer);
+        assert!(found.contains("is an issuer of grants too"), "{found}");
+    }
+
+    #[test]
+    fn roles_are_somewhere() {
+        let row = |more: &str| problems("", &format!("[[roles]]\ngroup = 'g'\n{more}\n"));
+        assert_eq!(row("role = 'operator'\ntenants = ['*']"), "");
+        assert_eq!(
+            row("role = 'tenant-auditor'\ntenants = ['acme']\napps = ['shop']"),
+            ""
+        );
+        for (more, part) in [
+            ("role = 'operator'", "roles[0].tenants: missing"),
+            ("role = 'operator'\ntenants = []", "empty"),
+            (
+                "role = 'operator'\ntenants = ['*', 'acme']",
+                "\"*\" beside names",
+            ),
+            ("role = 'root'\ntenants = ['*']", "not a known word"),
+            (
+                "role = 'approver'\ntenants = ['*']\napps = ['shopp']",
+                "no app has this name",
+            ),
+            (
+                "role = 'tenant-auditor'\ntenants = ['*']",
+                "a customer's auditor would see every customer",
+            ),
+        ] {
+            let found = row(more);
+            assert!(found.contains(part), "{more}: {found}");
+        }
+    }
+}

@@ -11,9 +11,10 @@ use http::{HeaderMap, header};
 pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(one), None) = (all.next(), all.next()) else {
-        return match headers.contains_key(header::AUTHORIZATION) {
-            true => Err(malformed()),
-            false => Ok(None),
+        return if headers.contains_key(header::AUTHORIZATION) {
+            Err(malformed())
+        } else {
+            Ok(None)
         };
     };
     let text = one.to_str().map_err(|_| malformed())?;

@@ -55,7 +55,7 @@ pub(super) struct NotSignedIn<'p> {
 <form method="post" action="/login/persona">
 <input type="hidden" name="state" value="{{ state }}">
 <ul class="choices">
-{% for persona in personas %}
+{% for persona in all %}
 <li><button type="submit" name="id" value="{{ persona.id }}"><span class="name">{{ persona.name }}</span> <span class="small">{{ persona.id }}{% if !persona.groups.is_empty() %} · {{ persona.groups.join(", ") }}{% endif %}</span></button></li>
 {% endfor %}
 </ul>
@@ -66,7 +66,7 @@ pub(super) struct NotSignedIn<'p> {
 "#
 )]
 pub(super) struct Personas<'p> {
-    pub(super) personas: &'p [Persona],
+    pub(super) all: &'p [Persona],
     pub(super) state: &'p str,
     pub(super) fresh: bool,
     pub(super) code: Option<&'p str>,

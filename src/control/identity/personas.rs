@@ -42,7 +42,7 @@ impl Identity {
         let mut response = page(
             StatusCode::OK,
             &Personas {
-                personas,
+                all: personas,
                 state: &begun.state.reveal(),
                 fresh: again,
                 code: None,

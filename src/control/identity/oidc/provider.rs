@@ -14,6 +14,7 @@ use openidconnect::core::{
 use openidconnect::{
     AdditionalProviderMetadata, AuthType, ClientId, DeviceAuthorizationUrl, DiscoveryError,
     EndSessionUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, ProviderMetadata,
+    TokenUrl, UserInfoUrl,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -201,12 +202,12 @@ fn confidential(metadata: &Metadata) -> Result<(), Refused> {
     let endpoints = [
         Some(metadata.authorization_endpoint().url()),
         Some(metadata.jwks_uri().url()),
-        metadata.token_endpoint().map(|it| it.url()),
-        metadata.userinfo_endpoint().map(|it| it.url()),
-        more.end_session_endpoint.as_ref().map(|it| it.url()),
+        metadata.token_endpoint().map(TokenUrl::url),
+        metadata.userinfo_endpoint().map(UserInfoUrl::url),
+        more.end_session_endpoint.as_ref().map(EndSessionUrl::url),
         more.device_authorization_endpoint
             .as_ref()
-            .map(|it| it.url()),
+            .map(DeviceAuthorizationUrl::url),
     ];
     for url in endpoints.into_iter().flatten() {
         if !is_confidential(url) {

@@ -1,1 +1,13 @@
-//! Tests against a real small provider.
+//! Identity from outside: through its router, with a real provider on loopback that signs real tokens.
+
+mod assertion;
+mod bench;
+mod device;
+mod limits;
+mod logins;
+mod oidc;
+mod personas;
+mod provider;
+mod sign_out;
+mod step_up;
+mod workloads;

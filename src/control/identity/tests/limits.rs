@@ -1,0 +1,101 @@
+//! Each limit is met, counted, and said.
+
+use super::bench::{Bench, Browser, oidc, settings};
+use super::provider::Provider;
+use crate::control::identity::{HumanSettings, Settings};
+use crate::store::external::forge::Anything;
+use http::StatusCode;
+use serde_json::json;
+
+type Outcome = Anything<()>;
+
+async fn with(change: impl FnOnce(&mut Settings)) -> Anything<(Bench, Provider)> {
+    let provider = Provider::start().await?;
+    let mut settings = settings(HumanSettings::Oidc(Box::new(oidc(provider.issuer()))));
+    change(&mut settings);
+    Ok((Bench::new(settings)?, provider))
+}
+
+#[track_caller]
+fn counted(bench: &Bench, limit: &str) {
+    let text = bench.metrics.expose();
+    assert!(
+        text.contains(&format!("locum_limit_hits_total{{limit=\"{limit}\"}}")),
+        "{limit}: {text}"
+    );
+}
+
+#[tokio::test]
+async fn sign_ins_from_one_address_are_bounded() -> Outcome {
+    let (bench, provider) = with(|it| it.max_sign_ins = 3).await?;
+    let mut browser = Browser::new(&bench);
+    for _ in 0..3 {
+        assert_eq!(browser.get("/login").await?.status, StatusCode::SEE_OTHER);
+    }
+    let notes = bench.notes()?.len();
+    assert_eq!(
+        browser.get("/login").await?.status,
+        StatusCode::TOO_MANY_REQUESTS
+    );
+    let back = browser.get("/login/callback?state=x").await?;
+    assert_eq!(back.status, StatusCode::TOO_MANY_REQUESTS);
+    let device = bench.api("/api/v1/login/device", &json!({})).await?;
+    assert_eq!(device.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        bench.notes()?.len(),
+        notes,
+        "a flood is not recorded one by one"
+    );
+    counted(&bench, "SignIns");
+    let mut elsewhere = Browser::new(&bench);
+    elsewhere.address = "198.51.100.1:1";
+    assert_eq!(
+        elsewhere.sign_in(&provider, "").await?.status,
+        StatusCode::SEE_OTHER
+    );
+    bench.forward(60);
+    assert_eq!(browser.get("/login").await?.status, StatusCode::SEE_OTHER);
+    Ok(())
+}
+
+#[tokio::test]
+async fn sign_ins_under_way_are_bounded() -> Outcome {
+    let (bench, _provider) = with(|it| it.max_flows = 2).await?;
+    let mut browser = Browser::new(&bench);
+    browser.get("/login").await?;
+    browser.get("/login").await?;
+    assert_eq!(
+        browser.get("/login").await?.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    counted(&bench, "Flows");
+    bench.forward(600);
+    assert_eq!(browser.get("/login").await?.status, StatusCode::SEE_OTHER);
+    Ok(())
+}
+
+#[tokio::test]
+async fn groups_and_answers_are_bounded() -> Outcome {
+    let (bench, provider) = with(|_| ()).await?;
+    provider.script.lock().claims = vec![("groups", json!(["1", "2", "3", "4", "5", "6"]))];
+    Browser::new(&bench).sign_in(&provider, "").await?;
+    counted(&bench, "Groups");
+    let (bench, provider) = with(|_| ()).await?;
+    provider.script.lock().claims = vec![("x", json!("y".repeat(70_000)))];
+    let answer = Browser::new(&bench).sign_in(&provider, "").await?;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    counted(&bench, "ProviderAnswer");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_is_not_waited_for() -> Outcome {
+    let hanging = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let mut from = oidc(format!("http://{}", hanging.local_addr()?));
+    from.timeout = std::time::Duration::from_millis(100);
+    let bench = Bench::new(settings(HumanSettings::Oidc(Box::new(from))))?;
+    let answer = Browser::new(&bench).get("/login").await?;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    counted(&bench, "ProviderTimeout");
+    Ok(())
+}
