@@ -26,6 +26,7 @@ pub use keys::alerts::{
     AlertChannel, AlertKind, Alerting, MailTls, SignalAbout, SignalReceiver, SignalTransmitter,
     Signals,
 };
+pub use keys::api::Api;
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};
 pub use keys::audit::{Audit, Durability, Log, LogFormat, Sink, SinkKind};
 pub use keys::control::{Access, BreakGlass, Tenant};

@@ -337,6 +337,30 @@ pub fn may_lock(caller: &Caller, key: &LockKey) -> Result<(), Refusal> {
     ))
 }
 
+/// May they register a workload for these tenants and apps, or switch it off? Their seats must reach all of them.
+pub fn may_register(caller: &Caller, tenants: &[String], apps: &[String]) -> Result<(), Refusal> {
+    let over = |tenant: &String, app: &String| {
+        caller.seats.iter().any(|seat| {
+            seat.role == Role::Admin
+                && seat.apps.covers(app)
+                && match tenant.as_str() {
+                    "*" => seat.tenants == Reach::All,
+                    name => seat.tenants.covers(name),
+                }
+        })
+    };
+    let all = tenants
+        .iter()
+        .all(|tenant| apps.iter().all(|app| over(tenant, app)));
+    if caller.kind == OperatorKind::Human && caller.is(Role::Admin) && all {
+        return Ok(());
+    }
+    Err(Refusal::forbidden(
+        "duty.not-admin",
+        "Workloads are registered by an admin of every customer and app that they may act for.",
+    ))
+}
+
 /// Persons are compared without regard to case: an address is one person however it is typed.
 pub fn same(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()

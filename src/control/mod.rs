@@ -5,6 +5,7 @@
 
 pub mod alerts;
 mod backoff;
+pub mod api;
 pub mod desk;
 pub mod duties;
 pub mod gate;

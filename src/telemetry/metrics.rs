@@ -43,6 +43,10 @@ pub enum Limit {
     Groups,
     ProviderAnswer,
     ProviderTimeout,
+    ApiBody,
+    ApiBodyTimeout,
+    ApiPersonRate,
+    ApiAddressRate,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

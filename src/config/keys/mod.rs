@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 pub(super) mod alerts;
+pub(super) mod api;
 pub(super) mod apps;
 pub(super) mod audit;
 pub(super) mod control;

@@ -2,6 +2,7 @@
 
 use super::access::{ChangeWindow, Subjects, Tickets};
 use super::alerts::{AlertChannel, Alerting, Signals};
+use super::api::Api;
 use super::apps::App;
 use super::audit::{Audit, Log};
 use super::control::{Access, BreakGlass, Tenant};
@@ -60,6 +61,8 @@ section! {
         alerting: Alerting = {};
         /// Security events, heard and told.
         signals: Signals = {};
+        /// The JSON API of the control plane.
+        api: Api = {};
         /// The keys that sign assertions and checkpoints.
         keys: Keys = {};
         /// Where grants and sessions are kept, and how fast changes are seen.

@@ -1,6 +1,7 @@
 //! Activating: what was agreed becomes a grant, its session and a one-time link, in one transaction.
 
 use super::ask::{keys, locked, words};
+use super::at::At;
 use super::vote::{about, visible};
 use crate::control::desk::{Control, Settings, TicketRefused};
 use crate::control::duties;
@@ -35,12 +36,14 @@ impl Control {
     pub async fn activate(
         &self,
         caller: &Caller,
-        id: RequestId,
+        at: impl Into<At>,
         binding: Binding,
     ) -> Result<Activated, Refusal> {
-        let done = self.try_activate(caller, id, binding).await;
+        let at = at.into();
+        let done = self.try_activate(caller, at, binding).await;
         if let Err(refusal) = &done {
-            self.refused(caller, "activate", about(id), refusal).await;
+            self.refused(caller, "activate", about(at.id), refusal)
+                .await;
         }
         done
     }
@@ -48,27 +51,28 @@ impl Control {
     async fn try_activate(
         &self,
         caller: &Caller,
-        id: RequestId,
+        at: At,
         binding: Binding,
     ) -> Result<Activated, Refusal> {
-        let request = self.check_activation(caller, id).await?;
+        let request = self.check_activation(caller, at).await?;
         if request.emergency.is_some() {
-            return self.break_the_glass(caller, request, binding).await;
+            return self.break_the_glass(caller, at, request, binding).await;
         }
         self.ticket_still_open(&request).await?;
-        self.open(caller, id, binding, |_, _, _| Ok(())).await
+        self.open(caller, at, binding, |_, _, _| Ok(())).await
     }
 
     /// The cheap checks, before anybody outside is asked. All are made again where the grant is.
     async fn check_activation(
         &self,
         caller: &Caller,
-        id: RequestId,
+        at: At,
     ) -> Result<AccessRequest, Refusal> {
         let (who, now, settings) = (caller.clone(), self.now(), self.settings.load_full());
         self.run("reading a request", move |tx| {
-            let request = visible(tx, id, &who)?;
-            duties::may_activate(&who, &request, &tx.votes(id)?, &settings.step_up, now)?;
+            let request = visible(tx, at.id, &who)?;
+            duties::may_activate(&who, &request, &tx.votes(at.id)?, &settings.step_up, now)?;
+            at.holds(&request)?;
             Ok(request)
         })
         .await
@@ -106,7 +110,7 @@ impl Control {
     pub(super) async fn open(
         &self,
         caller: &Caller,
-        id: RequestId,
+        at: At,
         binding: Binding,
         also: impl FnOnce(&Tx<'_>, &Grant, SessionId) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<Activated, Refusal> {
@@ -120,9 +124,10 @@ impl Control {
         let code_expires = now.plus(settings.code_ttl);
         let (request, grant) = self
             .run("activating a grant", move |tx| {
-                let mut request = visible(tx, id, &who)?;
-                let votes = tx.votes(id)?;
+                let mut request = visible(tx, at.id, &who)?;
+                let votes = tx.votes(at.id)?;
                 duties::may_activate(&who, &request, &votes, &settings.step_up, now)?;
+                at.holds(&request)?;
                 if let Some(lock) = tx.locked(&keys(&request), now)? {
                     return Err(locked(&lock.key));
                 }
@@ -169,7 +174,13 @@ impl Control {
     }
 
     /// A fresh link for a session that nobody has started yet: the last one is void.
-    pub async fn start_again(&self, caller: &Caller, id: RequestId) -> Result<Activated, Refusal> {
+    pub async fn start_again(
+        &self,
+        caller: &Caller,
+        at: impl Into<At>,
+    ) -> Result<Activated, Refusal> {
+        let at = at.into();
+        let id = at.id;
         let (who, now, settings) = (caller.clone(), self.now(), self.settings.load_full());
         let code = Secret::fresh()?;
         let (hash, code_expires) = (code.hash(), now.plus(settings.code_ttl));
@@ -184,6 +195,7 @@ impl Control {
                         "Only the person who asked may use what was granted.",
                     ));
                 }
+                at.holds(&request)?;
                 duties::is_fresh(&who, &settings.step_up, now)?;
                 let id = request.grant.ok_or_else(|| {
                     Refusal::conflict("request.not-activated", "This request was not activated.")

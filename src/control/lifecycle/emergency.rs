@@ -2,6 +2,7 @@
 //! next use until it is certified.
 
 use super::activate::Activated;
+use super::at::At;
 use crate::control::desk::{Control, EmergencySettings};
 use crate::control::refusal::{Kind, Problem, Refusal};
 use crate::model::{
@@ -53,6 +54,7 @@ impl Control {
     pub(super) async fn break_the_glass(
         &self,
         caller: &Caller,
+        at: At,
         request: AccessRequest,
         binding: Binding,
     ) -> Result<Activated, Refusal> {
@@ -97,7 +99,7 @@ impl Control {
         let (within, approvers_of) = (settings.emergency.review_within, request.clone());
         let (emergency, person) = (settings.emergency.clone(), caller.person.clone());
         let unalerted = taken.is_err();
-        self.open(caller, request.id, binding, move |tx, grant, session| {
+        self.open(caller, at, binding, move |tx, grant, session| {
             barred(tx, &person, &emergency)?;
             let mut review = review_of(grant, session, &approvers_of, now, now.plus(within));
             tx.insert(&mut review)?;

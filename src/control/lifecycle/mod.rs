@@ -2,6 +2,7 @@
 
 mod activate;
 mod ask;
+mod at;
 mod consent;
 mod emergency;
 mod end;
@@ -15,6 +16,7 @@ mod workload;
 
 pub use activate::Activated;
 pub use ask::{Ask, Considered};
+pub use at::At;
 pub use look::{Seen, Which};
 pub use review::Finding;
 pub use weigh::Weighed;

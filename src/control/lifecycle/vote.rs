@@ -1,5 +1,6 @@
 //! Agreeing, or not: votes, and taking a request back.
 
+use super::at::At;
 use crate::control::desk::Control;
 use crate::control::duties;
 use crate::control::refusal::{Kind, Refusal};
@@ -14,11 +15,12 @@ impl Control {
     pub async fn vote(
         &self,
         caller: &Caller,
-        id: RequestId,
+        at: impl Into<At>,
         digest: &str,
         verdict: Verdict,
         reason: Option<&str>,
     ) -> Result<AccessRequest, Refusal> {
+        let (at, id) = on(at);
         let (who, now, settings) = (caller.clone(), self.now(), self.settings.load_full());
         let (seen, reason) = (digest.to_owned(), reason.map(|it| it.trim().to_owned()));
         let done = self
@@ -26,6 +28,7 @@ impl Control {
                 let mut request = visible(tx, id, &who)?;
                 let votes = tx.votes(id)?;
                 duties::may_vote(&who, &request, &votes, verdict, reason.as_deref(), now)?;
+                at.holds(&request)?;
                 check_reason(reason.as_deref(), settings.max_text)?;
                 if seen != request.digest() {
                     return Err(Refusal::new(
@@ -81,7 +84,12 @@ impl Control {
     }
 
     /// Takes a request back: its operator, or security.
-    pub async fn cancel(&self, caller: &Caller, id: RequestId) -> Result<AccessRequest, Refusal> {
+    pub async fn cancel(
+        &self,
+        caller: &Caller,
+        at: impl Into<At>,
+    ) -> Result<AccessRequest, Refusal> {
+        let (at, id) = on(at);
         let (who, now) = (caller.clone(), self.now());
         let done = self
             .run("cancelling a request", move |tx| {
@@ -98,6 +106,7 @@ impl Control {
                         "Only the person who asked, or security, cancels a request.",
                     ));
                 }
+                at.holds(&request)?;
                 if !request.state.is_open() {
                     return Err(Refusal::conflict(
                         "request.closed",
@@ -116,6 +125,11 @@ impl Control {
         }
         done
     }
+}
+
+fn on(at: impl Into<At>) -> (At, RequestId) {
+    let at = at.into();
+    (at, at.id)
 }
 
 /// What people write is shown to others: it must not mislead.

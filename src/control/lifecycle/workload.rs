@@ -1,11 +1,14 @@
 //! Workloads: registered with an owner and an end, held to exact scopes, watched for shared use.
 
 use super::ask::{Ask, words};
+use super::look::reach;
 use crate::control::desk::Control;
+use crate::control::duties;
 use crate::control::refusal::{Problem, Refusal};
 use crate::model::workload::Place;
 use crate::model::{
-    Alert, AlertId, AlertState, Caller, Happened, OperatorKind, Role, Scope, Timestamp, Workload,
+    Alert, AlertId, AlertState, Caller, Happened, OperatorKind, Reach, Role, Scope, Timestamp,
+    Workload,
 };
 use crate::store::control::{Page, Query};
 use crate::store::text;
@@ -37,9 +40,12 @@ impl Control {
         let about = Happened::default().with("workload", &it.id);
         let done = self
             .run("registering a workload", move |tx| {
-                is_admin(&who)?;
+                duties::may_register(&who, &it.tenants, &it.apps)?;
                 checked(&it, settings.max_text, now)?;
                 let before: Option<Workload> = tx.find(&it.id)?;
+                if let Some(before) = &before {
+                    duties::may_register(&who, &before.tenants, &before.apps)?;
+                }
                 let mut workload = Workload {
                     id: it.id,
                     owner: it.owner,
@@ -89,8 +95,10 @@ impl Control {
         let about = Happened::default().with("workload", &id);
         let done = self
             .run("disabling a workload", move |tx| {
-                is_admin(&who)?;
+                duties::may_register(&who, &[], &[])?;
                 let mut workload: Workload = tx.find(&id)?.ok_or_else(Refusal::not_found)?;
+                duties::may_register(&who, &workload.tenants, &workload.apps)
+                    .map_err(|_| Refusal::not_found())?;
                 workload.disabled = true;
                 tx.update(&mut workload)?;
                 let ended = crate::model::Ended {
@@ -125,8 +133,20 @@ impl Control {
                 "The inventory is for admins, security and auditors.",
             ));
         }
-        self.run("listing workloads", move |tx| Ok(tx.list(&query)?))
-            .await
+        let reached = reach(caller, &reads);
+        self.run("listing workloads", move |tx| {
+            let mut page = tx.list::<Workload>(&query)?;
+            if reached == Reach::All {
+                return Ok(page);
+            }
+            // Whoever watches some customers sees what may act there, and no other customer's name.
+            for workload in &mut page.items {
+                workload.tenants.retain(|it| it == "*" || reached.covers(it));
+            }
+            page.items.retain(|it| !it.tenants.is_empty());
+            Ok(page)
+        })
+        .await
     }
 
     /// Whether a workload may ask for these scopes here. People are not held to this.
@@ -219,16 +239,6 @@ impl Control {
         })
         .await
     }
-}
-
-fn is_admin(caller: &Caller) -> Result<(), Refusal> {
-    if caller.is(Role::Admin) && caller.kind == OperatorKind::Human {
-        return Ok(());
-    }
-    Err(Refusal::forbidden(
-        "duty.not-admin",
-        "Workloads are registered by an admin.",
-    ))
 }
 
 fn checked(it: &Registration, max: usize, now: Timestamp) -> Result<(), Refusal> {

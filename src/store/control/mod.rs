@@ -3,6 +3,7 @@
 //! All in the same `SQLite` file as the grants, so that a change, the authority that comes of it and the words that
 //! tell of it are one transaction: after a crash all are there, or none. [`Book::write`] runs one.
 
+mod answers;
 mod authority;
 mod logins;
 mod outbox;
@@ -10,6 +11,7 @@ mod shelf;
 mod signals;
 mod votes;
 
+pub use answers::{Claim, Once};
 pub use authority::Open;
 pub use logins::{Login, LoginKind};
 pub use outbox::Noted;

@@ -1,0 +1,11 @@
+//! The operations: each reads its call, calls the control plane once, and shows what came of it.
+
+pub(super) mod agreeing;
+pub(super) mod asking;
+pub(super) mod document;
+pub(super) mod happenings;
+pub(super) mod locks;
+pub(super) mod reviews;
+pub(super) mod sessions;
+pub(super) mod who;
+pub(super) mod workloads;

@@ -1,0 +1,9 @@
+//! The API over its router, with a real store and the real control plane behind it.
+
+mod document;
+mod duties;
+mod fixture;
+mod forms;
+mod isolation;
+mod repeats;
+mod things;

@@ -1,0 +1,152 @@
+//! Words that have a closed set of values, so that the document can list them.
+
+use std::borrow::Cow;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+macro_rules! word {
+    ($name:ident, $about:literal, [$($word:literal),+]) => {
+        #[doc = $about]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+        #[serde(transparent)]
+        pub(in crate::control::api) struct $name(pub &'static str);
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let object = ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some($about))
+                    .enum_values(Some([$($word),+]));
+                RefOr::T(Schema::Object(object.build()))
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($name))
+            }
+        }
+
+        #[cfg(test)]
+        impl $name {
+            pub(in crate::control::api) const ALL: &[&str] = &[$($word),+];
+        }
+    };
+}
+
+word!(
+    RequestState,
+    "Where a request is in its life.",
+    ["queued", "pending", "approved", "denied", "cancelled", "expired", "activated"]
+);
+word!(
+    SubjectClass,
+    "How sensitive the customer's account is.",
+    ["ordinary", "vip", "admin", "regulated"]
+);
+word!(
+    Tier,
+    "How much a scope allows.",
+    ["ordinary", "sensitive", "privileged"]
+);
+word!(Verdict, "Agreed or not.", ["approve", "deny"]);
+word!(Kind, "A person or a program.", ["human", "workload"]);
+word!(
+    Role,
+    "What somebody may do in the control plane.",
+    ["operator", "approver", "security", "auditor", "admin", "tenant-auditor", "break-glass"]
+);
+word!(
+    Method,
+    "How somebody proved who they are.",
+    ["oidc", "assertion", "demo", "mtls", "jwt"]
+);
+word!(
+    SessionState,
+    "Where a session is in its life: pending until its start link is used.",
+    ["pending", "live", "ended"]
+);
+word!(
+    EndCause,
+    "Why a session is over.",
+    [
+        "operator",
+        "expired",
+        "revoked",
+        "binding-broken",
+        "idle",
+        "locked",
+        "ticket-closed",
+        "signed-out",
+        "signalled",
+        "customer",
+        "budget"
+    ]
+);
+word!(
+    ReviewState,
+    "Where a review is.",
+    ["due", "certified", "rejected"]
+);
+word!(
+    LockState,
+    "Whether a lock was lifted.",
+    ["held", "lifted"]
+);
+word!(
+    WorkloadState,
+    "Whether a workload may act, or why not.",
+    ["registered", "disabled", "lapsed", "ownerless"]
+);
+
+impl Kind {
+    pub(in crate::control::api) const fn of(kind: crate::model::OperatorKind) -> Self {
+        Self(match kind {
+            crate::model::OperatorKind::Human => "human",
+            crate::model::OperatorKind::Workload => "workload",
+        })
+    }
+}
+
+impl Method {
+    pub(in crate::control::api) const fn of(method: crate::model::Method) -> Self {
+        use crate::model::Method as Model;
+        Self(match method {
+            Model::Oidc => "oidc",
+            Model::Assertion => "assertion",
+            Model::Demo => "demo",
+            Model::Mtls => "mtls",
+            Model::Jwt => "jwt",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+
+    #[test]
+    fn the_words_are_the_models() {
+        for role in model::Role::ALL {
+            assert!(Role::ALL.contains(&role.as_str()));
+        }
+        for word in RequestState::ALL {
+            let read: model::RequestState = serde_json::from_value((*word).into()).unwrap();
+            assert_eq!(read.as_str(), *word);
+        }
+        for word in EndCause::ALL {
+            let read: model::EndCause = serde_json::from_value((*word).into()).unwrap();
+            assert_eq!(read.as_str(), *word);
+        }
+        for word in SubjectClass::ALL {
+            let read: model::SubjectClass = serde_json::from_value((*word).into()).unwrap();
+            assert_eq!(read.as_str(), *word);
+        }
+        for word in ReviewState::ALL {
+            let read: model::ReviewState = serde_json::from_value((*word).into()).unwrap();
+            assert_eq!(read.as_str(), *word);
+        }
+    }
+}
