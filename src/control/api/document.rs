@@ -1,7 +1,6 @@
 //! What every operation has in common is added to the document here, by rule: the ways to sign in, and each no.
 
 use super::problem::ProblemView;
-use utoipa::{PartialSchema as _, ToSchema as _};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -11,6 +10,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
 };
+use utoipa::{PartialSchema as _, ToSchema as _};
 
 /// The portal's cookie, as identity names it.
 const COOKIE: &str = "__Host-locum";
@@ -32,6 +32,10 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     ProblemView::schemas(&mut schemas);
     schemas.push((ProblemView::name().into_owned(), ProblemView::schema()));
     components.schemas.extend(schemas);
+    for (status, name, about) in PROBLEMS {
+        let response = problem(status, about);
+        components.responses.insert(name.to_owned(), response);
+    }
     for (name, scheme) in schemes() {
         components.add_security_scheme(name, scheme);
     }
@@ -40,9 +44,11 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     document.security = Some(any.to_vec());
     for (path, item) in &mut document.paths.paths {
         if let Some(operation) = &mut item.get {
+            add_headers(operation);
             add_problems(path, true, operation);
         }
         if let Some(operation) = &mut item.post {
+            add_headers(operation);
             add_problems(path, false, operation);
         }
     }
@@ -78,9 +84,28 @@ fn schemes() -> [(&'static str, SecurityScheme); 3] {
     ]
 }
 
-/// Each no that this operation can say, by what it takes.
+/// The noes of all operations: status, name in the document, and words.
+const PROBLEMS: [(u16, &str, &str); 12] = [
+    (400, "Unreadable", "It cannot be read"),
+    (401, "SignIn", "Sign in, or prove once more who you are"),
+    (403, "NotForYou", "Not for you, by duty or by policy"),
+    (404, "NotFound", "No such thing, or none that you may see"),
+    (408, "TooSlow", "The body took too long to come"),
+    (409, "NotNow", "Not in a state for this"),
+    (412, "Changed", "It changed since you read it"),
+    (413, "TooLarge", "The body is too large"),
+    (415, "NotJson", "The body is not JSON"),
+    (422, "Unfit", "Fields need another look"),
+    (429, "TooMany", "Too many calls, or too much of something"),
+    (
+        503,
+        "OutOfReach",
+        "A system that this depends on cannot be reached now",
+    ),
+];
+
+/// What an operation takes decides which noes it can say.
 fn add_problems(path: &str, is_get: bool, operation: &mut Operation) {
-    let is_open = operation.operation_id.as_deref() == Some("openapi");
     let id = operation.operation_id.clone().unwrap_or_default();
     let takes = |place: &ParameterIn| {
         let parameters = operation.parameters.iter().flatten();
@@ -92,57 +117,104 @@ fn add_problems(path: &str, is_get: bool, operation: &mut Operation) {
             .any(|it| it.parameter_in == *place)
     };
     let (by_query, by_header) = (takes(&ParameterIn::Query), takes(&ParameterIn::Header));
-    let has_body = operation.request_body.is_some();
-    let named = path.contains('{') || id == "disable-workload";
+    let (has_body, is_open) = (operation.request_body.is_some(), id == "openapi");
     let changes = !is_get && id != "preview-request";
-    let conditional = changes && by_header && path.contains('{');
-    let all = [
-        (400, "It cannot be read", by_query || by_header || has_body),
-        (401, "Sign in, or prove once more who you are", !is_open),
-        (403, "Not for you, by duty or by policy", !is_open),
-        (404, "No such thing, or none that you may see", named),
-        (408, "The body took too long to come", has_body),
-        (409, "Not in a state for this", changes),
-        (412, "It changed since you read it", conditional),
-        (413, "The body is too large", has_body),
-        (415, "The body is not JSON", has_body),
-        (422, "Fields need another look", has_body || (changes && by_header)),
-        (429, "Too many calls, or too much of something", true),
-        (503, "Not now: a system that this depends on", !is_open),
-    ];
-    for (status, about, is_possible) in all {
+    for (status, name, _) in PROBLEMS {
+        let is_possible = match status {
+            400 => by_query || by_header || has_body,
+            404 => path.contains('{') || id == "disable-workload",
+            409 => changes,
+            412 => changes && by_header && path.contains('{'),
+            408 | 413 | 415 => has_body,
+            422 => has_body || (changes && by_header),
+            429 => true,
+            _ => !is_open,
+        };
         if is_possible {
-            let response = problem(status, about);
+            let response = RefOr::Ref(Ref::from_response_name(name));
             let responses = &mut operation.responses.responses;
             responses.insert(status.to_string(), response);
         }
     }
 }
 
+/// The headers of a yes: the version of what has one, the place of what was made.
+fn add_headers(operation: &mut Operation) {
+    let by_key = operation.parameters.iter().flatten().any(|it| match it {
+        RefOr::T(it) => it.name == "Idempotency-Key",
+        RefOr::Ref(_) => false,
+    });
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else {
+            continue;
+        };
+        let mut add = |name: &str, about: &str| {
+            let header = text_header(about);
+            response
+                .headers
+                .insert(name.to_owned(), RefOr::T(header.build()));
+        };
+        if status == "201" {
+            add("Location", "Where it is to be found");
+        }
+        if by_key {
+            add(
+                "Idempotency-Replayed",
+                "`true`: this is the answer given before",
+            );
+        }
+        let has_version = response.content.values().any(|it| match it {
+            RefOr::T(content) => content.schema.as_ref().is_some_and(has_version),
+            RefOr::Ref(_) => false,
+        });
+        if has_version {
+            let header = text_header("Its version, for `If-Match`");
+            response
+                .headers
+                .insert("ETag".to_owned(), RefOr::T(header.build()));
+        }
+    }
+}
+
+/// What is shown with an `ETag`.
+fn has_version(schema: &RefOr<utoipa::openapi::Schema>) -> bool {
+    const SHOWN: [&str; 4] = ["AccessRequestWithVotes", "Lock", "LockSet", "Review"];
+    match schema {
+        RefOr::Ref(it) => it
+            .ref_location
+            .rsplit('/')
+            .next()
+            .is_some_and(|name| SHOWN.contains(&name)),
+        RefOr::T(_) => false,
+    }
+}
+
+fn text_header(about: &str) -> HeaderBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    HeaderBuilder::new()
+        .schema(Some(text))
+        .description(Some(about))
+}
+
 fn problem(status: u16, about: &str) -> RefOr<utoipa::openapi::Response> {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(ProblemView::name())))
         .build();
-    let mut response = ResponseBuilder::new()
+    let response = ResponseBuilder::new()
         .description(about)
         .content("application/problem+json", content);
-    let text = || ObjectBuilder::new().schema_type(Type::String);
-    if status == 401 {
-        let header = HeaderBuilder::new().schema(Some(text()));
-        response = response.header(
-            "WWW-Authenticate",
-            header.description(Some("RFC 6750 §3, RFC 9470 §3")).build(),
-        );
-    }
-    if status == 429 {
-        let number = ObjectBuilder::new().schema_type(Type::Integer);
-        let header = HeaderBuilder::new().schema(Some(number));
-        response = response.header(
-            "Retry-After",
-            header
-                .description(Some("Seconds, where waiting helps"))
-                .build(),
-        );
-    }
-    RefOr::T(response.build())
+    RefOr::T(match status {
+        401 => {
+            let header = text_header("RFC 6750 §3, RFC 9470 §3");
+            response.header("WWW-Authenticate", header.build()).build()
+        }
+        429 => {
+            let number = ObjectBuilder::new().schema_type(Type::Integer);
+            let header = HeaderBuilder::new()
+                .schema(Some(number))
+                .description(Some("Seconds, where waiting helps"));
+            response.header("Retry-After", header.build()).build()
+        }
+        _ => response.build(),
+    })
 }

@@ -261,7 +261,10 @@ fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a s
     match (text, more) {
         (Some(text), None) => Ok(Some(text)),
         (_, Some(_)) => Err(Problem::unreadable(name, "stands more than once")),
-        (None, None) => Err(Problem::unreadable(name, "has other than visible ASCII characters")),
+        (None, None) => Err(Problem::unreadable(
+            name,
+            "has other than visible ASCII characters",
+        )),
     }
 }
 

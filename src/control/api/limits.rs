@@ -109,10 +109,17 @@ mod tests {
         for caller in 0..5 {
             assert_eq!(buckets.take(caller, RATE, 2, now), Ok(()));
         }
-        assert!(buckets.take(5, RATE, 2, now).is_err(), "the shared one is empty");
+        assert!(
+            buckets.take(5, RATE, 2, now).is_err(),
+            "the shared one is empty"
+        );
         assert!(buckets.owed.lock().len() <= 3);
         let later = now + Duration::from_secs(60);
-        assert_eq!(buckets.take(9, RATE, 2, later), Ok(()), "full ones are forgotten");
+        assert_eq!(
+            buckets.take(9, RATE, 2, later),
+            Ok(()),
+            "full ones are forgotten"
+        );
         assert_eq!(buckets.owed.lock().len(), 1);
     }
 

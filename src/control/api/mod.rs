@@ -3,7 +3,7 @@
 
 mod calls;
 mod document;
-mod gate;
+mod door;
 mod input;
 mod limits;
 mod once;
@@ -17,9 +17,10 @@ mod view;
 
 pub use limits::Rate;
 pub use problem::Problem;
-pub use state::{Api, Callers, Settings};
+pub use state::{Api, Settings};
 
 use super::desk::Control;
+use super::gate::Gate;
 use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
@@ -52,13 +53,13 @@ impl From<&Config> for Settings {
 /// Makes the API's state.
 pub fn new(
     control: Arc<Control>,
-    callers: Arc<dyn Callers>,
+    gate: Arc<dyn Gate>,
     metrics: Arc<Metrics>,
     settings: Settings,
 ) -> Arc<Api> {
     Arc::new(Api::new(
         control,
-        callers,
+        gate,
         metrics,
         settings,
         document_text().into(),
@@ -68,12 +69,12 @@ pub fn new(
 /// All paths below `/api`, to be merged with the portal's.
 pub fn router<S: Clone + Send + Sync + 'static>(api: Arc<Api>) -> Router<S> {
     let signed = Router::from(signed())
-        .route("/api", axum::routing::any(gate::nowhere))
-        .route("/api/{*rest}", axum::routing::any(gate::nowhere))
-        .layer(from_fn_with_state(Arc::clone(&api), gate::gate));
+        .route("/api", axum::routing::any(door::nowhere))
+        .route("/api/{*rest}", axum::routing::any(door::nowhere))
+        .layer(from_fn_with_state(Arc::clone(&api), door::signed));
     signed
         .merge(Router::from(open()))
-        .layer(from_fn_with_state(Arc::clone(&api), gate::surface))
+        .layer(from_fn_with_state(Arc::clone(&api), door::surface))
         .with_state(api)
 }
 

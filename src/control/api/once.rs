@@ -55,7 +55,9 @@ async fn claim(api: &Api, once: &Once) -> Result<Option<Outcome>, Problem> {
     let (claimed, now) = (once.clone(), api.control.now());
     let claim = api
         .control
-        .run("claiming an idempotency key", move |tx| Ok(tx.claim(&claimed, now)?))
+        .run("claiming an idempotency key", move |tx| {
+            Ok(tx.claim(&claimed, now)?)
+        })
         .await?;
     let conflict = |reason, detail: &str| Some(Err(Refusal::conflict(reason, detail).into()));
     Ok(match claim {

@@ -23,7 +23,7 @@ pub(super) struct Why(pub &'static str);
 pub(super) struct ProblemView {
     /// A URI of this kind of problem.
     #[serde(rename = "type")]
-    #[schema(format = Uri, example = "urn:locum:problem:duty.requester")]
+    #[schema(format = "uri", example = "urn:locum:problem:duty.requester")]
     kind: String,
     /// The kind in a few words.
     title: &'static str,

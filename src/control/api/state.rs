@@ -1,27 +1,16 @@
 //! What the API works with: the control plane, whoever knows the callers, and the bounds of a call.
 
 use super::limits::{Buckets, Rate};
-use crate::control::desk::{Answer, Control};
-use crate::control::refusal::Refusal;
-use crate::model::Caller;
+use crate::control::desk::Control;
+use crate::control::gate::{Gate, Peer};
 use crate::telemetry::metrics::Metrics;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request::Parts;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Who knows who is calling: bearer token, workload's JWT, client certificate, or the portal's cookie with its proof
-/// against forged requests.
-pub trait Callers: Send + Sync {
-    /// Who sent this request, or why that is not known.
-    fn caller<'a>(&'a self, parts: &'a Parts) -> Answer<'a, Result<Caller, Refusal>>;
-
-    /// The address that the request came from.
-    fn address(&self, parts: &Parts) -> IpAddr;
-}
 
 /// What tunes the API. Replaced whole by a reload.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +28,7 @@ pub struct Settings {
 /// The API's state.
 pub struct Api {
     pub control: Arc<Control>,
-    pub callers: Arc<dyn Callers>,
+    pub gate: Arc<dyn Gate>,
     pub metrics: Arc<Metrics>,
     pub settings: ArcSwap<Settings>,
     pub(super) people: Buckets<String>,
@@ -55,16 +44,22 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
+    /// Where a call comes from. A listener that says nothing of it makes all calls one caller's.
+    pub(super) fn address(parts: &Parts) -> IpAddr {
+        let peer = parts.extensions.get::<Peer>();
+        peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.address.ip())
+    }
+
     pub(super) fn new(
         control: Arc<Control>,
-        callers: Arc<dyn Callers>,
+        gate: Arc<dyn Gate>,
         metrics: Arc<Metrics>,
         settings: Settings,
         document: Bytes,
     ) -> Self {
         Self {
             control,
-            callers,
+            gate,
             metrics,
             settings: ArcSwap::from_pointee(settings),
             people: Buckets::default(),

@@ -4,13 +4,12 @@ use crate::model::{ExchangeId, LockId, LockKey, RequestId, ReviewId, Scope, Sess
 use crate::store::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::borrow::Cow;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// No control characters, none that are invisible or turn the text around them (`store::text`).
-pub(super) const PLAIN: &str =
-    r"^[^\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+$";
+pub(super) const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+$";
 /// `all`, or a kind and what begins with no space (`model::lock`).
 const KEY: &str = r"^(all|(session|operator|subject|tenant|ticket|app):[^\s\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb][^\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*)$";
 /// What follows the first letter of every id (`model::id`).
@@ -26,7 +25,7 @@ fn string() -> ObjectBuilder {
 
 /// The name in the document, and the schema, of a type.
 macro_rules! schema {
-    ($name:ident, $shown:literal, $schema:expr) => {
+    ($name:ident, $shown:expr, $schema:expr) => {
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
                 RefOr::T(Schema::Object($schema.build()))
@@ -52,7 +51,11 @@ macro_rules! plain {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let value = String::deserialize(from)?;
                 if value.chars().count() > $most {
-                    return Err(D::Error::custom(concat!("is longer than ", $most, " characters")));
+                    return Err(D::Error::custom(concat!(
+                        "is longer than ",
+                        $most,
+                        " characters"
+                    )));
                 }
                 text::check(&value, usize::MAX).map_err(D::Error::custom)?;
                 Ok(Self(value))
@@ -72,7 +75,11 @@ macro_rules! plain {
 }
 
 plain!(Line, 256, "A name or an id: one printable line.");
-plain!(Sentence, 2000, "A sentence or two for people: printable, without line breaks.");
+plain!(
+    Sentence,
+    2000,
+    "A sentence or two for people: printable, without line breaks."
+);
 
 /// A type that a text is parsed to.
 macro_rules! parsed {
@@ -94,15 +101,39 @@ macro_rules! parsed {
             }
         }
 
-        schema!($name, $shown, string().description(Some($about)).pattern(Some($schema)));
+        schema!(
+            $name,
+            $shown,
+            string().description(Some($about)).pattern(Some($schema))
+        );
     };
 }
 
-parsed!(RequestRef(RequestId), "RequestId", "The id of a request for access.", digits!("q"));
-parsed!(SessionRef(SessionId), "SessionId", "The id of a session.", digits!("s"));
+parsed!(
+    RequestRef(RequestId),
+    "RequestId",
+    "The id of a request for access.",
+    digits!("q")
+);
+parsed!(
+    SessionRef(SessionId),
+    "SessionId",
+    "The id of a session.",
+    digits!("s")
+);
 parsed!(LockRef(LockId), "LockId", "The id of a lock.", digits!("k"));
-parsed!(ReviewRef(ReviewId), "ReviewId", "The id of an after-action review.", digits!("r"));
-parsed!(ExchangeRef(ExchangeId), "ExchangeId", "The id of one exchange with an app.", digits!("x"));
+parsed!(
+    ReviewRef(ReviewId),
+    "ReviewId",
+    "The id of an after-action review.",
+    digits!("r")
+);
+parsed!(
+    ExchangeRef(ExchangeId),
+    "ExchangeId",
+    "The id of one exchange with an app.",
+    digits!("x")
+);
 parsed!(
     ScopeName(Scope),
     "ScopeName",
@@ -119,7 +150,9 @@ impl<'de> Deserialize<'de> for Key {
         let key = Line::deserialize(from)?.0.parse::<LockKey>();
         let key = key.map_err(D::Error::custom)?;
         if key.value().starts_with(char::is_whitespace) {
-            return Err(D::Error::custom("a key's value does not begin with a space"));
+            return Err(D::Error::custom(
+                "a key's value does not begin with a space",
+            ));
         }
         Ok(Self(key))
     }
@@ -135,7 +168,9 @@ schema!(
     Key,
     "LockKey",
     string()
-        .description(Some("What is meant: everything, or all of one operator, customer, ticket, …"))
+        .description(Some(
+            "What is meant: everything, or all of one operator, customer, ticket, …"
+        ))
         .max_length(Some(256))
         .pattern(Some(KEY))
         .examples(["tenant:acme"])
@@ -149,7 +184,8 @@ impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let at = text.parse::<jiff::Timestamp>();
-        let at = at.map_err(|_| D::Error::custom("is no moment: write it as 2026-01-31T12:00:00Z"))?;
+        let at =
+            at.map_err(|_| D::Error::custom("is no moment: write it as 2026-01-31T12:00:00Z"))?;
         Ok(Self(Timestamp::from_millis(at.as_millisecond())))
     }
 }
@@ -164,7 +200,9 @@ schema!(
     Moment,
     "Moment",
     string()
-        .description(Some("A moment, RFC 3339; answers are in UTC with milliseconds."))
+        .description(Some(
+            "A moment, RFC 3339; answers are in UTC with milliseconds."
+        ))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
 );
 
@@ -200,6 +238,13 @@ schema!(
 /// A list of so many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Few<T, const LOW: usize, const HIGH: usize>(pub Vec<T>);
+
+/// Where nobody says, and none is enough.
+impl<T, const HIGH: usize> Default for Few<T, 0, HIGH> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl<'de, T: Deserialize<'de>, const LOW: usize, const HIGH: usize> Deserialize<'de>
     for Few<T, LOW, HIGH>
@@ -238,8 +283,16 @@ mod tests {
     #[test]
     fn texts_are_held_to_their_bounds() {
         assert_eq!(read::<Line>("SUP-1042"), Ok(Line("SUP-1042".into())));
-        assert!(read::<Line>("ä".repeat(256)).is_ok(), "characters, not bytes");
-        for wrong in [String::new(), "a\nb".into(), "\u{202e}evil".into(), "a".repeat(257)] {
+        assert!(
+            read::<Line>("ä".repeat(256)).is_ok(),
+            "characters, not bytes"
+        );
+        for wrong in [
+            String::new(),
+            "a\nb".into(),
+            "\u{202e}evil".into(),
+            "a".repeat(257),
+        ] {
             assert!(read::<Line>(&wrong).is_err(), "{wrong:?}");
         }
         assert!(read::<RequestRef>(RequestId::from_bits(7).to_string()).is_ok());

@@ -7,8 +7,8 @@ use crate::control::desk::{Control, Settings, TicketRefused};
 use crate::control::duties;
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{
-    AccessRequest, Binding, Caller, Grant, GrantId, Happened, LockKey, RequestId, RequestState,
-    Secret, SessionId, Timestamp,
+    AccessRequest, Binding, Caller, Grant, GrantId, Happened, LockKey, RequestState, Secret,
+    SessionId, Timestamp,
 };
 use crate::store::Issue;
 use crate::store::control::Tx;
@@ -63,11 +63,7 @@ impl Control {
     }
 
     /// The cheap checks, before anybody outside is asked. All are made again where the grant is.
-    async fn check_activation(
-        &self,
-        caller: &Caller,
-        at: At,
-    ) -> Result<AccessRequest, Refusal> {
+    async fn check_activation(&self, caller: &Caller, at: At) -> Result<AccessRequest, Refusal> {
         let (who, now, settings) = (caller.clone(), self.now(), self.settings.load_full());
         self.run("reading a request", move |tx| {
             let request = visible(tx, at.id, &who)?;

@@ -141,7 +141,9 @@ impl Control {
             }
             // Whoever watches some customers sees what may act there, and no other customer's name.
             for workload in &mut page.items {
-                workload.tenants.retain(|it| it == "*" || reached.covers(it));
+                workload
+                    .tenants
+                    .retain(|it| it == "*" || reached.covers(it));
             }
             page.items.retain(|it| !it.tenants.is_empty());
             Ok(page)

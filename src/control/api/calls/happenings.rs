@@ -20,7 +20,7 @@ const MOST: u64 = 9_007_199_254_740_991;
 #[serde(deny_unknown_fields)]
 pub(in crate::control::api) struct Listing {
     /// `next` of the page before.
-    #[param(value_type = Option<u64>, minimum = 1, maximum = 9_007_199_254_740_991)]
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 9_007_199_254_740_991i64)]
     before: Option<Within<1, MOST>>,
     #[param(value_type = Option<u64>, minimum = 1, maximum = 200)]
     limit: Option<PageSize>,

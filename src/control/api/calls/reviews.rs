@@ -89,7 +89,7 @@ pub(in crate::control::api) struct VerdictBody {
     /// What must be done now.
     #[serde(default)]
     #[schema(value_type = Vec<Sentence>, max_items = 20)]
-    follow_ups: Option<Few<Sentence, 0, 20>>,
+    follow_ups: Few<Sentence, 0, 20>,
 }
 
 /// Certifies or rejects.
@@ -110,11 +110,10 @@ pub(in crate::control::api) async fn verdict(
     said: Said<VerdictBody>,
 ) -> Outcome {
     let said = said.value;
-    let follow_ups = said.follow_ups.map(|it| it.0).unwrap_or_default();
     let found = Finding {
         justified: said.justified,
         findings: said.findings.0,
-        follow_ups: follow_ups.into_iter().map(|it| it.0).collect(),
+        follow_ups: said.follow_ups.0.into_iter().map(|it| it.0).collect(),
     };
     let review = api.control.review(&who, id, found, version).await?;
     Ok(Reply::ok(&ReviewView::of(&review, api.control.now()))?.at(review.version))

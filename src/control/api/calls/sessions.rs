@@ -5,9 +5,7 @@ use crate::control::api::input::{Asked, Named, PageSize, Said, Signed};
 use crate::control::api::reply::{Outcome, Reply};
 use crate::control::api::state::Api;
 use crate::control::api::text::{Key, Sentence, SessionRef};
-use crate::control::api::view::session::{
-    EndedCount, SessionView, SessionWithHistory, Sessions,
-};
+use crate::control::api::view::session::{EndedCount, SessionView, SessionWithHistory, Sessions};
 use crate::control::lifecycle::Which;
 use axum::extract::State;
 use serde::Deserialize;

@@ -12,7 +12,10 @@ fn the_checked_in_document_is_what_is_served() {
         std::fs::write(&path, &text).expect("the docs directory is writable");
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == text, "docs/openapi.json is old: run UPDATE_DOCS=1 cargo test");
+    assert!(
+        there == text,
+        "docs/openapi.json is old: run UPDATE_DOCS=1 cargo test"
+    );
 }
 
 fn each<'v>(value: &'v Value, visit: &mut impl FnMut(&'v Value)) {
@@ -34,7 +37,10 @@ fn no_reference_dangles() {
         };
         references += 1;
         let pointer = reference.trim_start_matches('#');
-        assert!(document.pointer(pointer).is_some(), "{reference} is nowhere");
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} is nowhere"
+        );
     });
     assert!(references > 50, "{references}");
 }
@@ -55,7 +61,10 @@ fn bodies_are_closed_and_problems_documented() {
             }
             for status in ["401", "403", "503"] {
                 let problem = &operation["responses"][status]["content"];
-                assert!(problem["application/problem+json"].is_object(), "{case} {status}");
+                assert!(
+                    problem["application/problem+json"].is_object(),
+                    "{case} {status}"
+                );
             }
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
             let Some(reference) = schema["$ref"].as_str() else {

@@ -71,7 +71,10 @@ async fn who_may_not_vote() {
         ),
         (
             "another tenant's approver who sees this tenant",
-            person("eve", &[(Role::Approver, "globex"), (Role::Auditor, "acme")]),
+            person(
+                "eve",
+                &[(Role::Approver, "globex"), (Role::Auditor, "acme")],
+            ),
             403,
             "duty.other-tenant",
         ),
@@ -89,7 +92,9 @@ async fn who_may_not_vote() {
         refused(case, &answer, status, reason);
     }
     let refusals = stage.happened(100);
-    let refusals = refusals.iter().filter(|it| it.happened.code == "control.refused");
+    let refusals = refusals
+        .iter()
+        .filter(|it| it.happened.code == "control.refused");
     assert_eq!(refusals.count(), 8, "each is on record");
 }
 
@@ -160,7 +165,10 @@ async fn who_may_not_activate() {
         refused(case, &answer, status, reason);
         if status == 401 {
             let challenge = answer.header("www-authenticate");
-            assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
+            assert!(
+                challenge.contains("insufficient_user_authentication"),
+                "{challenge}"
+            );
             assert!(challenge.contains("max_age=300"), "{challenge}");
         }
     }
@@ -247,10 +255,28 @@ async fn who_may_not_ask() {
     let cases = [
         ("no operator", &glass, asking, &ask, "duty.not-operator"),
         ("for oneself", &ada(), asking, &own, "duty.self"),
-        ("unregistered", &robot, asking, &ask, "workload.unregistered"),
+        (
+            "unregistered",
+            &robot,
+            asking,
+            &ask,
+            "workload.unregistered",
+        ),
         ("no policy allows it", &ada(), asking, &ask, "policy.denied"),
-        ("not pre-authorised", &operator, breaking, &urgent, "duty.not-pre-authorised"),
-        ("a program", &robot, breaking, &urgent, "duty.workload-emergency"),
+        (
+            "not pre-authorised",
+            &operator,
+            breaking,
+            &urgent,
+            "duty.not-pre-authorised",
+        ),
+        (
+            "a program",
+            &robot,
+            breaking,
+            &urgent,
+            "duty.workload-emergency",
+        ),
     ];
     for (case, caller, path, body, reason) in cases {
         let answer = stage.post(caller, path, body).await;
@@ -272,14 +298,29 @@ async fn who_may_not_end_lock_or_register() {
     refused("an auditor ends", &answer, 403, "duty.not-yours-to-end");
     let cancel = format!("/api/v1/requests/{}/cancel", request.id);
     let answer = stage.post(&approver("bo"), &cancel, &Value::Null).await;
-    refused("an approver cancels", &answer, 403, "duty.not-yours-to-cancel");
+    refused(
+        "an approver cancels",
+        &answer,
+        403,
+        "duty.not-yours-to-cancel",
+    );
     let key = json!({"key": "tenant:acme", "reason": "Something is wrong here"});
     let all = json!({"key": "all", "reason": "Something is wrong here"});
     let acme = person("sam", &[(Role::Security, "acme")]);
     let cases = [
         ("an approver locks", approver("bo"), "/api/v1/locks", &key),
-        ("one tenant's security locks all", acme.clone(), "/api/v1/locks", &all),
-        ("one tenant's security ends all", acme.clone(), "/api/v1/sessions/end", &all),
+        (
+            "one tenant's security locks all",
+            acme.clone(),
+            "/api/v1/locks",
+            &all,
+        ),
+        (
+            "one tenant's security ends all",
+            acme.clone(),
+            "/api/v1/sessions/end",
+            &all,
+        ),
     ];
     for (case, caller, path, body) in cases {
         let answer = stage.post(&caller, path, body).await;
@@ -291,6 +332,8 @@ async fn who_may_not_end_lock_or_register() {
     refused("a session ends once", &answer, 409, "session.over");
     let workload = things::workload(&stage);
     let body = json!({"id": workload.id});
-    let answer = stage.post(&auditor, "/api/v1/workloads/disable", &body).await;
+    let answer = stage
+        .post(&auditor, "/api/v1/workloads/disable", &body)
+        .await;
     refused("an auditor disables", &answer, 403, "duty.not-admin");
 }

@@ -1,11 +1,12 @@
 //! A control plane in a temporary directory, people to call it, and things to call it about.
 
-use crate::control::api::{self, Callers, Rate, Settings};
+use crate::control::api::{self, Rate, Settings};
 use crate::control::desk::{
     Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings as Desk, Subjects,
     TenantSettings, Ticket, TicketRefused, Tickets,
 };
 use crate::control::duties::StepUp;
+use crate::control::gate::{Gate, Visit};
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{
     Alert, Caller, Clock, Method, OperatorKind, Proof, Reach, Role, Seat, SubjectClass, Tier,
@@ -20,7 +21,6 @@ use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderMap, Method as Verb, Request, StatusCode};
 use serde_json::Value;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -84,7 +84,7 @@ impl Routes for Outside {
 /// Knows callers by the JSON in a header: these tests are about what comes after.
 struct Told;
 
-impl Callers for Told {
+impl Gate for Told {
     fn caller<'a>(&'a self, parts: &'a Parts) -> Answer<'a, Result<Caller, Refusal>> {
         let told = parts.headers.get("x-caller");
         let told = told.and_then(|it| serde_json::from_slice(it.as_bytes()).ok());
@@ -92,8 +92,12 @@ impl Callers for Told {
         Box::pin(async move { told.ok_or_else(nobody) })
     }
 
-    fn address(&self, _: &Parts) -> IpAddr {
-        IpAddr::from([192, 0, 2, 7])
+    fn visitor<'a>(&'a self, _: &'a HeaderMap) -> Answer<'a, Result<Option<Visit>, Refusal>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn check_unsafe(&self, _: &HeaderMap, _: &Visit, _: Option<&str>) -> Result<(), Refusal> {
+        Ok(())
     }
 }
 
@@ -180,10 +184,7 @@ impl Stage {
             path: dir.path().join("locum.db"),
             ..sqlite::Settings::default()
         });
-        let (clock, metrics) = (
-            Arc::new(AtomicI64::new(NOW)),
-            Arc::new(Metrics::default()),
-        );
+        let (clock, metrics) = (Arc::new(AtomicI64::new(NOW)), Arc::new(Metrics::default()));
         let control = Arc::new(Control {
             book: book.expect("a store"),
             clock: Clock::Fixed(Arc::clone(&clock)),
@@ -285,7 +286,11 @@ fn desk() -> Desk {
     let tenant = || TenantSettings::default();
     Desk {
         access: AccessPolicy::default(),
-        tenants: [("acme".to_owned(), tenant()), ("globex".to_owned(), tenant())].into(),
+        tenants: [
+            ("acme".to_owned(), tenant()),
+            ("globex".to_owned(), tenant()),
+        ]
+        .into(),
         reason_codes: vec!["customer-request".to_owned(), "outage".to_owned()],
         max_time: 60 * MINUTE,
         default_time: 15 * MINUTE,

@@ -27,18 +27,46 @@ async fn every_no_is_a_problem() {
     let locks = "/api/v1/locks";
     let cases = [
         (&post, locks, json, "{", 400, "unreadable"),
-        (&post, locks, json, "{} {}", 400, "unreadable"),
+        (
+            &post,
+            locks,
+            json,
+            r#"{"key":"all","reason":"x"} {}"#,
+            400,
+            "unreadable",
+        ),
         (&post, locks, "text/plain", "{}", 415, "media-type"),
         (&post, locks, "", "{}", 415, "media-type"),
         (&post, locks, json, long.as_str(), 413, "body-too-large"),
         (&post, locks, json, "{}", 422, "invalid"),
-        (&post, locks, json, r#"{"key":"all","reason":"x","no":1}"#, 422, "invalid"),
-        (&post, locks, json, r#"{"key":"all","reason":"a\u202eb"}"#, 422, "invalid"),
+        (
+            &post,
+            locks,
+            json,
+            r#"{"key":"all","reason":"x","no":1}"#,
+            422,
+            "invalid",
+        ),
+        (
+            &post,
+            locks,
+            json,
+            r#"{"key":"all","reason":"a\u202eb"}"#,
+            422,
+            "invalid",
+        ),
         (&get, "/api/v1/locks?limit=201", "", "", 400, "unreadable"),
         (&get, "/api/v1/locks?limit=0", "", "", 400, "unreadable"),
         (&get, "/api/v1/locks?after=x", "", "", 400, "unreadable"),
         (&get, "/api/v1/locks?no=1", "", "", 400, "unreadable"),
-        (&get, "/api/v1/locks?limit=1&limit=2", "", "", 400, "unreadable"),
+        (
+            &get,
+            "/api/v1/locks?limit=1&limit=2",
+            "",
+            "",
+            400,
+            "unreadable",
+        ),
         (&get, "/api/v1/requests/x", "", "", 404, "not-found"),
         (&get, "/api/v1/planets", "", "", 404, "no-such-path"),
         (&get, "/api", "", "", 404, "no-such-path"),
@@ -47,11 +75,19 @@ async fn every_no_is_a_problem() {
     ];
     for (method, path, media, body, status, reason) in cases {
         let answer = raw(&stage, method.clone(), path, media, body).await;
-        let case = format!("{method} {path} {}: {}", body.get(..40).unwrap_or(body), answer.text);
+        let case = format!(
+            "{method} {path} {}: {}",
+            body.get(..40).unwrap_or(body),
+            answer.text
+        );
         assert_eq!(answer.status, status, "{case}");
         assert_eq!(answer.reason(), reason, "{case}");
         assert_eq!(answer.json()["status"], status, "{case}");
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{case}");
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{case}"
+        );
         assert_eq!(answer.header("cache-control"), "no-store", "{case}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{case}");
         if status == 405 {
@@ -69,14 +105,23 @@ async fn a_wrong_field_is_named() {
     });
     let ann = person("ann", &[(Role::Operator, "*")]);
     let answer = stage.post(&ann, "/api/v1/requests", &body).await;
-    assert_eq!(answer.json()["problems"][0]["field"], "scopes[1]", "{}", answer.text);
+    assert_eq!(
+        answer.json()["problems"][0]["field"],
+        "scopes[1]",
+        "{}",
+        answer.text
+    );
     let body = json!({
         "app": "barn", "tenant": "acme", "subject": "kim", "scopes": ["view"],
         "reason_code": "x", "reason": "y",
     });
     let answer = stage.post(&ann, "/api/v1/requests/preview", &body).await;
     let problems = answer.json()["problems"].as_array().map_or(0, Vec::len);
-    assert!(problems >= 3, "app, reason code and ticket at once: {}", answer.text);
+    assert!(
+        problems >= 3,
+        "app, reason code and ticket at once: {}",
+        answer.text
+    );
 }
 
 #[tokio::test]
@@ -93,7 +138,10 @@ async fn an_answer_has_its_form() {
     assert_eq!(json["created_at"], "2027-01-15T08:00:00.000Z");
     assert_eq!(json["minutes"], 15);
     assert_eq!(json["votes"], json!([]));
-    assert!(json.get("account").is_none(), "accounts are nobody's business");
+    assert!(
+        json.get("account").is_none(),
+        "accounts are nobody's business"
+    );
 
     let head = request(Method::HEAD, &path, Some(&bo)).body(Body::empty());
     let head = stage.send(head.expect("a request")).await;
@@ -116,7 +164,9 @@ async fn lists_are_pages() {
     for list in ["requests", "sessions", "locks"] {
         let (mut seen, mut after) = (Vec::new(), String::new());
         loop {
-            let answer = stage.get(&sam, &format!("/api/v1/{list}?limit=2{after}")).await;
+            let answer = stage
+                .get(&sam, &format!("/api/v1/{list}?limit=2{after}"))
+                .await;
             let json = answer.json();
             let items = json["items"].as_array().expect("a list");
             assert!((1..=2).contains(&items.len()), "{}", answer.text);
@@ -128,7 +178,10 @@ async fn lists_are_pages() {
         }
         let count = if list == "requests" { 10 } else { 5 };
         assert_eq!(seen.len(), count, "{list}");
-        assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "{list}: newest first");
+        assert!(
+            seen.windows(2).all(|pair| pair[0] > pair[1]),
+            "{list}: newest first"
+        );
     }
     let answer = stage.get(&sam, "/api/v1/requests?state=pending").await;
     assert_eq!(answer.json()["items"].as_array().map(Vec::len), Some(5));
@@ -138,7 +191,9 @@ async fn lists_are_pages() {
     let next = answer.json()["next"].as_str().map(str::to_owned);
     let path = format!("/api/v1/happenings?limit=3&before={}", next.expect("more"));
     let older = stage.get(&sam, &path).await.json();
-    assert!(older["items"][0]["sequence"].as_i64() < answer.json()["items"][2]["sequence"].as_i64());
+    assert!(
+        older["items"][0]["sequence"].as_i64() < answer.json()["items"][2]["sequence"].as_i64()
+    );
 }
 
 #[tokio::test]
@@ -158,17 +213,30 @@ async fn who_calls_too_fast_waits() {
     let (ann, bo) = (person("ann", &[]), person("bo", &[]));
     for (settings, reason, limit, others) in [
         (settings(tight, loose), "rate.person", "ApiPersonRate", 200),
-        (settings(loose, tight), "rate.address", "ApiAddressRate", 429),
+        (
+            settings(loose, tight),
+            "rate.address",
+            "ApiAddressRate",
+            429,
+        ),
     ] {
         let stage = Stage::with(settings);
         for _ in 0..2 {
             assert_eq!(stage.get(&ann, "/api/v1/whoami").await.status, 200);
         }
         let answer = stage.get(&ann, "/api/v1/whoami").await;
-        assert_eq!((answer.status.as_u16(), answer.reason().as_str()), (429, reason));
+        assert_eq!(
+            (answer.status.as_u16(), answer.reason().as_str()),
+            (429, reason)
+        );
         assert_eq!(answer.header("retry-after"), "1");
         assert_eq!(stage.get(&bo, "/api/v1/whoami").await.status, others);
-        assert!(stage.metrics.expose().contains(&format!("limit=\"{limit}\"")));
+        assert!(
+            stage
+                .metrics
+                .expose()
+                .contains(&format!("limit=\"{limit}\""))
+        );
     }
 }
 

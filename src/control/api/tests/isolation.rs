@@ -130,14 +130,28 @@ async fn no_role_in_another_tenant_learns_or_changes_anything() {
         try_all(&stage, &caller, role, &acme).await;
     }
     let root = person("root", &[(Role::Admin, "*"), (Role::Security, "*")]);
-    let seen = stage.get(&root, &format!("/api/v1/requests/{}", acme.request)).await;
+    let seen = stage
+        .get(&root, &format!("/api/v1/requests/{}", acme.request))
+        .await;
     assert_eq!(seen.json()["state"], "approved", "{}", seen.text);
-    let seen = stage.get(&root, &format!("/api/v1/sessions/{}", acme.session)).await;
+    let seen = stage
+        .get(&root, &format!("/api/v1/sessions/{}", acme.session))
+        .await;
     assert_eq!(seen.json()["state"], "pending", "{}", seen.text);
     let seen = stage.get(&root, "/api/v1/locks?state=held").await;
-    assert_eq!(seen.json()["items"][0]["key"], "tenant:acme", "{}", seen.text);
+    assert_eq!(
+        seen.json()["items"][0]["key"],
+        "tenant:acme",
+        "{}",
+        seen.text
+    );
     let seen = stage.get(&root, "/api/v1/workloads").await;
-    assert_eq!(seen.json()["items"][0]["state"], "registered", "{}", seen.text);
+    assert_eq!(
+        seen.json()["items"][0]["state"],
+        "registered",
+        "{}",
+        seen.text
+    );
 }
 
 #[tokio::test]
@@ -157,5 +171,8 @@ async fn strangers_are_asked_to_sign_in_and_recorded() {
     assert_eq!(answer.status, 401, "{}", answer.text);
     assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"locum\"");
     let last = stage.happened(1).remove(0).happened;
-    assert_eq!((last.code.as_str(), last.actor.as_str()), ("api.call", "unknown"));
+    assert_eq!(
+        (last.code.as_str(), last.actor.as_str()),
+        ("api.call", "unknown")
+    );
 }

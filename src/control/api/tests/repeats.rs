@@ -26,7 +26,10 @@ async fn a_lock_is_set_once_for_its_key() {
 
     let other = json!({"key": "ticket:SUP-2", "reason": "Under suspicion"});
     let answer = stage.post_with(&sam, "/api/v1/locks", &[KEY], &other).await;
-    assert_eq!((answer.status.as_u16(), answer.reason().as_str()), (422, "idempotency.other-call"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.reason().as_str()),
+        (422, "idempotency.other-call")
+    );
     let tom = person("tom", &[(Role::Security, "*")]);
     let answer = stage.post_with(&tom, "/api/v1/locks", &[KEY], &body).await;
     assert_eq!(answer.status, 201, "another person's key is another key");
@@ -109,17 +112,25 @@ async fn a_change_is_made_only_to_the_version_that_was_seen() {
         (&ada, on("activate"), &Value::Null),
         (&ada, on("cancel"), &Value::Null),
         (&sam, format!("/api/v1/locks/{}/lift", lock.id), &why),
-        (&sam, format!("/api/v1/reviews/{}/verdict", review.id), &found),
+        (
+            &sam,
+            format!("/api/v1/reviews/{}/verdict", review.id),
+            &found,
+        ),
     ];
     for (who, path, body) in &cases {
         for tag in ["\"99\"", "W/\"2\"", "\"abc\""] {
             let answer = stage.post_with(who, path, &[("if-match", tag)], body).await;
             assert_eq!(answer.status, 412, "{path} {tag}: {}", answer.text);
         }
-        let answer = stage.post_with(who, path, &[("if-match", "99")], body).await;
+        let answer = stage
+            .post_with(who, path, &[("if-match", "99")], body)
+            .await;
         assert_eq!(answer.status, 400, "{path}: {}", answer.text);
     }
-    let seen = stage.get(&ada, &format!("/api/v1/requests/{}", request.id)).await;
+    let seen = stage
+        .get(&ada, &format!("/api/v1/requests/{}", request.id))
+        .await;
     let tag = seen.header("etag").to_owned();
     let cancelled = stage
         .post_with(&ada, &on("cancel"), &[("if-match", &tag)], &Value::Null)
@@ -142,7 +153,9 @@ async fn the_whole_way_by_the_api() {
     let answer = stage.post(&bo, &format!("{path}/votes"), &vote).await;
     assert_eq!(answer.json()["state"], "approved", "{}", answer.text);
     assert_eq!(answer.json()["votes"][0]["counts"], true);
-    let answer = stage.post(&ada, &format!("{path}/activate"), &Value::Null).await;
+    let answer = stage
+        .post(&ada, &format!("{path}/activate"), &Value::Null)
+        .await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let session = answer.header("location").to_owned();
     let seen = stage.get(&ada, &session).await.json();
@@ -152,7 +165,12 @@ async fn the_whole_way_by_the_api() {
     let codes: Vec<_> = codes.iter().filter_map(|it| it["code"].as_str()).collect();
     assert_eq!(
         codes,
-        ["request.created", "vote.approve", "request.approved", "session.activated"]
+        [
+            "request.created",
+            "vote.approve",
+            "request.approved",
+            "session.activated"
+        ]
     );
     stage.pass(MINUTE);
     let why = json!({"reason": "Done"});

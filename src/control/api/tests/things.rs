@@ -2,9 +2,9 @@
 
 use super::fixture::{MINUTE, Stage};
 use crate::model::{
-    AccessRequest, Binding, EndCause, Ended, Grant, GrantId, Happened, Lock, LockId,
-    LockKey, Needs, Operator, OperatorKind, RequestId, RequestState, Review, ReviewId, ReviewState,
-    Secret, SessionId, Subject, SubjectClass, Tenant, Tier, Verdict, Vote, Workload,
+    AccessRequest, Binding, EndCause, Ended, Grant, GrantId, Happened, Lock, LockId, LockKey,
+    Needs, Operator, OperatorKind, RequestId, RequestState, Review, ReviewId, ReviewState, Secret,
+    SessionId, Subject, SubjectClass, Tenant, Tier, Verdict, Vote, Workload,
 };
 use crate::store::{Issue, Target};
 
@@ -54,7 +54,10 @@ pub(super) fn request(stage: &Stage) -> AccessRequest {
     };
     stage.put(|tx| {
         tx.insert(&mut request)?;
-        tx.note(Happened::new("request.created", "ada@support.example").about(&request), now)
+        tx.note(
+            Happened::new("request.created", "ada@support.example").about(&request),
+            now,
+        )
     });
     request
 }
@@ -117,7 +120,10 @@ pub(super) fn session(stage: &Stage) -> SessionId {
         asked.grant = Some(grant);
         asked.session = Some(session);
         tx.update(&mut asked)?;
-        tx.note(Happened::new("session.activated", "ada@support.example").about(&asked), now)
+        tx.note(
+            Happened::new("session.activated", "ada@support.example").about(&asked),
+            now,
+        )
     });
     session
 }

@@ -135,7 +135,7 @@ pub(in crate::control::api) struct ActivatedView {
     grant: String,
     session: SessionRef,
     /// Open it in a browser; good once, and briefly.
-    #[schema(format = Uri)]
+    #[schema(format = "uri")]
     start_url: String,
     /// When the link dies.
     start_by: Moment,
@@ -147,7 +147,7 @@ pub(in crate::control::api) struct ActivatedView {
 #[derive(Serialize, ToSchema)]
 pub(in crate::control::api) struct ConsentLink {
     /// Send it to the customer's administrator. It cannot be shown again.
-    #[schema(format = Uri)]
+    #[schema(format = "uri")]
     pub url: String,
 }
 

@@ -16,13 +16,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// For every call, signed in or not: the address's rate, and a form of answer that no browser misreads.
-pub(super) async fn surface(
-    State(api): State<Arc<Api>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn surface(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let (settings, address) = (api.settings.load_full(), api.callers.address(&parts));
+    let (settings, address) = (api.settings.load_full(), Api::address(&parts));
     let taken = api.addresses.take(
         network(address),
         settings.address,
@@ -70,7 +66,7 @@ struct Call {
 }
 
 impl Call {
-    fn of(api: &Api, parts: &Parts) -> Self {
+    fn of(parts: &Parts) -> Self {
         let template = parts.extensions.get::<MatchedPath>();
         let path = template.map_or("unknown", MatchedPath::as_str).to_owned();
         let id = path.split_once("/{id}").and_then(|(before, _)| {
@@ -81,15 +77,15 @@ impl Call {
             method: parts.method.clone(),
             id: id.map(|id| id.chars().take(64).collect()),
             path,
-            address: api.callers.address(parts),
+            address: Api::address(parts),
         }
     }
 }
 
 /// For every call that needs somebody: who it is, their rate, and the record.
-pub(super) async fn gate(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(super) async fn signed(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let call = Call::of(&api, &parts);
+    let call = Call::of(&parts);
     match admitted(&api, &parts).await {
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
@@ -107,7 +103,7 @@ pub(super) async fn gate(State(api): State<Arc<Api>>, request: Request, next: Ne
 }
 
 async fn admitted(api: &Api, parts: &Parts) -> Result<Caller, Problem> {
-    let caller = api.callers.caller(parts).await?;
+    let caller = api.gate.caller(parts).await?;
     let settings = api.settings.load();
     let person = caller.person.clone();
     let taken = api.people.take(
