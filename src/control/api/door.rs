@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -169,21 +170,18 @@ fn challenge(api: &Api, answer: &mut Response) {
     }
     let why = answer.extensions().get::<Why>().map_or("", |why| why.0);
     let step_up = &api.control.settings.load().step_up;
-    let words = if why.starts_with("step-up") {
-        let mut words = format!(
-            "Bearer realm=\"locum\", error=\"insufficient_user_authentication\", max_age={}",
-            step_up.max_age.as_secs()
+    let mut words = "Bearer realm=\"locum\"".to_owned();
+    if why.starts_with("step-up") {
+        let age = step_up.max_age.as_secs();
+        let _ = write!(
+            words,
+            ", error=\"insufficient_user_authentication\", max_age={age}"
         );
         if !step_up.acr_values.is_empty() {
-            words.push_str(&format!(
-                ", acr_values=\"{}\"",
-                step_up.acr_values.join(" ")
-            ));
+            let values = step_up.acr_values.join(" ");
+            let _ = write!(words, ", acr_values=\"{values}\"");
         }
-        words
-    } else {
-        "Bearer realm=\"locum\"".to_owned()
-    };
+    }
     if let Ok(words) = HeaderValue::try_from(words) {
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, words);
     }

@@ -85,7 +85,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn unread(api: &Api, why: &axum::Error, most: usize) -> Problem {
     let too_long = why
         .source()
-        .is_some_and(|it| it.is::<http_body_util::LengthLimitError>());
+        .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
     if too_long {
         api.metrics.hit(Limit::ApiBody);
         let detail = format!("The body is longer than {most} bytes.");

@@ -102,10 +102,11 @@ async fn settle(api: &Api, once: Once, outcome: &Outcome, answers: Answers) {
     let done = api
         .control
         .run("keeping an answer", move |tx| {
-            Ok(match kept {
+            match kept {
                 Some((status, body)) => tx.answer(&once, status, &body)?,
                 None => tx.unclaim(&once)?,
-            })
+            }
+            Ok(())
         })
         .await;
     if let Err(error) = done {

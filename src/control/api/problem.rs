@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
-    refusal: Refusal,
+    refusal: Box<Refusal>,
     retry_after: Option<Duration>,
 }
 
@@ -52,7 +52,7 @@ impl From<Refusal> for Problem {
         let status = StatusCode::from_u16(refusal.kind.status());
         Self {
             status: status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
-            refusal,
+            refusal: Box::new(refusal),
             retry_after: None,
         }
     }
@@ -67,7 +67,7 @@ impl Problem {
     ) -> Self {
         Self {
             status,
-            refusal: Refusal::new(Kind::Invalid, reason, detail),
+            refusal: Box::new(Refusal::new(Kind::Invalid, reason, detail)),
             retry_after: None,
         }
     }

@@ -247,6 +247,8 @@ async fn who_may_not_ask() {
     if let Some(fields) = urgent.as_object_mut() {
         fields.remove("scopes");
     }
+    let mut refund = ask.clone();
+    refund["scopes"] = json!(["refund"]);
     let mut robot = ada();
     robot.kind = OperatorKind::Workload;
     let operator = person("ann", &[(Role::Operator, "*")]);
@@ -262,7 +264,13 @@ async fn who_may_not_ask() {
             &ask,
             "workload.unregistered",
         ),
-        ("no policy allows it", &ada(), asking, &ask, "policy.denied"),
+        (
+            "no policy allows it",
+            &ada(),
+            asking,
+            &refund,
+            "policy.denied",
+        ),
         (
             "not pre-authorised",
             &operator,

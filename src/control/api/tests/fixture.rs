@@ -12,7 +12,7 @@ use crate::model::{
     Alert, Caller, Clock, Method, OperatorKind, Proof, Reach, Role, Seat, SubjectClass, Tier,
     Timestamp,
 };
-use crate::policy::access::AccessPolicy;
+use crate::policy::access::{AccessPolicy, Options};
 use crate::store::control::{Book, Noted};
 use crate::store::{StoreError, sqlite};
 use crate::telemetry::metrics::Metrics;
@@ -21,6 +21,7 @@ use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderMap, Method as Verb, Request, StatusCode};
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl Routes for Outside {
         };
         vec![
             scope("view", "See orders and invoices", Tier::Ordinary),
+            scope("refund", "Pay an order back", Tier::Sensitive),
             scope("export", "Export all orders", Tier::Privileged),
         ]
     }
@@ -188,7 +190,7 @@ impl Stage {
         let control = Arc::new(Control {
             book: book.expect("a store"),
             clock: Clock::Fixed(Arc::clone(&clock)),
-            settings: arc_swap::ArcSwap::from_pointee(desk()),
+            settings: arc_swap::ArcSwap::from_pointee(desk(policy(dir.path()))),
             tickets: Arc::new(Outside),
             subjects: Arc::new(Outside),
             alarm: Arc::new(Outside),
@@ -282,10 +284,26 @@ pub(super) fn request(verb: Verb, path: &str, who: Option<&Caller>) -> http::req
     }
 }
 
-fn desk() -> Desk {
-    let tenant = || TenantSettings::default();
+/// Whoever looks needs nobody, whoever exports two; nothing else is allowed but breaking the glass.
+const POLICY: &str = r#"
+@id("look") @approvals("0")
+permit (principal, action == Action::"request", resource) when { context.tier == Tier::"ordinary" };
+@id("export") @approvals("2")
+permit (principal, action == Action::"request", resource) when { context.tier == Tier::"privileged" };
+@id("glass") @approvals("0")
+permit (principal is Human, action == Action::"break-glass", resource);
+"#;
+
+fn policy(dir: &Path) -> AccessPolicy {
+    let file = dir.join("access.cedar");
+    std::fs::write(&file, POLICY).expect("a file can be written");
+    AccessPolicy::load(&[file], &Options::default()).expect("the policy is good")
+}
+
+fn desk(access: AccessPolicy) -> Desk {
+    let tenant = TenantSettings::default;
     Desk {
-        access: AccessPolicy::default(),
+        access,
         tenants: [
             ("acme".to_owned(), tenant()),
             ("globex".to_owned(), tenant()),

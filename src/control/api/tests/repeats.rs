@@ -179,3 +179,43 @@ async fn the_whole_way_by_the_api() {
     let mine = stage.get(&ada, "/api/v1/sessions?mine=true").await;
     assert_eq!(mine.json()["items"], json!([]));
 }
+
+#[tokio::test]
+async fn who_asks_twice_with_one_key_has_asked_once() {
+    let stage = Stage::new();
+    let ann = person("ann", &[(Role::Operator, "*"), (Role::BreakGlass, "*")]);
+    let ask = json!({
+        "app": "shop", "tenant": "acme", "subject": "kim@acme.example", "scopes": ["export"],
+        "ticket": "SUP-1042", "reason_code": "customer-request", "reason": "Help", "minutes": 20,
+    });
+    let preview = stage.post(&ann, "/api/v1/requests/preview", &ask).await;
+    assert_eq!(preview.json()["needs"]["approvals"], 2, "{}", preview.text);
+    assert_eq!(preview.json()["ticket"]["title"], "Invoice missing");
+    let mut first = None;
+    for _ in 0..2 {
+        let made = stage
+            .post_with(&ann, "/api/v1/requests", &[KEY], &ask)
+            .await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        assert_eq!(made.json()["state"], "pending");
+        assert_eq!(made.json()["needs"]["rules"], json!(["export"]));
+        let location = made.header("location").to_owned();
+        assert_eq!(*first.get_or_insert(location.clone()), location);
+        let seen = stage.get(&ann, &location).await;
+        assert_eq!(seen.json()["id"], made.json()["id"], "{}", seen.text);
+    }
+    let mine = stage.get(&ann, "/api/v1/requests?mine=true").await;
+    assert_eq!(mine.json()["items"].as_array().map(Vec::len), Some(1));
+
+    let urgent = json!({
+        "app": "shop", "tenant": "acme", "subject": "kim@acme.example", "incident": "INC-7",
+        "reason_code": "outage", "reason": "Everything is down",
+    });
+    let made = stage.post(&ann, "/api/v1/break-glass", &urgent).await;
+    assert_eq!(made.json()["state"], "approved", "{}", made.text);
+    let path = format!("{}/activate", made.header("location"));
+    let opened = stage.post(&ann, &path, &Value::Null).await;
+    assert_eq!(opened.status, 201, "{}", opened.text);
+    let due = stage.get(&ann, "/api/v1/reviews?state=due").await;
+    assert_eq!(due.json()["items"][0]["incident"], "INC-7", "{}", due.text);
+}

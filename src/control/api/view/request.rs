@@ -224,7 +224,7 @@ impl RequestWithVotes {
             .iter()
             .map(|it| VoteView::of(it, digest, now))
             .collect();
-        Self { votes, request }
+        Self { request, votes }
     }
 }
 
