@@ -13,7 +13,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 /// The portal's cookie, as identity names it.
-const COOKIE: &str = "__Host-locum";
+const COOKIE: &str = "__Host-locum-portal";
 
 const ABOUT: &str = "Who may stand in for whom: request, approve, activate, end, review. \
 Errors are RFC 9457 problems; `reason` is stable. Lists are pages, newest first: give `next` as `after`. \
