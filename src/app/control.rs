@@ -5,6 +5,7 @@ use super::{Parts, RunError};
 use crate::audit::Event;
 use crate::config::{self, Config};
 use crate::control::alerts::{self, Alerts};
+use crate::control::api::{self, Api};
 use crate::control::desk::{
     Control, EmergencySettings, Routes, ScopeChoice, Settings, TenantSettings,
 };
@@ -41,6 +42,7 @@ pub(crate) struct Running {
     identity: Arc<Identity>,
     alerts: Alerts,
     signals: Signals,
+    api: Arc<Api>,
     tickets: Arc<TicketDesk>,
     subjects: Arc<SubjectDesk>,
 }
@@ -83,11 +85,18 @@ impl Running {
             Arc::clone(&parts.plane.metrics),
         );
         let identity = Arc::new(identity.map_err(|problems| no_identity(&problems))?);
+        let api = api::new(
+            Arc::clone(&control),
+            Arc::clone(&identity) as _,
+            Arc::clone(&parts.plane.metrics),
+            api::Settings::from(config),
+        );
         Ok(Self {
             control,
             identity,
             alerts,
             signals,
+            api,
             tickets,
             subjects,
         })
@@ -111,6 +120,9 @@ impl Running {
         self.alerts.reload(channels);
         self.signals.reload(events);
         self.control.settings.store(Arc::new(settings));
+        self.api
+            .settings
+            .store(Arc::new(api::Settings::from(config)));
         Ok(())
     }
 }
@@ -326,6 +338,7 @@ pub(super) async fn start(
     let (one, other) = (stop.clone(), stop.clone());
     tokio::spawn(async move { sending.run(one).await });
     tokio::spawn(async move { telling.run(other).await });
+    let api = Arc::clone(&running.api);
     // Set once: this is the only place that starts a control plane.
     let _ = parts.control.set(running);
     let shared = Arc::clone(parts);
@@ -342,6 +355,7 @@ pub(super) async fn start(
         head_timeout: portal.head_timeout,
     };
     let listening = listen::listen(settings, web::router(web, identity, signals), stop.clone())
+    let listening = listen::listen(settings, web::router(web, identity, api), stop.clone())
         .await
         .map_err(RunError::io("portal listener"))?;
     let store = &config.store;

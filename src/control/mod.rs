@@ -4,8 +4,8 @@
 //! in [`duties`] and nowhere else; each step is in a file of [`lifecycle`], with its words for the journal.
 
 pub mod alerts;
-mod backoff;
 pub mod api;
+mod backoff;
 pub mod desk;
 pub mod duties;
 pub mod gate;

@@ -4,6 +4,7 @@ pub mod extract;
 pub mod listen;
 pub mod shared;
 
+use super::api::{self, Api};
 use super::identity::{self, Identity};
 use super::refusal::{Kind, Refusal};
 use super::signals::{self, Signals};
@@ -22,12 +23,14 @@ pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Everything that the listener answers.
 pub fn router(web: Shared, identity: Arc<Identity>, signals: Signals) -> Router {
+pub fn router(web: Shared, identity: Arc<Identity>, api: Arc<Api>) -> Router {
     Router::new()
         .route(JWKS_PATH, get(jwks))
         .merge(portal::router())
         .merge(tickets::router())
         .merge(identity::router(identity))
         .merge(signals::router(signals))
+        .merge(api::router(api))
         .fallback_service(portal::missing().with_state(Arc::clone(&web)))
         .method_not_allowed_fallback(|| async {
             let detail = "This address does not take that method.";
