@@ -354,8 +354,8 @@ pub(super) async fn start(
         max_connections: portal.max_connections,
         head_timeout: portal.head_timeout,
     };
-    let listening = listen::listen(settings, web::router(web, identity, signals), stop.clone())
-    let listening = listen::listen(settings, web::router(web, identity, api), stop.clone())
+    let router = web::router(web, identity, signals, api);
+    let listening = listen::listen(settings, router, stop.clone())
         .await
         .map_err(RunError::io("portal listener"))?;
     let store = &config.store;

@@ -108,6 +108,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(agreeing::activate))
         .routes(routes!(agreeing::start_link))
         .routes(routes!(agreeing::consent_link))
+        .routes(routes!(agreeing::consent))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(sessions::end))

@@ -1,21 +1,29 @@
 //! The customer's consent: by a link that an approver sends, or by somebody of theirs who is signed in.
 
+use super::at::At;
 use super::vote::{about, settle, visible};
 use crate::control::desk::Control;
 use crate::control::duties;
 use crate::control::refusal::{Kind, Refusal};
-use crate::model::{AccessRequest, Caller, Happened, RequestId, RequestState, Secret, Timestamp};
+use crate::model::{AccessRequest, Caller, Happened, RequestState, Secret, Timestamp};
 use crate::store::control::Tx;
 
 impl Control {
     /// Makes the signed link by which the customer is asked. Only its hash is kept; whoever gets the text sends it on.
-    pub async fn consent_link(&self, caller: &Caller, id: RequestId) -> Result<String, Refusal> {
+    pub async fn consent_link(
+        &self,
+        caller: &Caller,
+        at: impl Into<At>,
+    ) -> Result<String, Refusal> {
+        let at = at.into();
+        let id = at.id;
         let (who, now, settings) = (caller.clone(), self.now(), self.settings.load_full());
         let secret = Secret::fresh()?;
         let hash = *secret.hash().as_bytes();
         let portal = settings.portal.clone();
         self.run("making a consent link", move |tx| {
             let request = visible(tx, id, &who)?;
+            at.holds(&request)?;
             if !request.needs.consent || request.state != RequestState::Pending {
                 return Err(Refusal::conflict(
                     "consent.not-needed",
@@ -55,14 +63,17 @@ impl Control {
     pub async fn consent_as(
         &self,
         caller: &Caller,
-        id: RequestId,
+        at: impl Into<At>,
         agrees: bool,
     ) -> Result<AccessRequest, Refusal> {
+        let at = at.into();
+        let id = at.id;
         let (who, now) = (caller.clone(), self.now());
         let done = self
             .run("storing a consent", move |tx| {
                 let request = visible(tx, id, &who)?;
                 duties::may_consent(&who, &request)?;
+                at.holds(&request)?;
                 answer(tx, request, &who.person, agrees, now)
             })
             .await;

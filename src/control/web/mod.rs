@@ -22,8 +22,7 @@ use std::sync::Arc;
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Everything that the listener answers.
-pub fn router(web: Shared, identity: Arc<Identity>, signals: Signals) -> Router {
-pub fn router(web: Shared, identity: Arc<Identity>, api: Arc<Api>) -> Router {
+pub fn router(web: Shared, identity: Arc<Identity>, signals: Signals, api: Arc<Api>) -> Router {
     Router::new()
         .route(JWKS_PATH, get(jwks))
         .merge(portal::router())

@@ -132,3 +132,33 @@ pub(in crate::control::api) async fn consent_link(
     let url = api.control.consent_link(&who, At { id, version }).await?;
     Reply::ok(&ConsentLink { url })
 }
+
+/// The customer's answer.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::control::api) struct ConsentBody {
+    /// `false`: the request is denied, or what came of it ends.
+    agrees: bool,
+}
+
+/// The customer consents, refuses, or ends what they consented to: for their own auditor.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/consent",
+    operation_id = "consent",
+    tag = "requests",
+    params(("id" = inline(RequestRef), Path, description = "The request"), IfMatch),
+    request_body = ConsentBody,
+    responses((status = 200, description = "The request", body = RequestWithVotes))
+)]
+pub(in crate::control::api) async fn consent(
+    State(api): State<Arc<Api>>,
+    Signed(who): Signed,
+    Named(RequestRef(id)): Named<RequestRef>,
+    IfMatch(version): IfMatch,
+    said: Said<ConsentBody>,
+) -> Outcome {
+    let at = At { id, version };
+    let made = api.control.consent_as(&who, at, said.value.agrees).await?;
+    shown(&api, &who, &made).await
+}

@@ -56,6 +56,7 @@ fn body(operation: &str, acme: &Acme) -> Value {
             "reason_code": "outage", "reason": "Help",
         }),
         "vote" => json!({"digest": "0".repeat(64), "verdict": "approve"}),
+        "consent" => json!({"agrees": true}),
         "end-session" | "lift-lock" => json!({"reason": "Because"}),
         "end-sessions" | "lock" => json!({"key": "tenant:acme", "reason": "Because"}),
         "review-verdict" => json!({"justified": true, "findings": "Fine"}),
