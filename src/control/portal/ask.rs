@@ -2,11 +2,12 @@
 //! takes.
 
 use super::ask_view::{Answer, Chosen, Typed, answer, minutes_of, scopes};
-use super::call::{Call, Shown, go, render};
+use super::call::{Call, Shown, back_to, go, render};
 use super::fields::Fields;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Notice, Wrong};
+use super::requests::requests_path;
 use crate::control::lifecycle::{Ask, Considered};
 use crate::control::refusal::Refusal;
 use crate::model::{ExchangeId, Reach, RequestState, Role};
@@ -20,14 +21,14 @@ pub(super) struct Customer {
 
 /// One way to say why.
 pub(super) struct Code {
-    pub(super) code: String,
+    pub(super) value: String,
     pub(super) words: String,
     pub(super) chosen: bool,
 }
 
 /// A length of time to choose.
 pub(super) struct Minutes {
-    pub(super) minutes: u64,
+    pub(super) value: u64,
     pub(super) words: String,
     pub(super) chosen: bool,
 }
@@ -93,7 +94,7 @@ pub(super) async fn send(call: Call) -> Shown {
                 RequestState::Approved => "granted",
                 _ => "asked",
             };
-            call.done(&call.path_of(request.id), done)
+            Ok(back_to(&requests_path(request.id), done))
         }
         Err(refusal) => {
             let answer = answer(Err(&refusal), &ask, None);
@@ -162,7 +163,7 @@ async fn show(call: &Call, typed: Typed, answer: Answer, trouble: Option<&Refusa
     }
     let weighed = control.weigh(call.caller(), &asked(&typed)).await;
     let codes = settings.reason_codes.iter().map(|code| Code {
-        code: code.clone(),
+        value: code.clone(),
         words: super::words::reason_code(code),
         chosen: *code == typed.reason_code,
     });

@@ -26,6 +26,7 @@ mod refused;
 mod requests;
 mod reviews;
 mod session;
+mod summary;
 mod told;
 mod views;
 mod words;
@@ -101,3 +102,6 @@ pub fn router() -> Router<Shared> {
         .route("/assets/{name}", get(assets::serve))
         .layer(axum::middleware::from_fn(headers::dress))
 }
+
+#[cfg(test)]
+mod tests;
