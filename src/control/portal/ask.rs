@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Notice, Wrong};
 use super::requests::requests_path;
+use crate::control::desk::ScopeChoice;
 use crate::control::lifecycle::{Ask, Considered};
 use crate::control::refusal::Refusal;
 use crate::model::{ExchangeId, Reach, RequestState, Role};
@@ -112,7 +113,7 @@ pub(super) async fn check(call: Call) -> Shown {
     let ask = asked(&typed);
     let answer = weigh(&call, &ask).await;
     let weighed = call.control().weigh(call.caller(), &ask).await;
-    let known = call.control().routes.scopes(&typed.app);
+    let known = choices(&call, &typed.app);
     let page = Parts {
         scopes: scopes(&known, &typed.scopes, &weighed),
         wrong: Vec::new(),
@@ -174,12 +175,20 @@ async fn show(call: &Call, typed: Typed, answer: Answer, trouble: Option<&Refusa
         apps: apps(call, Role::Operator, &typed.app),
         codes: codes.collect(),
         minutes: minutes_of(settings.max_time, typed.minutes),
-        scopes: scopes(&control.routes.scopes(&typed.app), &typed.scopes, &weighed),
+        scopes: scopes(&choices(call, &typed.app), &typed.scopes, &weighed),
         answer,
         ticket_needed: settings.ticket_required,
         typed,
     };
     render(trouble, &page)
+}
+
+/// The scopes of an app that can be asked for.
+fn choices(call: &Call, app: &str) -> Vec<ScopeChoice> {
+    let view = &call.web.views.policy;
+    let mut known = call.control().routes.scopes(app);
+    known.retain(|it| !view.is_for_emergencies(app, &it.name));
+    known
 }
 
 /// Customers that this person's role reaches, by name.
@@ -243,7 +252,9 @@ fn typed(call: &Call, fields: &Fields) -> Typed {
     let mut scopes: Vec<String> = fields.all("scopes").map(str::to_owned).collect();
     let action = fields.given("action").map(clip);
     if let Some(action) = action.as_deref().filter(|_| !fields.has("do")) {
-        scopes.extend(call.web.views.policy.carrying(&app, action));
+        let carrying = call.web.views.policy.carrying(&app, action).into_iter();
+        // The mildest does; more may be chosen.
+        scopes.extend(carrying.take(1).map(|scope| scope.to_string()));
     }
     let exchange = fields.given("exchange").or_else(|| fields.given("from"));
     Typed {

@@ -17,6 +17,7 @@ mod fields;
 mod frame;
 mod headers;
 mod home;
+mod journal;
 mod live;
 mod locks;
 mod nav;
@@ -32,9 +33,8 @@ mod views;
 mod words;
 mod workloads;
 
-pub use views::{
-    Exchange, Explain, Outcome, PolicyRow, PolicyView, Recorded, SessionRecords, Views,
-};
+pub use journal::Journal;
+pub use views::{Exchange, Explain, Outcome, PolicyView, Recorded, SessionRecords, Views};
 
 use super::web::shared::Shared;
 use axum::Router;

@@ -217,7 +217,6 @@ async fn show(
     let is_open = request.state.is_open();
     let page = One {
         frame,
-        id: id.to_string(),
         pill: Pill::request(request.state),
         facts: facts(call, request),
         votes: seen

@@ -6,9 +6,9 @@ use crate::control::desk::{
 };
 use crate::control::duties::StepUp;
 use crate::control::gate::{Gate, Visit};
-use crate::control::portal::Views;
+use crate::control::portal::{self, Views};
 use crate::control::refusal::{Kind, Refusal};
-use crate::control::web::{self, shared::Web};
+use crate::control::web::shared::Web;
 use crate::model::{
     AccessRequest, Alert, Caller, Clock, Emergency, Grant, GrantId, Method, Needs, Operator,
     OperatorKind, Proof, Reach, RequestId, RequestState, Review, ReviewId, ReviewState, Role, Seat,
@@ -244,12 +244,15 @@ impl Stage {
             alarm: Arc::new(Outside),
             routes: Arc::new(Outside),
         });
-        let router = web::router(Arc::new(Web {
+        let web = Arc::new(Web {
             control: Arc::clone(&control),
             gate: Arc::new(Told),
             jwks: Arc::new(bytes::Bytes::new),
             views: Views::default(),
-        }));
+        });
+        let router = portal::router()
+            .fallback_service(portal::missing().with_state(Arc::clone(&web)))
+            .with_state(web);
         Self {
             control,
             clock,
