@@ -29,7 +29,7 @@ mod reviews;
 mod session;
 mod summary;
 mod told;
-mod views;
+pub mod views;
 mod words;
 mod workloads;
 
