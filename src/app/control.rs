@@ -346,7 +346,7 @@ pub(super) async fn start(
         control: Arc::clone(&control),
         gate: Arc::clone(&identity) as _,
         jwks: Arc::new(move || shared.keys.load().jwks()),
-        views: crate::control::portal::Views::default(),
+        views: super::views::views(config, &parts.plane),
     });
     let settings = listen::Settings {
         address: portal.address,

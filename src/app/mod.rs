@@ -7,6 +7,7 @@ mod ops;
 mod serve;
 mod signals;
 mod translate;
+mod views;
 
 pub(crate) use build::policy_options;
 

@@ -31,6 +31,7 @@ mod recover;
 mod redact;
 mod report;
 mod segment;
+pub mod session;
 pub mod sink;
 pub mod tail;
 pub mod verify;

@@ -148,7 +148,7 @@ impl Iterator for Tail {
 }
 
 impl Entry {
-    fn parse(record: Record) -> io::Result<Self> {
+    pub(super) fn parse(record: Record) -> io::Result<Self> {
         let raw = String::from_utf8(record.line).map_err(io::Error::other)?;
         Ok(Self {
             sequence: record.seq,
@@ -162,11 +162,11 @@ impl Entry {
         self.text(&["metadata", "event_code"]).unwrap_or("?")
     }
 
-    fn value(&self, path: &[&str]) -> Option<&Value> {
+    pub(crate) fn value(&self, path: &[&str]) -> Option<&Value> {
         path.iter().try_fold(&self.json, |at, key| at.get(key))
     }
 
-    fn text(&self, path: &[&str]) -> Option<&str> {
+    pub(crate) fn text(&self, path: &[&str]) -> Option<&str> {
         self.value(path)?.as_str()
     }
 

@@ -39,6 +39,7 @@ mod scopes;
 pub mod shadow;
 mod table;
 mod template;
+mod told;
 mod touches;
 mod values;
 mod verdict;
@@ -56,6 +57,7 @@ pub use options::{LoadOptions, Settings};
 pub use problem::{Problem, Problems};
 pub use route::{BodyNeed, Routed};
 pub use scan::OverrideScan;
+pub use told::RowInfo;
 pub use verdict::{Verdict, Why};
 pub use websocket::{MessageDenied, WsMode, WsRules};
 

@@ -1,9 +1,10 @@
 //! Rotation, and readers that follow it.
 
 use super::fixture::{Support, lines, small_segments, start, verified};
+use crate::audit::session::{Bounds, of_session};
 use crate::audit::tail::{Filter, From, Tail};
-use crate::audit::{Journal, segment};
-use crate::model::Clock;
+use crate::audit::{Journal, SessionPart, segment};
+use crate::model::{Clock, Timestamp};
 
 #[test]
 fn segments_stay_within_their_size_and_chain_without_a_gap() {
@@ -127,4 +128,35 @@ fn tail_never_goes_past_a_broken_record() {
             .as_ref()
             .is_err_and(|e| e.to_string().contains("record 2"))
     );
+}
+
+#[test]
+fn one_sessions_records_are_found_across_segments_within_bounds() {
+    let dir = tempfile::tempdir().expect("dir");
+    let small = small_segments(dir.path());
+    let journal = Journal::start(small, Clock::System).expect("start");
+    let before = Timestamp::now();
+    let (wanted, other) = (Support::new(), Support::new());
+    for _ in 0..20 {
+        wanted.exchange(&journal);
+        other.exchange(&journal);
+    }
+    journal.stop("test");
+    assert!(segment::list(dir.path()).expect("list").len() > 2);
+    let open = wanted.opening();
+    let session = open
+        .session
+        .and_then(SessionPart::session)
+        .expect("a session")
+        .to_string();
+    let find = |records, bytes| {
+        let bounds = Bounds { records, bytes };
+        of_session(dir.path(), &session, before, bounds).expect("readable")
+    };
+    let all = find(1000, u64::MAX);
+    assert_eq!((all.entries.len(), all.cut), (40, false));
+    let few = find(7, u64::MAX);
+    assert_eq!((few.entries.len(), few.cut), (7, true));
+    let little = find(1000, 10_000);
+    assert!(little.cut && little.entries.len() < 40);
 }

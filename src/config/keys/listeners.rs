@@ -70,6 +70,10 @@ section! {
         head_timeout: Duration = "10s" in [SECOND, MINUTE];
         /// The longest body of a request to the portal or the API.
         max_body: Size = "256KiB" in [1024, 16 * MIB];
+        /// Records of one session that its timeline shows.
+        timeline_records: usize = 2000 in [10, 100_000], "records";
+        /// How much of the journal is read for one timeline.
+        timeline_bytes: Size = "256MiB" in [1024, 1024 * MIB * 16];
     }
 }
 

@@ -1,6 +1,6 @@
 //! Approvals: what waits for this person's answer, and one request to answer.
 
-use super::call::{Call, Shown, render};
+use super::call::{Call, Shown, back_to, render};
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};
@@ -191,7 +191,7 @@ pub(super) async fn vote(call: Call) -> Shown {
             } else {
                 "/"
             };
-            call.done(back, done)
+            Ok(back_to(back, done))
         }
         Err(refusal) => show(&call, id, Some(&refusal)).await,
     }

@@ -2,11 +2,13 @@
 //! takes.
 
 use super::ask_view::{Answer, Chosen, Typed, answer, minutes_of, scopes};
-use super::call::{Call, Shown, go, render};
+use super::call::{Call, Shown, back_to, go, render};
 use super::fields::Fields;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Notice, Wrong};
+use super::requests::requests_path;
+use crate::control::desk::ScopeChoice;
 use crate::control::lifecycle::{Ask, Considered};
 use crate::control::refusal::Refusal;
 use crate::model::{ExchangeId, Reach, RequestState, Role};
@@ -20,14 +22,14 @@ pub(super) struct Customer {
 
 /// One way to say why.
 pub(super) struct Code {
-    pub(super) code: String,
+    pub(super) value: String,
     pub(super) words: String,
     pub(super) chosen: bool,
 }
 
 /// A length of time to choose.
 pub(super) struct Minutes {
-    pub(super) minutes: u64,
+    pub(super) value: u64,
     pub(super) words: String,
     pub(super) chosen: bool,
 }
@@ -93,7 +95,7 @@ pub(super) async fn send(call: Call) -> Shown {
                 RequestState::Approved => "granted",
                 _ => "asked",
             };
-            call.done(&call.path_of(request.id), done)
+            Ok(back_to(&requests_path(request.id), done))
         }
         Err(refusal) => {
             let answer = answer(Err(&refusal), &ask, None);
@@ -111,7 +113,7 @@ pub(super) async fn check(call: Call) -> Shown {
     let ask = asked(&typed);
     let answer = weigh(&call, &ask).await;
     let weighed = call.control().weigh(call.caller(), &ask).await;
-    let known = call.control().routes.scopes(&typed.app);
+    let known = choices(&call, &typed.app);
     let page = Parts {
         scopes: scopes(&known, &typed.scopes, &weighed),
         wrong: Vec::new(),
@@ -162,7 +164,7 @@ async fn show(call: &Call, typed: Typed, answer: Answer, trouble: Option<&Refusa
     }
     let weighed = control.weigh(call.caller(), &asked(&typed)).await;
     let codes = settings.reason_codes.iter().map(|code| Code {
-        code: code.clone(),
+        value: code.clone(),
         words: super::words::reason_code(code),
         chosen: *code == typed.reason_code,
     });
@@ -173,12 +175,20 @@ async fn show(call: &Call, typed: Typed, answer: Answer, trouble: Option<&Refusa
         apps: apps(call, Role::Operator, &typed.app),
         codes: codes.collect(),
         minutes: minutes_of(settings.max_time, typed.minutes),
-        scopes: scopes(&control.routes.scopes(&typed.app), &typed.scopes, &weighed),
+        scopes: scopes(&choices(call, &typed.app), &typed.scopes, &weighed),
         answer,
         ticket_needed: settings.ticket_required,
         typed,
     };
     render(trouble, &page)
+}
+
+/// The scopes of an app that can be asked for.
+fn choices(call: &Call, app: &str) -> Vec<ScopeChoice> {
+    let view = &call.web.views.policy;
+    let mut known = call.control().routes.scopes(app);
+    known.retain(|it| !view.is_for_emergencies(app, &it.name));
+    known
 }
 
 /// Customers that this person's role reaches, by name.
@@ -242,7 +252,9 @@ fn typed(call: &Call, fields: &Fields) -> Typed {
     let mut scopes: Vec<String> = fields.all("scopes").map(str::to_owned).collect();
     let action = fields.given("action").map(clip);
     if let Some(action) = action.as_deref().filter(|_| !fields.has("do")) {
-        scopes.extend(call.web.views.policy.carrying(&app, action));
+        let carrying = call.web.views.policy.carrying(&app, action).into_iter();
+        // The mildest does; more may be chosen.
+        scopes.extend(carrying.take(1).map(|scope| scope.to_string()));
     }
     let exchange = fields.given("exchange").or_else(|| fields.given("from"));
     Typed {

@@ -135,7 +135,7 @@ pub(super) fn minutes_of(most: Duration, chosen: u64) -> Vec<Minutes> {
         chosen => chosen,
     };
     let minutes = lengths.into_iter().map(|minutes| Minutes {
-        minutes,
+        value: minutes,
         words: words::span(Duration::from_secs(minutes * 60)),
         chosen: minutes == chosen,
     });

@@ -3,6 +3,8 @@
 
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, StatusCode, header};
 use std::sync::LazyLock;
 
@@ -57,13 +59,9 @@ pub(super) fn assets() -> &'static Assets {
 impl Asset {
     fn path(&self) -> String {
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.body.as_bytes());
-        let hash: String = hash.as_ref().iter().take(8).map(hex).collect();
+        let hash = URL_SAFE_NO_PAD.encode(hash.as_ref().get(..9).unwrap_or_default());
         format!("/assets/{}-{hash}.{}", self.name, self.ending)
     }
-}
-
-fn hex(byte: &u8) -> String {
-    format!("{byte:02x}")
 }
 
 /// Serves one file. An old name is gone: the page that named it is never kept.

@@ -108,7 +108,12 @@ impl FromRequest<Shared> for Call {
         };
         match checked {
             Ok(()) => Ok(call),
-            Err(refusal) => Err(refused::page(&call, &refusal).await),
+            Err(refusal) => {
+                if !is_safe {
+                    refused::note(&call, "form", &refusal).await;
+                }
+                Err(refused::page(&call, &refusal).await)
+            }
         }
     }
 }
@@ -137,7 +142,7 @@ pub(super) fn is_own(path: &str) -> bool {
 
 /// Where somebody proves who they are and comes back to `to`.
 pub(super) fn sign_in_link(to: &str, fresh: bool) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::from("/login?"));
+    let mut query = url::form_urlencoded::Serializer::for_suffix(String::from("/login?"), 7);
     query.append_pair("to", to);
     if fresh {
         query.append_pair("fresh", "1");
@@ -151,6 +156,12 @@ pub(super) fn go(to: &str) -> Response {
     let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
     response.headers_mut().insert(header::LOCATION, to);
     response
+}
+
+/// After an action: back to a page of ours, which says what was done. `word` is one of [`super::done`].
+pub(super) fn back_to(path: &str, word: &'static str) -> Response {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    go(&format!("{path}{joint}done={word}"))
 }
 
 /// A page, with the status that goes with what stood in its way.
@@ -202,11 +213,5 @@ impl Call {
     /// The frame around a page, with the navigation of this person.
     pub(super) async fn frame(&self, title: &str, here: Here) -> Frame {
         Frame::of(self, title, here).await
-    }
-
-    /// After an action: back to a page of ours, which says what was done. `done` is a word of [`super::done`].
-    pub(super) fn done(&self, path: &str, done: &'static str) -> Shown {
-        let joint = if path.contains('?') { '&' } else { '?' };
-        Ok(go(&format!("{path}{joint}done={done}")))
     }
 }

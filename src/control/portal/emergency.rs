@@ -1,10 +1,11 @@
 //! Break-glass: its exact criteria, the form for those who were authorised beforehand, and what has been used.
 
 use super::ask::{Code, Customer, apps, customers, one_line, tenant_id};
-use super::call::{Call, Shown, render};
+use super::call::{Call, Shown, back_to, render};
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Notice, Pill, When, Wrong};
+use super::requests::requests_path;
 use super::words;
 use crate::control::lifecycle::Ask;
 use crate::control::refusal::Refusal;
@@ -74,7 +75,7 @@ async fn show(call: &Call, typed: Ask, trouble: Option<&Refusal>) -> Shown {
         apps,
         codes: codes
             .map(|code| Code {
-                code: code.clone(),
+                value: code.clone(),
                 words: words::reason_code(code),
                 chosen: *code == typed.reason_code,
             })
@@ -162,15 +163,8 @@ fn typed(call: &Call) -> Ask {
 pub(super) async fn ask(call: Call) -> Shown {
     let typed = typed(&call);
     match call.control().ask_in_emergency(call.caller(), &typed).await {
-        Ok(request) => call.done(&call.path_of(request.id), "asked"),
-        Err(refusal) => {
-            call.needs(Here::BreakGlass).map_err(|_| clone(&refusal))?;
-            show(&call, typed, Some(&refusal)).await
-        }
+        Ok(request) => Ok(back_to(&requests_path(request.id), "asked")),
+        Err(refusal) if call.needs(Here::BreakGlass).is_err() => Err(refusal),
+        Err(refusal) => show(&call, typed, Some(&refusal)).await,
     }
-}
-
-/// The refusal's words once more, for a page that this person may not see.
-fn clone(refusal: &Refusal) -> Refusal {
-    Refusal::new(refusal.kind, refusal.reason, refusal.detail.clone())
 }

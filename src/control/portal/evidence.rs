@@ -68,7 +68,7 @@ pub(super) async fn list(call: Call) -> Shown {
     let before = call.query.get("before").parse().ok();
     let (found, next) = find(&call, before, kind, &words.to_lowercase()).await?;
     let next = next.map(|sequence| {
-        let mut link = url::form_urlencoded::Serializer::new(String::from("/evidence?"));
+        let mut link = url::form_urlencoded::Serializer::for_suffix(String::from("/evidence?"), 10);
         link.append_pair("kind", kind).append_pair("words", words);
         link.append_pair("before", &sequence.to_string()).finish()
     });

@@ -1,6 +1,6 @@
 //! Live sessions: who, as whom, since when, how long yet; an end on each row; and one field that ends or locks all of a key.
 
-use super::call::{Call, Shown, render};
+use super::call::{Call, Shown, back_to, render};
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};
@@ -73,7 +73,7 @@ async fn show(call: &Call, trouble: Option<&Refusal>) -> Shown {
     frame.trouble(trouble, "/live");
     let wrong = trouble.and_then(|it| it.problems.first());
     let table = table(call).await?;
-    let mut poll = url::form_urlencoded::Serializer::new(String::from("/parts/live?"));
+    let mut poll = url::form_urlencoded::Serializer::for_suffix(String::from("/parts/live?"), 12);
     poll.append_pair("search", &table.search);
     let page = Page {
         frame,
@@ -140,7 +140,6 @@ fn is_like(stored: &Stored, search: &str) -> bool {
 
 /// The one field: a key, and whether to end what is open or to lock it as well.
 pub(super) async fn act(call: Call) -> Shown {
-    call.needs(Here::Live)?;
     let reason = super::ask::one_line(call.form.get("reason"));
     let done = match key(call.form.get("key")) {
         Err(refusal) => Err(refusal),
@@ -160,7 +159,8 @@ pub(super) async fn act(call: Call) -> Shown {
         }
     };
     match done {
-        Ok(done) => call.done("/live", done),
+        Ok(done) => Ok(back_to("/live", done)),
+        Err(refusal) if call.needs(Here::Live).is_err() => Err(refusal),
         Err(refusal) => show(&call, Some(&refusal)).await,
     }
 }
@@ -170,7 +170,7 @@ pub(super) fn key(text: &str) -> Result<LockKey, Refusal> {
     text.parse().map_err(|_| {
         Refusal::invalid(vec![Problem {
             field: "key".to_owned(),
-            message: "is a kind and a name: operator:ada@support.example, subject:kim@acme.example, tenant:acme, ticket:SUP-1042, app:shop, session:s…, or all".to_owned(),
+            message: "is a kind and a name: operator:PERSON, subject:USER, tenant:NAME, ticket:ID, app:NAME, session:ID, or all".to_owned(),
         }])
     })
 }

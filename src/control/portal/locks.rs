@@ -1,6 +1,6 @@
 //! Locks: what is locked now, why and by whom; setting and lifting.
 
-use super::call::{Call, Shown, render};
+use super::call::{Call, Shown, back_to, render};
 use super::frame::Frame;
 use super::live::key;
 use super::nav::Here;
@@ -40,11 +40,11 @@ struct Page {
 }
 
 pub(super) async fn list(call: Call) -> Shown {
+    call.needs(Here::Locks)?;
     show(&call, None).await
 }
 
 async fn show(call: &Call, trouble: Option<&Refusal>) -> Shown {
-    call.needs(Here::Locks)?;
     let control = call.control();
     let now = control.now();
     let locks = control.locks(call.caller(), Query::default()).await?.items;
@@ -104,7 +104,8 @@ pub(super) async fn set(call: Call) -> Shown {
         Err(refusal) => Err(refusal),
     };
     match done {
-        Ok(()) => call.done("/locks", "locked"),
+        Ok(()) => Ok(back_to("/locks", "locked")),
+        Err(refusal) if call.needs(Here::Locks).is_err() => Err(refusal),
         Err(refusal) => show(&call, Some(&refusal)).await,
     }
 }
@@ -118,7 +119,8 @@ pub(super) async fn lift(call: Call) -> Shown {
         .unlock(call.caller(), id, &reason, version)
         .await
     {
-        Ok(_) => call.done("/locks", "unlocked"),
+        Ok(_) => Ok(back_to("/locks", "unlocked")),
+        Err(refusal) if call.needs(Here::Locks).is_err() => Err(refusal),
         Err(refusal) => show(&call, Some(&refusal)).await,
     }
 }

@@ -17,6 +17,7 @@ mod fields;
 mod frame;
 mod headers;
 mod home;
+mod journal;
 mod live;
 mod locks;
 mod nav;
@@ -26,14 +27,14 @@ mod refused;
 mod requests;
 mod reviews;
 mod session;
+mod summary;
 mod told;
-mod views;
+pub mod views;
 mod words;
 mod workloads;
 
-pub use views::{
-    Exchange, Explain, Outcome, PolicyRow, PolicyView, Recorded, SessionRecords, Views,
-};
+pub use journal::Journal;
+pub use views::{Exchange, Explain, Outcome, PolicyView, Recorded, SessionRecords, Views};
 
 use super::web::shared::Shared;
 use axum::Router;
@@ -101,3 +102,6 @@ pub fn router() -> Router<Shared> {
         .route("/assets/{name}", get(assets::serve))
         .layer(axum::middleware::from_fn(headers::dress))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,9 @@
 use super::call::{Call, Shown, render};
 use super::frame::Frame;
 use super::nav::Here;
-use super::views::{Explain, PolicyRow};
+use super::views::Explain;
 use crate::model::Effect;
-use crate::policy::Explanation;
+use crate::policy::{Explanation, RowInfo};
 use askama::Template;
 
 /// An explained request, for the template.
@@ -36,7 +36,7 @@ struct Page {
     frame: Frame,
     digest: String,
     access_digest: String,
-    rows: Vec<PolicyRow>,
+    rows: Vec<RowInfo>,
     apps: Vec<(String, bool)>,
     typed: Explain,
     typed_scopes: String,

@@ -63,13 +63,10 @@ impl Said {
     }
 }
 
-/// For somebody who signed in. Looking where they may not is put on record: actions are recorded where they are refused.
+/// For somebody who signed in. Looking where they may not is put on record here; actions are where they are refused.
 pub(super) async fn page(call: &Call, refusal: &Refusal) -> Response {
     if call.method.is_safe() && matches!(refusal.kind, Kind::Forbidden | Kind::NotFound) {
-        let about = Happened::default().with("path", &call.path);
-        call.control()
-            .refused(call.caller(), "look", about, refusal)
-            .await;
+        note(call, "look", refusal).await;
     }
     let said = Said::of(
         refusal,
@@ -81,6 +78,13 @@ pub(super) async fn page(call: &Call, refusal: &Refusal) -> Response {
     );
     let frame = call.frame(said.head, Here::Nowhere).await;
     written(render(Some(refusal), &Refused { frame, said }))
+}
+
+/// Puts on record what no other part of the control plane saw.
+pub(super) async fn note(call: &Call, step: &str, refusal: &Refusal) {
+    let about = Happened::default().with("path", &call.path);
+    let control = call.control();
+    control.refused(call.caller(), step, about, refusal).await;
 }
 
 /// For somebody unknown.

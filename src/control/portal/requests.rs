@@ -1,6 +1,6 @@
 //! Requests: the list, one request with its votes, and what its operator does with it.
 
-use super::call::{Call, Shown, render, sign_in_link};
+use super::call::{Call, Shown, back_to, render, sign_in_link};
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};
@@ -155,25 +155,45 @@ pub(super) fn facts(call: &Call, request: &AccessRequest) -> Facts {
 struct Next {
     head: String,
     detail: String,
-    /// `Some` with the sign-in link where the last proof of identity is too old to activate.
-    sign_in: Option<String>,
-    activate: bool,
-    start_link: bool,
-    cancel: bool,
-    consent: bool,
-    vote: bool,
-    session: Option<String>,
+    ways: Vec<Way>,
+}
+
+/// One thing to do: a link, or a form's button.
+struct Way {
+    href: String,
+    words: &'static str,
+    tone: &'static str,
+    posts: bool,
+}
+
+impl Way {
+    fn link(href: String, words: &'static str, tone: &'static str) -> Self {
+        Self {
+            href,
+            words,
+            tone,
+            posts: false,
+        }
+    }
+
+    fn form(href: String, words: &'static str, tone: &'static str) -> Self {
+        Self {
+            posts: true,
+            ..Self::link(href, words, tone)
+        }
+    }
 }
 
 #[derive(Template)]
 #[template(path = "request.html")]
 struct One {
     frame: Frame,
-    id: String,
     pill: Pill,
     facts: Facts,
     votes: Vec<Voted>,
     next: Next,
+    /// The next step breaks the glass.
+    is_grave: bool,
     left: Option<Left>,
     consent_link: Option<String>,
 }
@@ -193,11 +213,10 @@ async fn show(
     let request = &seen.request;
     let now = call.control().now();
     let mut frame = call.frame("Request", Here::Requests).await;
-    frame.trouble(trouble, &call.path_of(id));
+    frame.trouble(trouble, &requests_path(id));
     let is_open = request.state.is_open();
     let page = One {
         frame,
-        id: id.to_string(),
         pill: Pill::request(request.state),
         facts: facts(call, request),
         votes: seen
@@ -206,6 +225,7 @@ async fn show(
             .map(|it| voted(it, request, now))
             .collect(),
         next: next(call, &seen),
+        is_grave: request.emergency.is_some() && request.state == RequestState::Approved,
         left: is_open.then(|| Left::until(request.expires_at, now)),
         consent_link,
     };
@@ -213,29 +233,56 @@ async fn show(
 }
 
 fn next(call: &Call, seen: &Seen) -> Next {
-    let (control, caller, request) = (call.control(), call.caller(), &seen.request);
-    let now = control.now();
+    let (caller, request) = (call.caller(), &seen.request);
     let own = duties::same(&caller.person, &request.operator.id);
-    let settings = control.settings.load();
-    let agreed = duties::agreed(request, &seen.votes, now).len();
+    let agreed = duties::agreed(request, &seen.votes, call.control().now()).len();
     let (head, detail) = told(request, agreed, own);
-    let is_security = caller.may(Role::Security, &request.tenant.id, &request.app);
-    let ready = own && request.state == RequestState::Approved;
-    let is_fresh = duties::is_fresh(caller, &settings.step_up, now).is_ok();
-    let votes = duties::may_vote(caller, request, &seen.votes, Verdict::Approve, None, now);
     Next {
         head,
         detail,
-        sign_in: (ready && !is_fresh).then(|| sign_in_link(&call.path_of(request.id), true)),
-        activate: ready && is_fresh,
-        start_link: own && request.state == RequestState::Activated,
-        cancel: (own || is_security) && request.state.is_open(),
-        consent: request.needs.consent
-            && request.consented.is_none()
-            && request.state == RequestState::Pending,
-        vote: votes.is_ok(),
-        session: request.session.map(|id| id.to_string()),
+        ways: ways(call, seen, own),
     }
+}
+
+fn ways(call: &Call, seen: &Seen, own: bool) -> Vec<Way> {
+    let (control, caller, request) = (call.control(), call.caller(), &seen.request);
+    let (now, state) = (control.now(), request.state);
+    let settings = control.settings.load();
+    let path = requests_path(request.id);
+    let mut ways = Vec::new();
+    if own && state == RequestState::Approved {
+        ways.push(match duties::is_fresh(caller, &settings.step_up, now) {
+            Err(_) => Way::link(sign_in_link(&path, true), "Sign in again to activate", ""),
+            Ok(()) if request.emergency.is_some() => {
+                Way::form(format!("{path}/activate"), "Break the glass", "bad")
+            }
+            Ok(()) => Way::form(format!("{path}/activate"), "Activate", ""),
+        });
+    }
+    if own && state == RequestState::Activated {
+        let words = "Get a fresh start link";
+        ways.push(Way::form(format!("{path}/start-link"), words, "quiet"));
+    }
+    if let Some(session) = request.session {
+        let href = format!("/sessions/{session}");
+        ways.push(Way::link(href, "See the session", "quiet"));
+    }
+    let vote = duties::may_vote(caller, request, &seen.votes, Verdict::Approve, None, now);
+    if vote.is_ok() {
+        let href = format!("/approvals/{}", request.id);
+        ways.push(Way::link(href, "Answer it", ""));
+    }
+    let waits = request.needs.consent && request.consented.is_none();
+    if waits && state == RequestState::Pending {
+        let words = "Make the consent link";
+        ways.push(Way::form(format!("{path}/consent-link"), words, "quiet"));
+    }
+    let is_security = caller.may(Role::Security, &request.tenant.id, &request.app);
+    if (own || is_security) && state.is_open() {
+        let words = "Cancel the request";
+        ways.push(Way::form(format!("{path}/cancel"), words, "quiet bad"));
+    }
+    ways
 }
 
 /// Where the request is, in a heading and a sentence.
@@ -281,7 +328,7 @@ fn told(request: &AccessRequest, agreed: usize, own: bool) -> (String, String) {
 pub(super) async fn cancel(call: Call) -> Shown {
     let id: RequestId = call.id()?;
     match call.control().cancel(call.caller(), id).await {
-        Ok(_) => call.done(&call.path_of(id), "cancelled"),
+        Ok(_) => Ok(back_to(&requests_path(id), "cancelled")),
         Err(refusal) => show(&call, id, Some(&refusal), None).await,
     }
 }
@@ -346,8 +393,7 @@ async fn started(call: &Call, id: RequestId, done: Result<Activated, Refusal>) -
     render(None, &page)
 }
 
-impl Call {
-    pub(super) fn path_of(&self, id: RequestId) -> String {
-        format!("/requests/{id}")
-    }
+/// Where a request's page is.
+pub(super) fn requests_path(id: RequestId) -> String {
+    format!("/requests/{id}")
 }

@@ -1,11 +1,11 @@
 //! Reviews of break-glass: what is due, and one review with what was touched, to certify or reject.
 
 use super::ask::one_line;
-use super::call::{Call, Shown, render};
+use super::call::{Call, Shown, back_to, render};
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Id, Pill, When};
-use super::session::summary;
+use super::summary::summary;
 use crate::control::duties;
 use crate::control::lifecycle::Finding;
 use crate::control::refusal::{Kind, Refusal};
@@ -99,8 +99,8 @@ async fn show(call: &Call, id: ReviewId, trouble: Option<&Refusal>) -> Shown {
             let since = stored.grant.issued_at;
             let recorded = call.web.views.records.of(&session, since).await;
             Some(summary(
-                call,
                 &stored,
+                &control.routes.scopes(&review.app),
                 recorded.as_ref().ok(),
                 control.now(),
             ))
@@ -158,10 +158,10 @@ pub(super) async fn write(call: Call) -> Shown {
         .review(call.caller(), id, found, version)
         .await
     {
-        Ok(_) => call.done(
+        Ok(_) => Ok(back_to(
             &format!("/reviews/{id}"),
             if justified { "certified" } else { "rejected" },
-        ),
+        )),
         Err(refusal) => show(&call, id, Some(&refusal)).await,
     }
 }

@@ -1,12 +1,12 @@
 //! One session: a paragraph that an auditor can paste, its history and what the journal tells; and its end.
 
-use super::call::{Call, Shown, render};
+use super::call::{Call, Shown, back_to, render};
 use super::frame::Frame;
 use super::nav::{self, Here};
 use super::parts::{Id, Left, Pill, When};
+use super::summary::{Tally, summary, tally};
 use super::told;
 use super::views::{Exchange, Outcome, Recorded};
-use super::words;
 use crate::control::duties;
 use crate::control::refusal::{Problem, Refusal};
 use crate::model::{SessionId, Timestamp};
@@ -23,13 +23,6 @@ struct Line {
     what: String,
     details: Vec<(String, String)>,
     id: Option<Id>,
-}
-
-/// What the journal counts.
-struct Tally {
-    read: usize,
-    changed: usize,
-    refused: usize,
 }
 
 #[derive(Template)]
@@ -89,7 +82,12 @@ pub(super) async fn one(call: Call) -> Shown {
             Pill::session(State::Ended)
         },
         emergency: grant.break_glass,
-        summary: summary(&call, &stored, recorded.as_ref(), now),
+        summary: summary(
+            &stored,
+            &control.routes.scopes(&grant.app),
+            recorded.as_ref(),
+            now,
+        ),
         left: is_open.then(|| Left::until(grant.expires_at, now)),
         request: grant.issued_by.strip_prefix("request:").map(str::to_owned),
         lines: lines(&history, recorded.as_ref()),
@@ -105,117 +103,6 @@ fn here(call: &Call) -> Here {
     let candidates = [Here::Live, Here::Sessions, Here::Customer];
     let is_for = |here: &Here| call.is_any(nav::roles(*here));
     candidates.into_iter().find(is_for).unwrap_or(Here::Nowhere)
-}
-
-fn tally(recorded: &Recorded) -> Tally {
-    let count = |outcome| {
-        recorded
-            .exchanges
-            .iter()
-            .filter(|it| it.outcome == outcome)
-            .count()
-    };
-    Tally {
-        read: count(Outcome::Read),
-        changed: count(Outcome::Changed),
-        refused: count(Outcome::Refused),
-    }
-}
-
-/// The whole session in one paragraph, to be pasted.
-pub(super) fn summary(
-    call: &Call,
-    stored: &Stored,
-    recorded: Option<&Recorded>,
-    now: Timestamp,
-) -> String {
-    let grant = &stored.grant;
-    let known = call.control().routes.scopes(&grant.app);
-    let mut text = format!(
-        "{} ({}) stood in for {} of {} in {}, able to {}",
-        grant.operator_label(),
-        grant.operator.id,
-        grant.subject.id,
-        grant.tenant_label(),
-        grant.app,
-        words::able_to(&grant.scopes, &known),
-    );
-    if !grant.ticket.is_empty() {
-        text += &format!(", for {}", grant.ticket);
-    }
-    text += &format!(" ({}).", grant.reason);
-    text += &match grant.approvals.as_slice() {
-        [] if grant.break_glass => " It was break-glass: nobody agreed beforehand.".to_owned(),
-        [] => " Policy asked for no approval.".to_owned(),
-        people => format!(" {} agreed.", words::list(people)),
-    };
-    text += &match (stored.session.started_at, &stored.session.ended) {
-        (None, None) if now >= grant.expires_at => " It was never opened.".to_owned(),
-        (None, None) => " It has not been opened yet.".to_owned(),
-        (None, Some(ended)) => format!(" It was never opened, and {}.", ended.cause.told()),
-        (Some(at), None) if now < grant.expires_at => {
-            format!(
-                " It began on {}, and is open until {} at most.",
-                at.to_minute(),
-                grant.expires_at.to_minute()
-            )
-        }
-        (Some(at), None) => format!(
-            " It lasted from {} to {}.",
-            at.to_minute(),
-            grant.expires_at.to_minute()
-        ),
-        (Some(at), Some(ended)) => format!(
-            " It lasted from {} to {} and {}{}.",
-            at.to_minute(),
-            ended.at.to_minute(),
-            ended.cause.told(),
-            ended
-                .who()
-                .map(|who| format!(" by {who}"))
-                .unwrap_or_default(),
-        ),
-    };
-    if let Some(recorded) = recorded {
-        text += &touched(recorded);
-    }
-    text
-}
-
-/// What was read, changed and refused.
-fn touched(recorded: &Recorded) -> String {
-    let tally = tally(recorded);
-    let mut text = format!(
-        " {} requests were let through, {} of them to change something; {} were refused.",
-        tally.read + tally.changed,
-        tally.changed,
-        tally.refused
-    );
-    let mut changed: Vec<&str> = recorded
-        .exchanges
-        .iter()
-        .filter(|it| it.outcome == Outcome::Changed)
-        .map(|it| {
-            if it.resource.is_empty() {
-                it.action.as_str()
-            } else {
-                it.resource.as_str()
-            }
-        })
-        .collect();
-    changed.sort_unstable();
-    changed.dedup();
-    let more = changed.len().saturating_sub(8);
-    changed.truncate(8);
-    if !changed.is_empty() {
-        text += &format!(" Changed: {}", changed.join(", "));
-        text += &if more > 0 {
-            format!(" and {more} more.")
-        } else {
-            ".".to_owned()
-        };
-    }
-    text
 }
 
 fn lines(history: &[Noted], recorded: Option<&Recorded>) -> Vec<Line> {
@@ -337,7 +224,11 @@ async fn show_end(call: &Call, stored: &Stored, trouble: Option<&Refusal>) -> Sh
 pub(super) async fn end(call: Call) -> Shown {
     let id: SessionId = call.id()?;
     let (control, caller) = (call.control(), call.caller());
-    let (stored, _) = control.session(caller, id).await?;
+    let Ok((stored, _)) = control.session(caller, id).await else {
+        // Refused, and put on record, by the one who ends sessions.
+        let ended = control.end(caller, id, "").await;
+        return ended.and_then(|_| Err(Refusal::not_found()));
+    };
     let own = duties::same(&caller.person, &stored.grant.operator.id);
     let named = duties::same(call.form.get("name"), &stored.grant.subject.id);
     let may = duties::may_end(caller, &stored.grant).is_ok();
@@ -347,7 +238,7 @@ pub(super) async fn end(call: Call) -> Shown {
     }
     let reason = super::ask::one_line(call.form.get("reason"));
     match control.end(caller, id, &reason).await {
-        Ok(_) => call.done(back(&call, call.form.get("from")).1, "ended"),
+        Ok(_) => Ok(back_to(back(&call, call.form.get("from")).1, "ended")),
         Err(refusal) if may && !own => show_end(&call, &stored, Some(&refusal)).await,
         Err(refusal) => Err(refusal),
     }

@@ -2,29 +2,9 @@
 //! nor how the route policy is held.
 
 use crate::control::desk::Answer;
-use crate::model::Timestamp;
-use crate::policy::Explanation;
+use crate::model::{Scope, Timestamp};
+use crate::policy::{Explanation, RowInfo};
 use std::sync::Arc;
-
-/// A row of the route policy, for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PolicyRow {
-    pub rule: String,
-    /// Empty: all apps.
-    pub app: String,
-    /// `allow`, `deny`, `read-only`.
-    pub effect: String,
-    pub matching: String,
-    pub action: String,
-    pub tier: String,
-    pub message: Option<String>,
-    /// `file:line`.
-    pub place: String,
-    /// Not even break-glass lifts it.
-    pub never: bool,
-    /// Only for break-glass.
-    pub emergency: bool,
-}
 
 /// What to explain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,11 +20,13 @@ pub struct Explain {
 pub trait PolicyView: Send + Sync {
     /// SHA-256 over its files.
     fn digest(&self) -> String;
-    fn rows(&self) -> Vec<PolicyRow>;
+    fn rows(&self) -> Vec<RowInfo>;
     /// `Err`: the question itself makes no sense.
     fn explain(&self, query: &Explain) -> Result<Explanation, String>;
     /// The scopes of this app that carry an action.
-    fn carrying(&self, app: &str, action: &str) -> Vec<String>;
+    fn carrying(&self, app: &str, action: &str) -> Vec<Scope>;
+    /// Whether a scope is good in break-glass grants only.
+    fn is_for_emergencies(&self, app: &str, scope: &Scope) -> bool;
 }
 
 /// One thing of a session that the journal tells.
@@ -116,7 +98,7 @@ impl PolicyView for Nothing {
         String::new()
     }
 
-    fn rows(&self) -> Vec<PolicyRow> {
+    fn rows(&self) -> Vec<RowInfo> {
         Vec::new()
     }
 
@@ -124,8 +106,12 @@ impl PolicyView for Nothing {
         Err("no route policy is at hand here".to_owned())
     }
 
-    fn carrying(&self, _app: &str, _action: &str) -> Vec<String> {
+    fn carrying(&self, _app: &str, _action: &str) -> Vec<Scope> {
         Vec::new()
+    }
+
+    fn is_for_emergencies(&self, _app: &str, _scope: &Scope) -> bool {
+        false
     }
 }
 

@@ -1,7 +1,7 @@
 //! The inventory of workloads: whose, for what, until when, and what is odd about each; registering and disabling.
 
 use super::ask::one_line;
-use super::call::{Call, Shown, render};
+use super::call::{Call, Shown, back_to, render};
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Notice, Pill, When, Wrong};
@@ -175,7 +175,7 @@ pub(super) async fn register(call: Call) -> Shown {
         Err(refusal) => Err(refusal),
     };
     match done {
-        Ok(_) => call.done("/workloads", "registered"),
+        Ok(_) => Ok(back_to("/workloads", "registered")),
         Err(refusal) => show_form(&call, Some(&refusal)).await,
     }
 }
@@ -256,7 +256,7 @@ pub(super) async fn disable(call: Call) -> Shown {
         return show_disable(&call, &id, Some(&not_named(&id))).await;
     }
     match call.control().disable(call.caller(), &id).await {
-        Ok(_) => call.done("/workloads", "disabled"),
+        Ok(_) => Ok(back_to("/workloads", "disabled")),
         Err(refusal) => Err(refusal),
     }
 }

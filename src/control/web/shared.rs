@@ -2,7 +2,7 @@
 
 use crate::control::desk::Control;
 use crate::control::gate::Gate;
-use crate::control::portal::Views;
+use crate::control::portal::views::Views;
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,9 @@
+//! The portal as browsers see it: every page for every role, every form, and what nobody may see.
+
+mod actions;
+mod duties;
+mod forms;
+mod isolation;
+mod pages;
+mod stage;
+mod templates;
