@@ -1,5 +1,6 @@
 //! The composition root: build, run, reload, drain. Only here do the data plane and the control plane meet.
 
+mod access;
 mod build;
 mod control;
 mod events;
@@ -9,6 +10,7 @@ mod signals;
 mod translate;
 mod views;
 
+pub(crate) use access::{access_options, access_paths};
 pub(crate) use build::policy_options;
 
 use crate::audit::{Event, Journal, StartError};

@@ -73,6 +73,7 @@ pub enum SetupError {
     },
     Url(String),
     Client(reqwest::Error),
+    Tls(rustls::Error),
 }
 
 impl fmt::Display for SetupError {
@@ -85,6 +86,7 @@ impl fmt::Display for SetupError {
             Self::File { path, why } => write!(f, "{}: {why}", path.display()),
             Self::Url(why) => write!(f, "the URL cannot be used: {why}"),
             Self::Client(_) => f.write_str("the HTTP client cannot be made"),
+            Self::Tls(_) => f.write_str("TLS cannot be set up"),
         }
     }
 }
@@ -93,6 +95,7 @@ impl std::error::Error for SetupError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Client(why) => Some(why),
+            Self::Tls(why) => Some(why),
             _ => None,
         }
     }
@@ -155,14 +158,17 @@ impl Lookup {
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let plain = settings.url.replace(['{', '}'], "");
         let url = reqwest::Url::parse(&plain).map_err(|why| SetupError::Url(why.to_string()))?;
-        let mut client = reqwest::Client::builder()
+        let roots = if url.scheme() == "https" {
+            roots(settings.ca.as_deref())?
+        } else {
+            rustls::RootCertStore::empty()
+        };
+        let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(settings.timeout)
             .no_proxy()
-            .user_agent("locum");
-        if url.scheme() == "https" {
-            client = client.tls_backend_preconfigured(tls(settings.ca.as_deref())?);
-        }
+            .user_agent("locum")
+            .tls_backend_preconfigured(tls(roots)?);
         Ok(Self {
             client: client.build().map_err(SetupError::Client)?,
             url: settings.url.clone(),
@@ -245,7 +251,7 @@ fn encoded(value: &str) -> String {
     })
 }
 
-fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, SetupError> {
+fn roots(ca: Option<&Path>) -> Result<rustls::RootCertStore, SetupError> {
     let mut roots = rustls::RootCertStore::empty();
     let path = ca.map_or_else(|| PathBuf::from("the system"), Path::to_owned);
     let wrong = |why: String| SetupError::Authorities {
@@ -264,10 +270,14 @@ fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, SetupError> {
     if roots.is_empty() {
         return Err(wrong("there is no certificate".to_owned()));
     }
+    Ok(roots)
+}
+
+fn tls(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, SetupError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|why| wrong(why.to_string()))?;
+        .map_err(SetupError::Tls)?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 

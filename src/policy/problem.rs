@@ -42,6 +42,14 @@ impl Problems {
         Self(found)
     }
 
+    /// The problems of several loads together, each once.
+    pub fn joined(all: impl IntoIterator<Item = Option<Self>>) -> Self {
+        let mut found: Vec<Problem> = all.into_iter().flatten().flat_map(|it| it.0).collect();
+        found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        found.dedup();
+        Self(found)
+    }
+
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
     }

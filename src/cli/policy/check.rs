@@ -1,13 +1,14 @@
 //! `locum policy check`.
 
 use super::{Context, Exit, Failure, Source};
-use crate::policy;
+use crate::policy::{self, access};
 use serde_json::json;
 
 const AFTER_HELP: &str = "\
 Every error is listed at once as file:line with its remedy: unknown keys,
 patterns that conflict, rows that can never decide because an earlier one
-always does, scopes without actions, Cedar that does not compile.
+always does, scopes without actions, Cedar that does not compile, rules of
+access without a name or a number of approvals.
 
 Examples:
   locum policy check
@@ -24,16 +25,23 @@ pub(in crate::cli) struct Check {
 impl Check {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let resolved = super::resolve(self.source.paths, context)?;
-        match policy::check(&resolved.paths, &resolved.options) {
-            Ok(report) if context.out.is_json() => {
-                context.out.json(&json!({ "ok": true, "report": report }))?;
+        let routes = policy::check(&resolved.paths, &resolved.options);
+        let access = access::check(&resolved.access_paths, &resolved.access);
+        match (routes, access) {
+            (Ok(report), Ok(access)) if context.out.is_json() => {
+                let told = json!({ "ok": true, "report": report, "access": access });
+                context.out.json(&told)?;
                 Ok(Exit::Ok)
             }
-            Ok(report) => {
+            (Ok(report), Ok(access)) => {
                 context.out.line(report.to_string())?;
+                context.out.line(access.to_string())?;
                 Ok(Exit::Ok)
             }
-            Err(problems) => super::print_problems(&problems, context),
+            (routes, access) => {
+                let all = policy::Problems::joined([routes.err(), access.err()]);
+                super::print_problems(&all, context)
+            }
         }
     }
 }

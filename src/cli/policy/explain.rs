@@ -90,7 +90,7 @@ impl Explain {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let body = self.body()?;
         let resolved = super::resolve(self.paths, context)?;
-        let app = app(self.app, resolved.options.apps.as_deref())?;
+        let app = super::only_app(self.app, resolved.options.apps.as_deref())?;
         let policy = Policy::load(&resolved.paths, &resolved.options).map_err(|problems| {
             let message = format!("the policy has errors:\n{problems}");
             Failure::cannot(
@@ -133,18 +133,5 @@ impl Explain {
             let message = format!("cannot read the body from {}", file.display());
             Failure::cannot(message, "name a file that you may read").because(error)
         })
-    }
-}
-
-/// The app that was named, or the only one; none where no configuration says.
-fn app(asked: Option<String>, known: Option<&[String]>) -> Result<String, Failure> {
-    match (asked, known) {
-        (Some(app), _) => Ok(app),
-        (None, Some([only])) => Ok(only.clone()),
-        (None, Some(several)) => {
-            let remedy = format!("add --app with one of {}", several.join(", "));
-            Err(Failure::usage("several apps are configured", remedy))
-        }
-        (None, None) => Ok(String::new()),
     }
 }

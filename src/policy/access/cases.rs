@@ -18,8 +18,9 @@ use std::time::Duration;
 /// The worst that scopes allow in an app, by route policy.
 pub type TierOf<'a> = &'a dyn Fn(&str, &[Scope]) -> Tier;
 
-/// Loads the access policy and runs the `[[access_case]]`s beside it.
+/// Loads the access policy of `paths` and runs the `[[access_case]]`s of the files and folders of `beside`.
 pub fn test(
+    beside: &[PathBuf],
     paths: &[PathBuf],
     options: &Options,
     tier: TierOf<'_>,
@@ -31,7 +32,7 @@ pub fn test(
         ..Settings::default()
     };
     let mut cases = Vec::new();
-    for file in files::read_all(paths, &limits, &mut problems) {
+    for file in files::read_all(beside, &limits, &mut problems) {
         if file.kind != Kind::Cases {
             continue;
         }

@@ -19,6 +19,7 @@ pub use cases::{TierOf, test};
 pub use facts::Facts;
 pub use options::Options;
 pub use policy::{AccessPolicy, CheckReport, RuleText, check};
+pub use source::is_own;
 pub use window::ChangeWindow;
 
 #[cfg(test)]

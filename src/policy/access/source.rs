@@ -5,6 +5,11 @@ use crate::policy::files::{is_access, is_tenants};
 use crate::policy::problem::Problem;
 use std::path::{Path, PathBuf};
 
+/// Whether a path is of the access policy by its name: `access.cedar`, `access-*.cedar`, the folder `tenants`.
+pub fn is_own(path: &Path) -> bool {
+    is_access(path) || is_tenants(path)
+}
+
 /// One file as it was read.
 #[derive(Debug)]
 pub(super) struct Source {
