@@ -1,20 +1,15 @@
-//! Where the access policy comes from, and what it is told of the configuration: the same to serve and to check.
+//! What the access policy is told of the configuration: the same to serve and to check.
 
 use crate::config::{self, Config};
 use crate::policy::access::{ChangeWindow, Options};
-use std::path::PathBuf;
-
-/// The files and folders of the access policy.
-pub(crate) fn access_paths(config: &Config) -> Vec<PathBuf> {
-    config.policy.paths.clone()
-}
 
 /// The options that every load of the access policy has.
 pub(crate) fn access_options(config: &Config) -> Options {
+    let tenants: Vec<String> = config.tenants.iter().map(|it| it.id.clone()).collect();
     Options {
-        tenant_folder: None,
+        tenant_folder: Some(config.access.tenant_policy.clone()),
         max_file: config.policy.max_file_bytes.len(),
-        tenants: None,
+        tenants: (!tenants.is_empty()).then_some(tenants),
         windows: config.change_windows.iter().map(window).collect(),
     }
 }

@@ -17,7 +17,7 @@ use crate::control::tickets::{self, TicketDesk, TicketSettings};
 use crate::control::web::shared::Web;
 use crate::control::web::{self, listen};
 use crate::model::{Scope, SessionId};
-use crate::policy::access::{self, AccessPolicy};
+use crate::policy::access::AccessPolicy;
 use crate::proxy::worker::Plane;
 use crate::store::control::Book;
 use crate::telemetry::Metrics;
@@ -198,19 +198,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, RunError> {
 }
 
 fn access_policy(config: &Config) -> Result<AccessPolicy, RunError> {
-    let window = |it: &config::ChangeWindow| access::ChangeWindow {
-        app: it.app.as_ref().map(|app| app.as_str().to_owned()),
-        tenant: it.tenant.clone(),
-        from: it.from.at(),
-        to: it.to.at(),
-    };
-    let tenants: Vec<String> = config.tenants.iter().map(|it| it.id.clone()).collect();
-    let options = access::Options {
-        tenant_folder: Some(config.access.tenant_policy.clone()),
-        max_file: config.policy.max_file_bytes.len(),
-        tenants: (!tenants.is_empty()).then_some(tenants),
-        windows: config.change_windows.iter().map(window).collect(),
-    };
+    let options = super::access::access_options(config);
     AccessPolicy::load(&config.access.policy, &options).map_err(RunError::Policy)
 }
 
@@ -247,7 +235,9 @@ impl Routes for Served {
             sentence: it.sentence,
             tier: it.tier,
         };
-        policy.scopes_of(app).into_iter().map(choice).collect()
+        // Those of break-glass are given by the configuration, never chosen.
+        let scopes = policy.scopes_of(app).into_iter();
+        scopes.filter(|it| !it.break_glass).map(choice).collect()
     }
 
     fn origin(&self, session: &str, app: &str) -> String {

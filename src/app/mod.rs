@@ -10,7 +10,7 @@ mod signals;
 mod translate;
 mod views;
 
-pub(crate) use access::{access_options, access_paths};
+pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
 
 use crate::audit::{Event, Journal, StartError};

@@ -62,8 +62,8 @@ fn resolve(paths: Vec<PathBuf>, context: &Context) -> Result<Resolved, Failure> 
     let config = context.load_without_files()?;
     Ok(Resolved {
         options: crate::app::policy_options(&config),
-        access_paths: crate::app::access_paths(&config),
         access: crate::app::access_options(&config),
+        access_paths: config.access.policy,
         paths: config.policy.paths,
     })
 }

@@ -165,3 +165,7 @@ fn windows(check: &mut Check<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "access_tests.rs"]
+mod tests;

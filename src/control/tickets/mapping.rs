@@ -24,7 +24,8 @@ impl Mapping {
         };
         let Some(id) = scalar(answer, &self.id) else {
             // A search that found nothing answers with an empty list.
-            return Err(if is_below_empty_list(answer, &self.id) {
+            let is_empty = |list: &Value| list.as_array().is_some_and(Vec::is_empty);
+            return Err(if has_above(answer, &self.id, is_empty) {
                 TicketRefused::Unknown
             } else {
                 missing("id", &self.id)
@@ -36,10 +37,12 @@ impl Mapping {
         let state = scalar(answer, &self.state).ok_or_else(|| missing("state", &self.state))?;
         let owners = match &self.tenant {
             None => None,
-            Some(place) => {
-                let found = answer.pointer(place);
-                Some(owners(found.ok_or_else(|| missing("tenant", place))?))
-            }
+            Some(place) => match answer.pointer(place) {
+                Some(found) => Some(owners(found)),
+                // A field that nobody filled in: the ticket is nobody's.
+                None if has_above(answer, place, Value::is_null) => Some(Vec::new()),
+                None => return Err(missing("tenant", place)),
+            },
         };
         let title = self.title.as_ref().and_then(|at| scalar(answer, at));
         Ok(Told {
@@ -93,10 +96,11 @@ fn owners(value: &Value) -> Vec<String> {
     }
 }
 
-fn is_below_empty_list(value: &Value, place: &str) -> bool {
+/// Whether something on the way to a place is of this kind.
+fn has_above(value: &Value, place: &str, is: impl Fn(&Value) -> bool) -> bool {
     place.match_indices('/').any(|(at, _)| {
         let above = place.get(..at).and_then(|above| value.pointer(above));
-        above.and_then(Value::as_array).is_some_and(Vec::is_empty)
+        above.is_some_and(&is)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the policy as a whole, through its public interface: what it decides.
 
 mod authority;
+mod choices;
 mod disguises;
 mod files;
 mod properties;
