@@ -76,7 +76,7 @@ fn help_tells_where_to_begin() {
     Commands:
       run           Serve: check, record and forward requests until told to stop
       check-config  Check the configuration and list everything that is wrong with it
-      policy        Check, test and explain route policy, without serving
+      policy        Check, test and explain policy, without serving
       grant         Give, look at and take back authority to stand in for a customer
       audit         Look at the journal and prove that it is whole
       certs         Make certificates for development

@@ -22,6 +22,10 @@ Examples:
 /// Tell what the access policy says of a request for access, and why.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(in crate::cli) struct Access {
     /// A scope that is asked for; may be repeated or separated with commas.
     #[arg(

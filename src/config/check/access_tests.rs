@@ -28,8 +28,17 @@ fn a_whole_ticket_system_is_read() {
     assert_eq!(config.change_windows.len(), 1);
 }
 
+#[track_caller]
+fn says(more: &str, part: &str) {
+    let problems = read(more).err().unwrap_or_default();
+    assert!(
+        problems.iter().any(|it| it.contains(part)),
+        "{part} in {problems:#?}"
+    );
+}
+
 #[test]
-fn what_does_not_fit_is_said_where_it_stands() {
+fn ticket_systems_that_do_not_fit_are_said_where_they_stand() {
     let system = "[[tickets.systems]]\nname = 'desk'\n";
     for (more, part) in [
         (
@@ -76,33 +85,35 @@ fn what_does_not_fit_is_said_where_it_stands() {
             ),
             "tickets.systems[0] has it already",
         ),
+    ] {
+        says(&more, part);
+    }
+}
+
+#[test]
+fn classes_and_windows_that_do_not_fit_are_said_where_they_stand() {
+    for (more, part) in [
         (
-            "[subjects]\nfile = 'x.json'\n".to_owned(),
+            "[subjects]\nfile = 'x.json'\n",
             "of a kind that cannot be read",
         ),
         (
-            "[subjects]\nurl = 'https://a.example.com/{tenant}'\n".to_owned(),
+            "[subjects]\nurl = 'https://a.example.com/{tenant}'\n",
             "has no {subject}",
         ),
         (
-            "[subjects]\nclasses = { gold = 'vpi' }\n".to_owned(),
+            "[subjects]\nclasses = { gold = 'vpi' }\n",
             "subjects.classes.gold = \"vpi\": not a class",
         ),
         (
-            "[[change_windows]]\nfrom = '2026-03-01T22:00:00Z'\nto = '2026-03-01T22:00:00Z'\n"
-                .to_owned(),
+            "[[change_windows]]\nfrom = '2026-03-01T22:00:00Z'\nto = '2026-03-01T22:00:00Z'\n",
             "not after from",
         ),
         (
-            "[[change_windows]]\napp = 'desk'\nfrom = '2026-03-01T22:00:00Z'\nto = 'tomorrow'\n"
-                .to_owned(),
+            "[[change_windows]]\napp = 'desk'\nfrom = '2026-03-01T22:00:00Z'\nto = 'tomorrow'\n",
             "change_windows[0].to = \"tomorrow\": not a time with its zone",
         ),
     ] {
-        let problems = read(&more).err().unwrap_or_default();
-        assert!(
-            problems.iter().any(|it| it.contains(part)),
-            "{part} in {problems:#?}"
-        );
+        says(more, part);
     }
 }

@@ -72,7 +72,7 @@ section! {
 }
 
 section! {
-    /// A ticket system's signed messages, POSTed to `/hooks/ticket/<name>` on the portal's listener. A closed ticket
+    /// A ticket system's signed messages to `/hooks/ticket/<name>` on the portal's listener. A closed ticket
     /// ends what was granted for it.
     pub struct TicketWebhook {
         /// `standard`: Standard Webhooks (`webhook-signature`). `hub`: `X-Hub-Signature: sha256=…`, as Jira signs.

@@ -67,7 +67,7 @@ const ZENDESK: Preset = Preset {
     ],
 };
 
-/// ServiceNow, Table API on incidents: 1 New, 2 In Progress, 3 On Hold; 6 Resolved, 7 Closed, 8 Canceled.
+/// `ServiceNow`, Table API on incidents: 1 New, 2 In Progress, 3 On Hold; 6 Resolved, 7 Closed, 8 Canceled.
 const SERVICENOW: Preset = Preset {
     patterns: &["INC#"],
     path: "/api/now/table/incident?sysparm_query=number={ticket}&sysparm_limit=1&sysparm_exclude_reference_link=true&sysparm_fields=number,short_description,state,company",

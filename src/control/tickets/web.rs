@@ -47,7 +47,10 @@ pub(super) async fn receive(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let limit = control.tickets.hook_limit(system).map_err(refused)?;
+    let limit = control
+        .tickets
+        .hook_limit(system)
+        .map_err(|why| refused(&why))?;
     let reading = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit));
     let body = match reading.await {
         Ok(Ok(body)) => body,
@@ -69,7 +72,7 @@ pub(super) async fn receive(
     };
     let says = control.tickets.hook(&hook).map_err(|why| {
         tracing::warn!(%why, system, "a ticket system's message was not believed");
-        refused(why)
+        refused(&why)
     })?;
     act(control, &says).await?;
     control.tickets.hook_done(&says, now);
@@ -89,8 +92,8 @@ async fn act(control: &Control, says: &HookSays) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn refused(why: HookRefused) -> Refusal {
-    let (kind, reason) = match &why {
+fn refused(why: &HookRefused) -> Refusal {
+    let (kind, reason) = match why {
         HookRefused::NoSystem => return Refusal::not_found(),
         HookRefused::Unsigned(_) => (Kind::Unauthenticated, "hook.unsigned"),
         HookRefused::Forged => (Kind::Unauthenticated, "hook.forged"),

@@ -61,12 +61,9 @@ mod tests {
             .into_iter()
             .map(|range| {
                 let text = text.get(range.clone()).unwrap_or_default();
-                (line_of_start(&range), text)
+                (range.start, text)
             })
             .collect();
-        fn line_of_start(range: &Range<usize>) -> usize {
-            range.start
-        }
         assert_eq!(found.len(), 2);
         assert!(found.iter().any(|(_, text)| text.starts_with("@id(")));
         assert!(found.iter().any(|(_, text)| text.starts_with("forbid(")));

@@ -163,11 +163,11 @@ fn jira_signs_the_body_and_the_time_is_in_it() {
     let desk = desk(jira);
     let signed = |body: &str| -> HeaderMap {
         let tag = mac(b"It's a Secret to Everybody", body.as_bytes());
-        let hex: String = tag
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hex = tag.as_ref().iter().fold(String::new(), |mut hex, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
         let name = http::HeaderName::from_static("x-hub-signature");
         let value = format!("sha256={hex}").parse().expect("a value");
         [(name, value)].into_iter().collect()

@@ -38,9 +38,10 @@ fn any_rule(forbids: bool) -> impl Strategy<Value = String> {
 
 fn file(rules: &[String], name: &str) -> String {
     let named = rules.iter().enumerate();
-    named
+    let named: Vec<String> = named
         .map(|(nth, rule)| format!("@id(\"{name}{nth}\") {rule}"))
-        .collect()
+        .collect();
+    named.concat()
 }
 
 #[derive(Clone, Debug)]
