@@ -6,6 +6,8 @@ mod attack;
 mod canonical;
 /// The command line as people and scripts see it: help, errors, exit codes, JSON.
 mod cli;
+/// The control plane on the real binary: asking, agreeing, activating, and what a crash leaves.
+mod control;
 /// Documentation that is written from the code is what the code says.
 mod documentation;
 /// What must hold when things break: kill -9, a full disk, a store or a receiver that is gone.
