@@ -4,6 +4,9 @@ use super::Check;
 use super::rest::web_url;
 use crate::config::{AlertChannel, AlertKind, MailTls, SignalAbout};
 
+/// The alert without which break-glass does not open.
+const GLASS: &str = "break-glass.activated";
+
 pub(super) fn check(check: &mut Check<'_>) {
     let channels = &check.config.alerts;
     let names: Vec<_> = channels.iter().map(|channel| &channel.name).collect();
@@ -28,7 +31,23 @@ pub(super) fn check(check: &mut Check<'_>) {
         let remedy = "make it at least alerting.retry_first";
         check.problem("alerting.retry_longest", "shorter than retry_first", remedy);
     }
+    break_glass(check);
     signals(check);
+}
+
+/// What would never open, or never leave.
+fn break_glass(check: &mut Check<'_>) {
+    let config = check.config;
+    if !config.alerts.is_empty() && !config.listeners.portal.enabled {
+        let remedy = "set listeners.portal.enabled = true: what raises alerts runs with it";
+        check.problem("alerts", "nothing raises them", remedy);
+    }
+    let glass = &config.break_glass;
+    let heard = config.alerts.iter().any(|it| it.is_for(GLASS));
+    if glass.enabled && !glass.open_unalerted && !heard {
+        let remedy = "add [[alerts]] for break-glass.activated: without a channel that takes its alert it never opens";
+        check.problem("break_glass.enabled", "nobody would hear of it", remedy);
+    }
 }
 
 /// Keys that have a meaning for other kinds only.
@@ -161,12 +180,166 @@ fn signals(check: &mut Check<'_>) {
             }
         }
     }
-    if !signals.transmitters.is_empty() && !check.config.listeners.portal.enabled {
-        let remedy = "set listeners.portal.enabled = true: events are heard there";
-        check.problem("signals.transmitters", "nobody listens", remedy);
+    let is_used = !signals.transmitters.is_empty() || !signals.receivers.is_empty();
+    if is_used && !check.config.listeners.portal.enabled {
+        let remedy =
+            "set listeners.portal.enabled = true: events are heard there, and told with it";
+        check.problem("signals", "nothing hears or tells them", remedy);
     }
     if signals.retry_longest < signals.retry_first {
         let remedy = "make it at least signals.retry_first";
         check.problem("signals.retry_longest", "shorter than retry_first", remedy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Files, parse};
+    use std::path::Path;
+
+    const PORTAL: &str = "[listeners.portal]\nenabled = true\nplain = true\n";
+
+    /// Every problem of the smallest configuration with these keys, as it is shown.
+    fn problems(more: &str) -> String {
+        let smallest = include_str!("../../../tests/data/smallest.toml");
+        let text = format!("{smallest}\n{more}");
+        let parsed = parse(Path::new("locum.toml"), &text, [], Files::Ignore);
+        parsed.err().map_or_else(String::new, |all| all.to_string())
+    }
+
+    #[test]
+    fn good_channels_and_signals_have_no_problems() {
+        let more = r#"
+[break_glass]
+enabled = true
+[[alerts]]
+name = "siem"
+kind = "webhook"
+url = "https://siem.example.com/in"
+secret_files = ["new", "old"]
+[[alerts]]
+name = "chat"
+kind = "slack"
+url_file = "slack-url"
+only = ["break-glass.*", "review.overdue"]
+[[alerts]]
+name = "duty"
+kind = "pagerduty"
+secret_files = ["routing-key"]
+[[alerts]]
+name = "mail"
+kind = "smtp"
+server = "mail.example.com:587"
+username = "locum"
+secret_files = ["password"]
+from = "Locum <locum@example.com>"
+to = ["soc@example.com"]
+[[signals.transmitters]]
+issuer = "https://idp.example.com"
+audience = "https://locum.example.com"
+jwks = "https://idp.example.com/jwks"
+about = "operators"
+[[signals.receivers]]
+name = "shop"
+url = "https://shop.example.com/events"
+audience = "https://shop.example.com"
+apps = ["shop"]
+"#;
+        assert_eq!(problems(&format!("{PORTAL}{more}")), "");
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_with_a_remedy() {
+        let alert = |keys: &str| format!("{PORTAL}[[alerts]]\nname = \"a\"\n{keys}");
+        let mail =
+            "kind = \"smtp\"\nserver = \"mail.example:25\"\nfrom = \"a@b\"\nto = [\"c@d\"]\n";
+        let hook = "kind = \"webhook\"\nsecret_files = [\"k\"]\n";
+        let hears =
+            "[[signals.transmitters]]\nissuer = \"i\"\naudience = \"a\"\nabout = \"operators\"\n";
+        for (text, part) in [
+            (alert(hook), "alerts[0].url"),
+            (
+                alert(&format!("{hook}url = \"http://siem.example/\"")),
+                "not https",
+            ),
+            (
+                alert(&format!("{hook}url = \"https://u:p@siem.example/\"")),
+                "has a credential in it",
+            ),
+            (
+                alert(&format!("{hook}url = \"https://a\"\nurl_file = \"f\"")),
+                "two URLs",
+            ),
+            (
+                alert("kind = \"webhook\"\nurl = \"https://a\""),
+                "not as many as this kind needs",
+            ),
+            (
+                alert(
+                    "kind = \"webhook\"\nurl = \"https://a\"\nsecret_files = [\"1\", \"2\", \"3\"]",
+                ),
+                "not as many",
+            ),
+            (
+                alert("kind = \"slack\"\nurl = \"https://a\"\nsecret_files = [\"1\"]"),
+                "in url_file",
+            ),
+            (
+                alert("kind = \"slack\"\nurl = \"https://a\"\nserver = \"x:1\""),
+                "has no effect",
+            ),
+            (
+                alert("kind = \"slack\"\nurl = \"https://a\"\nonly = [\"b*k\"]"),
+                "not a kind of alert",
+            ),
+            (
+                alert(&format!("{mail}tls = \"none\"")),
+                "mail would be readable",
+            ),
+            (
+                alert("kind = \"smtp\"\nserver = \"localhost\"\nfrom = \"a@b\"\nto = [\"c@d\"]"),
+                "a port is missing",
+            ),
+            (
+                alert("kind = \"smtp\"\nserver = \"localhost:25\"\nfrom = \"a\"\nto = [\"c@d\"]"),
+                "not a mail address",
+            ),
+            (
+                alert("kind = \"smtp\"\nserver = \"localhost:25\"\nfrom = \"a@b\""),
+                "alerts[0].to",
+            ),
+            (alert(mail).replace(PORTAL, ""), "nothing raises them"),
+            (
+                format!("{PORTAL}[break_glass]\nenabled = true"),
+                "nobody would hear of it",
+            ),
+            (
+                alert(
+                    "kind = \"slack\"\nurl = \"https://a\"\nonly = [\"review.*\"]\n[break_glass]\nenabled = true",
+                ),
+                "nobody would hear of it",
+            ),
+            (
+                format!("{PORTAL}{hears}jwks = \"http://idp.example/jwks\""),
+                "not https",
+            ),
+            (
+                format!("{PORTAL}{hears}jwks = \"f\"\ntenants = [\"acme\"]"),
+                "operators are of no tenant",
+            ),
+            (
+                format!("{hears}jwks = \"f\""),
+                "nothing hears or tells them",
+            ),
+            (
+                format!(
+                    "{PORTAL}[[signals.receivers]]\nname = \"r\"\nurl = \"https://a\"\naudience = \"a\"\napps = [\"nope\"]"
+                ),
+                "no app has this name",
+            ),
+        ] {
+            let found = problems(&text);
+            assert!(found.contains(part), "{part:?} in {found:?} of\n{text}");
+        }
     }
 }
