@@ -248,98 +248,88 @@ apps = ["shop"]
         assert_eq!(problems(&format!("{PORTAL}{more}")), "");
     }
 
-    #[test]
-    fn what_cannot_work_is_said_with_a_remedy() {
-        let alert = |keys: &str| format!("{PORTAL}[[alerts]]\nname = \"a\"\n{keys}");
-        let mail =
-            "kind = \"smtp\"\nserver = \"mail.example:25\"\nfrom = \"a@b\"\nto = [\"c@d\"]\n";
-        let hook = "kind = \"webhook\"\nsecret_files = [\"k\"]\n";
-        let hears =
-            "[[signals.transmitters]]\nissuer = \"i\"\naudience = \"a\"\nabout = \"operators\"\n";
-        for (text, part) in [
-            (alert(hook), "alerts[0].url"),
-            (
-                alert(&format!("{hook}url = \"http://siem.example/\"")),
-                "not https",
-            ),
-            (
-                alert(&format!("{hook}url = \"https://u:p@siem.example/\"")),
-                "has a credential in it",
-            ),
-            (
-                alert(&format!("{hook}url = \"https://a\"\nurl_file = \"f\"")),
-                "two URLs",
-            ),
-            (
-                alert("kind = \"webhook\"\nurl = \"https://a\""),
-                "not as many as this kind needs",
-            ),
-            (
-                alert(
-                    "kind = \"webhook\"\nurl = \"https://a\"\nsecret_files = [\"1\", \"2\", \"3\"]",
-                ),
-                "not as many",
-            ),
-            (
-                alert("kind = \"slack\"\nurl = \"https://a\"\nsecret_files = [\"1\"]"),
-                "in url_file",
-            ),
-            (
-                alert("kind = \"slack\"\nurl = \"https://a\"\nserver = \"x:1\""),
-                "has no effect",
-            ),
-            (
-                alert("kind = \"slack\"\nurl = \"https://a\"\nonly = [\"b*k\"]"),
-                "not a kind of alert",
-            ),
-            (
-                alert(&format!("{mail}tls = \"none\"")),
-                "mail would be readable",
-            ),
-            (
-                alert("kind = \"smtp\"\nserver = \"localhost\"\nfrom = \"a@b\"\nto = [\"c@d\"]"),
-                "a port is missing",
-            ),
-            (
-                alert("kind = \"smtp\"\nserver = \"localhost:25\"\nfrom = \"a\"\nto = [\"c@d\"]"),
-                "not a mail address",
-            ),
-            (
-                alert("kind = \"smtp\"\nserver = \"localhost:25\"\nfrom = \"a@b\""),
-                "alerts[0].to",
-            ),
-            (alert(mail).replace(PORTAL, ""), "nothing raises them"),
-            (
-                format!("{PORTAL}[break_glass]\nenabled = true"),
-                "nobody would hear of it",
-            ),
-            (
-                alert(
-                    "kind = \"slack\"\nurl = \"https://a\"\nonly = [\"review.*\"]\n[break_glass]\nenabled = true",
-                ),
-                "nobody would hear of it",
-            ),
-            (
-                format!("{PORTAL}{hears}jwks = \"http://idp.example/jwks\""),
-                "not https",
-            ),
-            (
-                format!("{PORTAL}{hears}jwks = \"f\"\ntenants = [\"acme\"]"),
-                "operators are of no tenant",
-            ),
-            (
-                format!("{hears}jwks = \"f\""),
-                "nothing hears or tells them",
-            ),
-            (
-                format!(
-                    "{PORTAL}[[signals.receivers]]\nname = \"r\"\nurl = \"https://a\"\naudience = \"a\"\napps = [\"nope\"]"
-                ),
-                "no app has this name",
-            ),
-        ] {
-            let found = problems(&text);
+    /// Each text has a problem with these words.
+    #[track_caller]
+    fn each(cases: &[(String, &str)]) {
+        for (text, part) in cases {
+            let found = problems(text);
             assert!(found.contains(part), "{part:?} in {found:?} of\n{text}");
         }
+    }
+
+    fn alert(keys: &str) -> String {
+        format!("{PORTAL}[[alerts]]\nname = 'a'\n{keys}")
+    }
+
+    #[test]
+    fn a_receiver_that_cannot_be_called_is_named() {
+        let hook = |keys: &str| alert(&format!("kind = 'webhook'\n{keys}"));
+        let slack = |keys: &str| alert(&format!("kind = 'slack'\nurl = 'https://a'\n{keys}"));
+        let keyed = |keys: &str| hook(&format!("secret_files = ['k']\n{keys}"));
+        each(&[
+            (keyed(""), "alerts[0].url"),
+            (keyed("url = 'http://siem.example/'"), "not https"),
+            (keyed("url = 'https://u:p@a/'"), "has a credential in it"),
+            (keyed("url = 'https://a'\nurl_file = 'f'"), "two URLs"),
+            (hook("url = 'https://a'"), "not as many as this kind needs"),
+            (
+                hook("url = 'https://a'\nsecret_files = ['1', '2', '3']"),
+                "not as many",
+            ),
+            (slack("secret_files = ['1']"), "in url_file"),
+            (slack("server = 'x:1'"), "has no effect"),
+            (slack("only = ['b*k']"), "not a kind of alert"),
+            (slack("").replace(PORTAL, ""), "nothing raises them"),
+        ]);
+    }
+
+    #[test]
+    fn a_mail_that_cannot_be_sent_is_named() {
+        let mail = |server: &str, keys: &str| {
+            alert(&format!("kind = 'smtp'\nserver = '{server}'\n{keys}"))
+        };
+        let (from, to) = ("from = 'a@b'\n", "to = ['c@d']\n");
+        let whole = format!("{from}{to}");
+        each(&[
+            (
+                mail("mail.example:25", &format!("{whole}tls = 'none'")),
+                "mail would be readable",
+            ),
+            (mail("localhost", &whole), "a port is missing"),
+            (
+                mail("localhost:25", &format!("from = 'a'\n{to}")),
+                "not a mail address",
+            ),
+            (mail("localhost:25", from), "alerts[0].to"),
+        ]);
+    }
+
+    #[test]
+    fn what_would_never_open_or_never_be_heard_is_named() {
+        let glass = "[break_glass]\nenabled = true\n";
+        let elsewhere = "kind = 'slack'\nurl = 'https://a'\nonly = ['review.*']\n";
+        let hears = |keys: &str| {
+            format!(
+                "[[signals.transmitters]]\nissuer = 'i'\naudience = 'a'\nabout = 'operators'\n{keys}"
+            )
+        };
+        let tells = "[[signals.receivers]]\nname = 'r'\nurl = 'https://a'\naudience = 'a'\n";
+        each(&[
+            (format!("{PORTAL}{glass}"), "nobody would hear of it"),
+            (alert(elsewhere) + glass, "nobody would hear of it"),
+            (
+                PORTAL.to_owned() + &hears("jwks = 'http://idp.example/jwks'"),
+                "not https",
+            ),
+            (
+                PORTAL.to_owned() + &hears("jwks = 'f'\ntenants = ['acme']"),
+                "operators are of no tenant",
+            ),
+            (hears("jwks = 'f'"), "nothing hears or tells them"),
+            (
+                format!("{PORTAL}{tells}apps = ['nope']"),
+                "no app has this name",
+            ),
+        ]);
     }
 }
