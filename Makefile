@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit browser versus load fuzz
+.PHONY: help demo test lint unit receivers browser versus load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -14,8 +14,8 @@ demo: ## a support session through a real shop, step by step; stays up when run 
 	@target/debug/examples/demo
 
 test: ## everything that must hold: style, unit, integration and browser tests
-	@tools/setup build browser
-	@$(MAKE) --no-print-directory lint unit browser
+	@tools/setup build browser receivers
+	@$(MAKE) --no-print-directory lint unit receivers browser
 
 lint:
 	$(CARGO) fmt --check
@@ -25,6 +25,9 @@ unit:
 	$(CARGO) build --quiet --bin locum --examples
 	$(CARGO) test --quiet --lib --test it
 	target/debug/locum policy test config/policy
+
+receivers:
+	tests/receivers/run.sh
 
 browser:
 	tests/browser/run.sh

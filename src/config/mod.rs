@@ -24,7 +24,7 @@ pub use keys::access::{
 };
 pub use keys::alerts::{
     AlertChannel, AlertKind, Alerting, MailTls, SignalAbout, SignalReceiver, SignalTransmitter,
-    Signals,
+    Signals, is_for as is_for_alert,
 };
 pub use keys::api::Api;
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};

@@ -18,6 +18,8 @@ mod handshake;
 mod http11probe;
 /// The real binary with one live session, for the modules that send raw requests.
 mod probed;
+/// Alerts to real receivers, which `tests/receivers/run.sh` installs.
+mod receivers;
 /// An app that keeps every byte it gets and reads it strictly.
 mod recorder;
 /// Locum as it serves: the real binary over real sockets, in front of an app that sees every byte.

@@ -4,6 +4,9 @@ use super::Check;
 use super::rest::web_url;
 use crate::config::{AlertChannel, AlertKind, MailTls, SignalAbout};
 
+/// The alert without which break-glass does not open.
+const GLASS: &str = "break-glass.activated";
+
 pub(super) fn check(check: &mut Check<'_>) {
     let channels = &check.config.alerts;
     let names: Vec<_> = channels.iter().map(|channel| &channel.name).collect();
@@ -28,7 +31,23 @@ pub(super) fn check(check: &mut Check<'_>) {
         let remedy = "make it at least alerting.retry_first";
         check.problem("alerting.retry_longest", "shorter than retry_first", remedy);
     }
+    break_glass(check);
     signals(check);
+}
+
+/// What would never open, or never leave.
+fn break_glass(check: &mut Check<'_>) {
+    let config = check.config;
+    if !config.alerts.is_empty() && !config.listeners.portal.enabled {
+        let remedy = "set listeners.portal.enabled = true: what raises alerts runs with it";
+        check.problem("alerts", "nothing raises them", remedy);
+    }
+    let glass = &config.break_glass;
+    let heard = config.alerts.iter().any(|it| it.is_for(GLASS));
+    if glass.enabled && !glass.open_unalerted && !heard {
+        let remedy = "add [[alerts]] for break-glass.activated: without a channel that takes its alert it never opens";
+        check.problem("break_glass.enabled", "nobody would hear of it", remedy);
+    }
 }
 
 /// Keys that have a meaning for other kinds only.
@@ -161,12 +180,156 @@ fn signals(check: &mut Check<'_>) {
             }
         }
     }
-    if !signals.transmitters.is_empty() && !check.config.listeners.portal.enabled {
-        let remedy = "set listeners.portal.enabled = true: events are heard there";
-        check.problem("signals.transmitters", "nobody listens", remedy);
+    let is_used = !signals.transmitters.is_empty() || !signals.receivers.is_empty();
+    if is_used && !check.config.listeners.portal.enabled {
+        let remedy =
+            "set listeners.portal.enabled = true: events are heard there, and told with it";
+        check.problem("signals", "nothing hears or tells them", remedy);
     }
     if signals.retry_longest < signals.retry_first {
         let remedy = "make it at least signals.retry_first";
         check.problem("signals.retry_longest", "shorter than retry_first", remedy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Files, parse};
+    use std::path::Path;
+
+    const PORTAL: &str = "[listeners.portal]\nenabled = true\nplain = true\n";
+
+    /// Every problem of the smallest configuration with these keys, as it is shown.
+    fn problems(more: &str) -> String {
+        let smallest = include_str!("../../../tests/data/smallest.toml");
+        let text = format!("{smallest}\n{more}");
+        let parsed = parse(Path::new("locum.toml"), &text, [], Files::Ignore);
+        parsed.err().map_or_else(String::new, |all| all.to_string())
+    }
+
+    #[test]
+    fn good_channels_and_signals_have_no_problems() {
+        let more = r#"
+[break_glass]
+enabled = true
+[[alerts]]
+name = "siem"
+kind = "webhook"
+url = "https://siem.example.com/in"
+secret_files = ["new", "old"]
+[[alerts]]
+name = "chat"
+kind = "slack"
+url_file = "slack-url"
+only = ["break-glass.*", "review.overdue"]
+[[alerts]]
+name = "duty"
+kind = "pagerduty"
+secret_files = ["routing-key"]
+[[alerts]]
+name = "mail"
+kind = "smtp"
+server = "mail.example.com:587"
+username = "locum"
+secret_files = ["password"]
+from = "Locum <locum@example.com>"
+to = ["soc@example.com"]
+[[signals.transmitters]]
+issuer = "https://idp.example.com"
+audience = "https://locum.example.com"
+jwks = "https://idp.example.com/jwks"
+about = "operators"
+[[signals.receivers]]
+name = "shop"
+url = "https://shop.example.com/events"
+audience = "https://shop.example.com"
+apps = ["shop"]
+"#;
+        assert_eq!(problems(&format!("{PORTAL}{more}")), "");
+    }
+
+    /// Each text has a problem with these words.
+    #[track_caller]
+    fn each(cases: &[(String, &str)]) {
+        for (text, part) in cases {
+            let found = problems(text);
+            assert!(found.contains(part), "{part:?} in {found:?} of\n{text}");
+        }
+    }
+
+    fn alert(keys: &str) -> String {
+        format!("{PORTAL}[[alerts]]\nname = 'a'\n{keys}")
+    }
+
+    #[test]
+    fn a_receiver_that_cannot_be_called_is_named() {
+        let hook = |keys: &str| alert(&format!("kind = 'webhook'\n{keys}"));
+        let slack = |keys: &str| alert(&format!("kind = 'slack'\nurl = 'https://a'\n{keys}"));
+        let keyed = |keys: &str| hook(&format!("secret_files = ['k']\n{keys}"));
+        each(&[
+            (keyed(""), "alerts[0].url"),
+            (keyed("url = 'http://siem.example/'"), "not https"),
+            (keyed("url = 'https://u:p@a/'"), "has a credential in it"),
+            (keyed("url = 'https://a'\nurl_file = 'f'"), "two URLs"),
+            (hook("url = 'https://a'"), "not as many as this kind needs"),
+            (
+                hook("url = 'https://a'\nsecret_files = ['1', '2', '3']"),
+                "not as many",
+            ),
+            (slack("secret_files = ['1']"), "in url_file"),
+            (slack("server = 'x:1'"), "has no effect"),
+            (slack("only = ['b*k']"), "not a kind of alert"),
+            (slack("").replace(PORTAL, ""), "nothing raises them"),
+        ]);
+    }
+
+    #[test]
+    fn a_mail_that_cannot_be_sent_is_named() {
+        let mail = |server: &str, keys: &str| {
+            alert(&format!("kind = 'smtp'\nserver = '{server}'\n{keys}"))
+        };
+        let (from, to) = ("from = 'a@b'\n", "to = ['c@d']\n");
+        let whole = format!("{from}{to}");
+        each(&[
+            (
+                mail("mail.example:25", &format!("{whole}tls = 'none'")),
+                "mail would be readable",
+            ),
+            (mail("localhost", &whole), "a port is missing"),
+            (
+                mail("localhost:25", &format!("from = 'a'\n{to}")),
+                "not a mail address",
+            ),
+            (mail("localhost:25", from), "alerts[0].to"),
+        ]);
+    }
+
+    #[test]
+    fn what_would_never_open_or_never_be_heard_is_named() {
+        let glass = "[break_glass]\nenabled = true\n";
+        let elsewhere = "kind = 'slack'\nurl = 'https://a'\nonly = ['review.*']\n";
+        let hears = |keys: &str| {
+            format!(
+                "[[signals.transmitters]]\nissuer = 'i'\naudience = 'a'\nabout = 'operators'\n{keys}"
+            )
+        };
+        let tells = "[[signals.receivers]]\nname = 'r'\nurl = 'https://a'\naudience = 'a'\n";
+        each(&[
+            (format!("{PORTAL}{glass}"), "nobody would hear of it"),
+            (alert(elsewhere) + glass, "nobody would hear of it"),
+            (
+                PORTAL.to_owned() + &hears("jwks = 'http://idp.example/jwks'"),
+                "not https",
+            ),
+            (
+                PORTAL.to_owned() + &hears("jwks = 'f'\ntenants = ['acme']"),
+                "operators are of no tenant",
+            ),
+            (hears("jwks = 'f'"), "nothing hears or tells them"),
+            (
+                format!("{PORTAL}{tells}apps = ['nope']"),
+                "no app has this name",
+            ),
+        ]);
     }
 }

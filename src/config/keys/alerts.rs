@@ -42,6 +42,22 @@ section! {
     }
 }
 
+impl AlertChannel {
+    /// Whether alerts of this kind leave by it.
+    pub fn is_for(&self, kind: &str) -> bool {
+        is_for(&self.only, kind)
+    }
+}
+
+/// Whether a list of `only` names this kind of alert.
+pub fn is_for(only: &[String], kind: &str) -> bool {
+    only.is_empty()
+        || only.iter().any(|it| match it.strip_suffix('*') {
+            Some(beginning) => kind.starts_with(beginning),
+            None => it == kind,
+        })
+}
+
 section! {
     /// How alerts that a channel did not take are sent again. A channel that took one does not get it again; one that fell
     /// silent in between may, under the same id.

@@ -28,11 +28,7 @@ pub(super) struct Channel {
 
 impl Channel {
     pub(super) fn is_for(&self, kind: &str) -> bool {
-        self.only.is_empty()
-            || self.only.iter().any(|only| match only.strip_suffix('*') {
-                Some(beginning) => kind.starts_with(beginning),
-                None => only == kind,
-            })
+        crate::config::is_for_alert(&self.only, kind)
     }
 
     /// Sends it once. `Ok` only after a definite yes.

@@ -184,11 +184,12 @@ impl Bench {
         path
     }
 
-    /// The smallest configuration with `more` keys.
+    /// The smallest configuration with a portal and `more` keys.
     pub(in crate::control) fn config(&self, more: &str) -> Config {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let smallest = std::fs::read_to_string(root.join("tests/data/smallest.toml"));
-        let text = smallest.expect("the smallest configuration") + "\n" + more;
+        let portal = "\n[listeners.portal]\nenabled = true\nplain = true\n";
+        let text = smallest.expect("the smallest configuration") + portal + more;
         let path = self.file("locum.toml", &text);
         Config::load_without_files(&path, []).unwrap_or_else(|why| panic!("{why}"))
     }

@@ -50,7 +50,7 @@ impl Stage {
     pub(super) fn transmitter(&self, more: &str) -> String {
         let jwks = self.bench.database().with_file_name("jwks.json");
         format!(
-            "[listeners.portal]\nenabled = true\nplain = true\n[[signals.transmitters]]\n\
+            "[[signals.transmitters]]\n\
              issuer = {ISSUER:?}\naudience = {AUDIENCE:?}\njwks = {jwks:?}\ncooldown = \"1s\"\n{more}\n"
         )
     }

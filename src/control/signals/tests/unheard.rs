@@ -207,7 +207,7 @@ async fn keys_that_cannot_be_had_are_our_fault() -> Anything<()> {
     let stage = Stage::new()?;
     let fake = Fake::new(Does::Closes).await;
     let config = format!(
-        "[listeners.portal]\nenabled = true\nplain = true\n[[signals.transmitters]]\n\
+        "[[signals.transmitters]]\n\
          issuer = {ISSUER:?}\naudience = {AUDIENCE:?}\njwks = {:?}\nabout = \"operators\"",
         fake.url()
     );

@@ -432,4 +432,27 @@ mod tests {
         let missing = KeyRing::load(&dir.path().join("none"));
         assert!(matches!(missing, Err(KeyError::File { .. })));
     }
+
+    /// Others verify it by the published keys, and for nothing but what it is.
+    #[tokio::test]
+    async fn a_token_of_another_type_is_no_assertion() {
+        use crate::store::external::{BearerRefused, Issuer, Jwks, Signer};
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let dir = tempfile::tempdir().expect("dir");
+            let ring = KeyRing::load_or_generate(dir.path(), algorithm).expect("ring");
+            let jwks = dir.path().join("jwks.json");
+            fs::write(&jwks, ring.jwks()).expect("a file");
+            let token = ring.sign_as("secevent+jwt", &serde_json::json!({ "jti": "1" }));
+            let token = token.expect("signed");
+            let verified_as = |typ: &str| {
+                let mut issuer = Issuer::new("i", "a", Jwks::File(jwks.clone()));
+                issuer.types = vec![typ.to_owned()];
+                Signer::new(issuer, 4096).expect("a signer")
+            };
+            let claims = verified_as("secevent+jwt").verify(&token).await;
+            assert_eq!(claims.expect("it holds")["jti"], "1");
+            let other = verified_as("locum-assertion+jwt").verify(&token).await;
+            assert!(matches!(other, Err(BearerRefused::Type)), "{other:?}");
+        }
+    }
 }
