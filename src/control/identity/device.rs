@@ -67,11 +67,13 @@ impl Identity {
         self.may_try(address)?;
         self.tried(address);
         let made = self.made();
-        let Human::Oidc(provider) = &made.human else {
-            return Err(Refused::Unsupported("signing in a command line").into());
-        };
         let fresh = asked.fresh.then(|| self.fresh(None));
-        match provider.device(fresh.as_ref()).await {
+        let begun = match &made.human {
+            Human::Oidc(provider) => provider.device(fresh.as_ref()).await,
+            Human::Demo => self.begin_demo_device().await,
+            _ => Err(Refused::Unsupported("signing in a command line")),
+        };
+        match begun {
             Ok(begun) => Ok(Json(DeviceStarted {
                 device_code: begun.device_code,
                 user_code: begun.user_code,
@@ -93,12 +95,14 @@ impl Identity {
         let address = peer.address.ip();
         self.may_try(address)?;
         let made = self.made();
-        let Human::Oidc(provider) = &made.human else {
-            return Err(Refused::Unsupported("signing in a command line").into());
+        let polled = match &made.human {
+            Human::Oidc(provider) => {
+                let max = made.settings.max_groups;
+                provider.poll(&poll.device_code, max, self.now()).await
+            }
+            Human::Demo => self.poll_demo_device(&poll.device_code).await,
+            _ => Err(Refused::Unsupported("signing in a command line")),
         };
-        let polled = provider
-            .poll(&poll.device_code, made.settings.max_groups, self.now())
-            .await;
         match polled {
             Ok(Polled::Done(proven)) => {
                 let (secret, expires_at) = self.give_token(*proven, address).await?;

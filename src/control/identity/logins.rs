@@ -169,6 +169,7 @@ const fn word(kind: LoginKind) -> &'static str {
         LoginKind::Portal => "portal",
         LoginKind::Api => "api",
         LoginKind::Flow => "flow",
+        LoginKind::Device => "device",
         LoginKind::Seen => "seen",
     }
 }

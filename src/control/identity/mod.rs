@@ -5,9 +5,11 @@
 //! seats that its groups give are looked up anew at each use.
 
 mod answers;
+mod api;
 mod bearer;
 mod claims;
 mod cookies;
+mod demo_device;
 mod derive;
 mod device;
 mod flow;
@@ -30,6 +32,7 @@ mod sign_out;
 mod svid;
 mod workload;
 
+pub use api::document;
 pub use device::{DevicePoll, DeviceRequest, DeviceStarted, DeviceToken, DeviceWaiting};
 pub use front::Identity;
 pub use routes::router;

@@ -51,10 +51,12 @@ pub(super) struct NotSignedIn<'p> {
 <main>
 <p class="brand">Locum</p>
 <h1>{% if fresh %}Sign in again{% else %}Sign in{% endif %}</h1>
-<p>{% if let Some(code) = code %}A command line waits with the code <strong>{{ code }}</strong>. Is it yours? {% endif %}This is a demonstration: choose whom to be. Outside of it, people sign in with your identity provider.</p>
+<p>This is a demonstration: choose whom to be. Outside of it, people sign in with your identity provider.</p>
 <form method="post" action="/login/persona">
 <input type="hidden" name="state" value="{{ state }}">
-<ul class="choices">
+{% if let Some(code) = code %}<p><label for="code">The code that your command line shows. Go on only if you began this there yourself.</label>
+<input id="code" name="code" value="{{ code }}" autocomplete="off" required></p>
+{% endif %}<ul class="choices">
 {% for persona in all %}
 <li><button type="submit" name="id" value="{{ persona.id }}"><span class="name">{{ persona.name }}</span> <span class="small">{{ persona.id }}{% if !persona.groups.is_empty() %} · {{ persona.groups.join(", ") }}{% endif %}</span></button></li>
 {% endfor %}

@@ -6,7 +6,7 @@ use super::flow::{Flow, Fresh};
 use super::front::{Human, Identity};
 use super::gate::from_our_page;
 use super::logins::Proven;
-use super::pages::Personas;
+use super::pages::{Personas, SignedOut};
 use super::person::Identified;
 use super::refused::Refused;
 use super::returns::ReturnPath;
@@ -16,12 +16,15 @@ use crate::control::refusal::Refusal;
 use crate::model::{Method, Proof};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
+use std::net::IpAddr;
 
 /// The form's fields.
 #[derive(serde::Deserialize)]
 pub(super) struct PersonaForm {
     state: String,
     id: String,
+    /// What the command line that is to be signed in shows.
+    code: Option<String>,
 }
 
 impl Identity {
@@ -30,6 +33,7 @@ impl Identity {
         &self,
         to: &ReturnPath,
         fresh: Option<Fresh>,
+        code: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Response, Refusal> {
         let made = self.made();
@@ -45,7 +49,7 @@ impl Identity {
                 all: personas,
                 state: &begun.state.reveal(),
                 fresh: again,
-                code: None,
+                code,
             },
         );
         let cookie = cookies::set(cookies::FLOW, &begun.browser, made.settings.flow_max);
@@ -53,6 +57,25 @@ impl Identity {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
+    }
+
+    /// The page that a command line sends its person to.
+    pub(super) async fn device_page(
+        &self,
+        code: &str,
+        headers: &HeaderMap,
+        peer: &Peer,
+    ) -> Response {
+        let (home, address) = (ReturnPath::home(), peer.address.ip());
+        let shown = async {
+            self.may_try(address)?;
+            self.tried(address);
+            self.choose(&home, None, Some(code), headers).await
+        };
+        match shown.await {
+            Ok(response) => response,
+            Err(refusal) => not_signed_in(&refusal, &home, false),
+        }
     }
 
     /// The choice.
@@ -75,9 +98,30 @@ impl Identity {
             Ok::<_, Refused>((flow, proven))
         };
         match taken.await {
-            Ok((flow, proven)) => self.enter(proven, &flow.to(), headers, address).await,
+            Ok((flow, proven)) => match form.code.as_deref() {
+                None => self.enter(proven, &flow.to(), headers, address).await,
+                Some(code) => self.for_command_line(code, proven.who, address).await,
+            },
             Err(why) => {
                 let refusal = self.refuse(why, "persona", address, None).await;
+                not_signed_in(&refusal, &ReturnPath::home(), false)
+            }
+        }
+    }
+
+    /// For a command line instead of this browser.
+    async fn for_command_line(&self, code: &str, who: Identified, address: IpAddr) -> Response {
+        match self.answer_demo_device(code, who).await {
+            Ok(()) => page(
+                StatusCode::OK,
+                &SignedOut {
+                    head: "The command line is signed in",
+                    detail: "Go on there. You can close this page.",
+                    provider: None,
+                },
+            ),
+            Err(why) => {
+                let refusal = self.refuse(why, "device", address, None).await;
                 not_signed_in(&refusal, &ReturnPath::home(), false)
             }
         }

@@ -1,20 +1,18 @@
 //! The routes of signing in and out.
 
 use super::answers::guarded;
-use super::device::{DevicePoll, DeviceRequest};
+use super::api::operations;
 use super::front::Identity;
 use super::pages::STYLE;
 use super::personas::PersonaForm;
 use super::sign_in::{CallbackQuery, LoginQuery};
 use super::sign_out::{BackChannelForm, LogoutForm, signed_out};
 use crate::control::gate::Peer;
-use crate::control::refusal::{Kind, Refusal};
-use crate::control::web::extract::Problem;
-use axum::extract::rejection::{FormRejection, JsonRejection, QueryRejection};
+use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Form, Json, Router};
+use axum::{Extension, Form, Router};
 use http::{HeaderMap, header};
 use std::sync::Arc;
 
@@ -29,12 +27,12 @@ pub fn router<S>(identity: Arc<Identity>) -> Router<S> {
         .route("/login", get(login))
         .route("/login/callback", get(callback))
         .route("/login/persona", get(login).post(persona))
+        .route("/login/device", get(device_page))
         .route("/login/backchannel", post(backchannel))
         .route("/login/out", get(out))
         .route("/login/style.css", get(style))
         .route("/logout", post(logout))
-        .route("/api/v1/login/device", post(device))
-        .route("/api/v1/login/device/token", post(device_token))
+        .merge(Router::from(operations()))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(identity)
 }
@@ -67,6 +65,23 @@ async fn persona(
     front.chosen(form, &headers, &peer).await
 }
 
+/// `?code=BCDF-GHJK`.
+#[derive(Default, serde::Deserialize)]
+struct CodeQuery {
+    code: Option<String>,
+}
+
+async fn device_page(
+    State(front): Front,
+    Extension(peer): Extension<Peer>,
+    query: Result<Query<CodeQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let query = query.map(|Query(query)| query).unwrap_or_default();
+    let code = query.code.unwrap_or_default();
+    front.device_page(&code, &headers, &peer).await
+}
+
 async fn logout(
     State(front): Front,
     Extension(peer): Extension<Peer>,
@@ -92,39 +107,4 @@ async fn out() -> Response {
 async fn style() -> Response {
     let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
     guarded((kind, STYLE).into_response())
-}
-
-async fn device(
-    State(front): Front,
-    Extension(peer): Extension<Peer>,
-    body: Result<Json<DeviceRequest>, JsonRejection>,
-) -> Response {
-    let asked = match body {
-        Ok(Json(asked)) => asked,
-        Err(why) => return unreadable(&why),
-    };
-    match front.device(asked, &peer).await {
-        Ok(begun) => guarded(begun.into_response()),
-        Err(refusal) => Problem(refusal).into_response(),
-    }
-}
-
-async fn device_token(
-    State(front): Front,
-    Extension(peer): Extension<Peer>,
-    body: Result<Json<DevicePoll>, JsonRejection>,
-) -> Response {
-    let poll = match body {
-        Ok(Json(poll)) => poll,
-        Err(why) => return unreadable(&why),
-    };
-    match front.device_token(poll, &peer).await {
-        Ok(response) => guarded(response),
-        Err(refusal) => Problem(refusal).into_response(),
-    }
-}
-
-fn unreadable(why: &JsonRejection) -> Response {
-    let detail = format!("The body cannot be read: {}.", why.body_text());
-    Problem(Refusal::new(Kind::Invalid, "body", detail)).into_response()
 }

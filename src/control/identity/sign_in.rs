@@ -70,7 +70,7 @@ impl Identity {
         let fresh = fresh.then(|| self.fresh(visit.as_ref()));
         match &self.made().human {
             Human::None => Err(Refused::NotConfigured.into()),
-            Human::Demo => self.choose(to, fresh, headers).await,
+            Human::Demo => self.choose(to, fresh, None, headers).await,
             Human::Assertion(_) => self.by_assertion(to, fresh, headers, address).await,
             Human::Oidc(provider) => {
                 let made = self.made();

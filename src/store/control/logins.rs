@@ -13,6 +13,8 @@ pub enum LoginKind {
     Api,
     /// A sign-in under way: what it is for waits for the answer. Used once.
     Flow,
+    /// A command line's sign-in under way, where there is no provider to keep it.
+    Device,
     /// A token that was shown once and must not be again.
     Seen,
 }
@@ -23,6 +25,7 @@ impl LoginKind {
             Self::Portal => "portal",
             Self::Api => "api",
             Self::Flow => "flow",
+            Self::Device => "device",
             Self::Seen => "seen",
         }
     }

@@ -8,7 +8,7 @@ mod provider;
 mod userinfo;
 
 pub(super) use authorize::Wanted;
-pub(super) use device::Polled;
+pub(super) use device::{DeviceBegun, Polled};
 pub(super) use finish::plain;
 pub(super) use logout_token::SignedOut;
 pub(super) use provider::Provider;

@@ -1,6 +1,6 @@
 //! Signing in a command line: the provider's codes, our token.
 
-use super::bench::{Bench, personas, settings};
+use super::bench::{Bench, Browser, personas, settings};
 use super::provider::NOW;
 use crate::control::gate::{Gate as _, Peer};
 use crate::control::identity::HumanSettings;
@@ -121,8 +121,60 @@ async fn a_no_and_junk_are_refused() -> Outcome {
         let answer = bench.api("/api/v1/login/device/token", &junk).await?;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
-    let demo = Bench::new(settings(HumanSettings::Demo(personas())))?;
-    let answer = demo.api("/api/v1/login/device", &json!({})).await?;
+    let nobody = Bench::new(settings(HumanSettings::None))?;
+    let answer = nobody.api("/api/v1/login/device", &json!({})).await?;
     assert_eq!(answer.status, StatusCode::CONFLICT);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_command_line_is_signed_in_as_a_persona() -> Outcome {
+    let bench = Bench::new(settings(HumanSettings::Demo(personas())))?;
+    let begun = bench
+        .api("/api/v1/login/device", &json!({}))
+        .await?
+        .json()?;
+    let user = begun["user_code"].as_str().unwrap_or_default().to_owned();
+    assert_eq!((user.len(), user.find('-')), (9, Some(4)), "{user}");
+    let poll = json!({"device_code": begun["device_code"]});
+    let look = async || bench.api("/api/v1/login/device/token", &poll).await;
+    assert_eq!(look().await?.status, StatusCode::ACCEPTED);
+    let mut browser = Browser::new(&bench);
+    let choose = async |browser: &mut Browser<'_>, code: &str| {
+        let page = browser.get(&format!("/login/device?code={code}")).await?;
+        let (_, rest) = page
+            .body
+            .split_once("name=\"state\" value=\"")
+            .ok_or("no state")?;
+        let state = rest.split('"').next().unwrap_or_default();
+        let form = [("state", state), ("id", "ada"), ("code", code)];
+        Anything::Ok(browser.post("/login/persona", &form).await?.status)
+    };
+    assert_eq!(
+        choose(&mut browser, "BBBB-BBBB").await?,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(look().await?.status, StatusCode::ACCEPTED);
+    assert_eq!(
+        choose(&mut browser, &user.to_lowercase()).await?,
+        StatusCode::OK
+    );
+    assert_eq!(
+        choose(&mut browser, &user).await?,
+        StatusCode::UNAUTHORIZED,
+        "once only"
+    );
+    assert!(
+        browser.visit().await?.is_none(),
+        "the browser itself is not signed in"
+    );
+    let done = look().await?;
+    let token = done.json()?["token"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let found = caller(&bench, &token).await?.map_err(str::to_owned)?;
+    assert_eq!(found.account, "demo|ada");
+    assert_eq!(look().await?.status, StatusCode::UNAUTHORIZED, "once only");
     Ok(())
 }

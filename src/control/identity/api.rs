@@ -1,0 +1,85 @@
+//! The two operations that signing in a command line adds to the API, and what its document says of them.
+
+use super::answers::guarded;
+use super::device::{DevicePoll, DeviceRequest, DeviceStarted, DeviceToken, DeviceWaiting};
+use super::front::Identity;
+use crate::control::gate::Peer;
+use crate::control::refusal::{Kind, Refusal};
+use crate::control::web::extract::Problem;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn operations() -> OpenApiRouter<Arc<Identity>> {
+    OpenApiRouter::default()
+        .routes(routes!(begin))
+        .routes(routes!(look))
+}
+
+/// For the API's document, to be merged into it.
+pub fn document() -> OpenApi {
+    operations().into_openapi()
+}
+
+/// Begins to sign in a command line (RFC 8628). Nobody needs to be signed in for it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/login/device",
+    operation_id = "begin_device_login",
+    tag = "sign-in",
+    request_body = DeviceRequest,
+    responses((status = 200, description = "Codes to show and to ask with", body = DeviceStarted)),
+    security(())
+)]
+async fn begin(
+    State(front): State<Arc<Identity>>,
+    Extension(peer): Extension<Peer>,
+    body: Result<Json<DeviceRequest>, JsonRejection>,
+) -> Response {
+    let asked = match body {
+        Ok(Json(asked)) => asked,
+        Err(why) => return unreadable(&why),
+    };
+    match front.device(asked, &peer).await {
+        Ok(begun) => guarded(begun.into_response()),
+        Err(refusal) => Problem(refusal).into_response(),
+    }
+}
+
+/// Looks whether the person signed in; then gives the token.
+#[utoipa::path(
+    post,
+    path = "/api/v1/login/device/token",
+    operation_id = "finish_device_login",
+    tag = "sign-in",
+    request_body = DevicePoll,
+    responses(
+        (status = 200, description = "The token", body = DeviceToken),
+        (status = 202, description = "Not yet", body = DeviceWaiting)
+    ),
+    security(())
+)]
+async fn look(
+    State(front): State<Arc<Identity>>,
+    Extension(peer): Extension<Peer>,
+    body: Result<Json<DevicePoll>, JsonRejection>,
+) -> Response {
+    let poll = match body {
+        Ok(Json(poll)) => poll,
+        Err(why) => return unreadable(&why),
+    };
+    match front.device_token(poll, &peer).await {
+        Ok(response) => guarded(response),
+        Err(refusal) => Problem(refusal).into_response(),
+    }
+}
+
+fn unreadable(why: &JsonRejection) -> Response {
+    let detail = format!("The body cannot be read: {}.", why.body_text());
+    Problem(Refusal::new(Kind::Invalid, "body", detail)).into_response()
+}
