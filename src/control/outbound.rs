@@ -107,7 +107,8 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<Answered, CallErro
     })
 }
 
-fn tls(ca: Option<&Path>) -> Result<ClientConfig, OutboundError> {
+/// Verified TLS for HTTP/1.1. `ca`: the only authority that is trusted; `None`: the system's.
+pub(in crate::control) fn tls(ca: Option<&Path>) -> Result<ClientConfig, OutboundError> {
     let mut roots = RootCertStore::empty();
     match ca {
         None => {

@@ -61,7 +61,8 @@ section! {
         /// The claim with the person's groups: a list of texts, or one text.
         groups_claim: String = "groups";
         /// The claim that is the same for every account of one human being; votes are counted by it. Unset: `email` where
-        /// the provider says `email_verified`, else `sub`.
+        /// the provider says `email_verified`, else `sub`. Set it to one that no account of the same human being lacks: an
+        /// employee number.
         person_claim: Option<String> = unset;
         /// Ask the provider's userinfo endpoint for claims that the ID token does not have.
         userinfo: bool = true;

@@ -107,17 +107,6 @@ impl Identity {
         Ok(())
     }
 
-    /// The identity provider's origin. A page's `form-action` must allow it where a form may lead to signing in.
-    pub fn provider_origin(&self) -> Option<String> {
-        match &self.made().settings.human {
-            HumanSettings::Oidc(oidc) => {
-                let url: url::Url = oidc.issuer.parse().ok()?;
-                Some(url.origin().ascii_serialization())
-            }
-            _ => None,
-        }
-    }
-
     pub(super) fn made(&self) -> Arc<Made> {
         self.made.load_full()
     }

@@ -1,14 +1,12 @@
 //! Asking the identity provider: TLS to pinned authorities, no redirects, bounded in size and time. The adapter that the
 //! `openidconnect` crate calls.
 
+use crate::control::outbound::tls;
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -62,9 +60,10 @@ impl Outbound {
     /// `ca`: the only authorities that count; `None`: the system's.
     pub(super) fn new(ca: Option<&Path>, timeout: Duration, max: usize) -> Result<Self, String> {
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(ca)?)
+            .tls_backend_preconfigured(tls(ca).map_err(|why| caused(&why))?)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .http1_only()
             .timeout(timeout)
             .build()
             .map_err(|why| caused(&why))?;
@@ -119,35 +118,6 @@ pub(super) fn is_confidential(url: &Url) -> bool {
         ("http", Some(Host::Ipv6(ip))) => ip.is_loopback(),
         _ => false,
     }
-}
-
-fn tls(ca: Option<&Path>) -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    match ca {
-        Some(path) => {
-            let failed = |why: rustls_pki_types::pem::Error| format!("{}: {why}", path.display());
-            for found in CertificateDer::pem_file_iter(path).map_err(failed)? {
-                let found = found.map_err(failed)?;
-                roots
-                    .add(found)
-                    .map_err(|why| format!("{}: {why}", path.display()))?;
-            }
-            if roots.is_empty() {
-                return Err(format!("{} has no certificate", path.display()));
-            }
-        }
-        // A provider on loopback needs none: what is missing is said when https is tried.
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|why| why.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
 }
 
 /// An error and its causes on one line, for the log. Errors whose `Debug` may hold a token are written down by this.

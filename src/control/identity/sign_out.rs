@@ -12,6 +12,7 @@ use crate::control::gate::{Gate as _, Peer, Visit};
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{EndCause, Happened, LockKey};
 use crate::store::control::{Login, LoginKind};
+use crate::store::external::BearerRefused;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 use std::net::IpAddr;
@@ -77,7 +78,7 @@ impl Identity {
             };
             let max = made.settings.max_token_bytes;
             let told = if form.logout_token.len() > max {
-                Err(Refused::Token(format!("it is longer than {max} bytes")))
+                Err(BearerRefused::TooLong { max }.into())
             } else {
                 provider.signed_out(&form.logout_token, self.now()).await
             };

@@ -75,6 +75,20 @@ async fn sign_ins_under_way_are_bounded() -> Outcome {
 }
 
 #[tokio::test]
+async fn tokens_are_bounded() -> Outcome {
+    let (bench, _provider) = with(|it| it.max_token_bytes = 1024).await?;
+    let long = format!("a.{}.c", "b".repeat(1024));
+    let mut provider = Browser::new(&bench);
+    let told = provider
+        .post("/login/backchannel", &[("logout_token", &long)])
+        .await?;
+    assert_eq!(told.status, StatusCode::BAD_REQUEST);
+    assert_eq!(bench.last_note()?, "login.refused token-too-long");
+    counted(&bench, "TokenBytes");
+    Ok(())
+}
+
+#[tokio::test]
 async fn groups_and_answers_are_bounded() -> Outcome {
     let (bench, provider) = with(|_| ()).await?;
     provider.script.lock().claims = vec![("groups", json!(["1", "2", "3", "4", "5", "6"]))];
