@@ -108,15 +108,16 @@ impl Running {
         let settings = settings(config)?;
         let who = who(config)?;
         let (channels, events) = (channels(config)?, events(config)?);
-        self.tickets
-            .reload(&TicketSettings::from(&config.tickets))
-            .map_err(cannot)?;
-        self.subjects
-            .reload(&SubjectSettings::from(&config.subjects))
-            .map_err(cannot)?;
+        let tickets = TicketDesk::prepare(&TicketSettings::from(&config.tickets));
+        let tickets = tickets.map_err(cannot)?;
+        let subjects = SubjectDesk::prepare(&SubjectSettings::from(&config.subjects));
+        let subjects = subjects.map_err(cannot)?;
+        // The last that can fail, and whole or not at all.
         self.identity
             .replace(who)
             .map_err(|problems| no_identity(&problems))?;
+        self.tickets.put(tickets);
+        self.subjects.put(subjects);
         self.alerts.reload(channels);
         self.signals.reload(events);
         self.control.settings.store(Arc::new(settings));

@@ -43,6 +43,10 @@ pub struct SubjectDesk {
     current: ArcSwap<Sources>,
 }
 
+/// Sources that were read and are not used yet.
+#[derive(Debug)]
+pub struct Prepared(Arc<Sources>);
+
 #[derive(Debug)]
 struct Sources {
     file: Option<file::Classes>,
@@ -130,13 +134,17 @@ impl SubjectDesk {
         })
     }
 
-    /// Replaces everything, or nothing.
+    /// Reads new sources without using them: a reload of which another part fails changes nothing.
     ///
     /// # Errors
-    /// As [`SubjectDesk::new`]; what was good stays.
-    pub fn reload(&self, settings: &SubjectSettings) -> Result<(), SetupError> {
-        self.current.store(Arc::new(Sources::new(settings)?));
-        Ok(())
+    /// As [`SubjectDesk::new`].
+    pub fn prepare(settings: &SubjectSettings) -> Result<Prepared, SetupError> {
+        Ok(Prepared(Arc::new(Sources::new(settings)?)))
+    }
+
+    /// Replaces all sources.
+    pub fn put(&self, prepared: Prepared) {
+        self.current.store(prepared.0);
     }
 }
 

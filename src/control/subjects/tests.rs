@@ -94,11 +94,15 @@ async fn the_file_speaks_first_and_a_bad_reload_leaves_it() {
     assert_eq!(kim().await, Ok(SubjectClass::Admin));
     assert!(desk.class("acme", "somebody").await.is_err());
     std::fs::write(&path, "acme,kim@acme.example,vpi\n").expect("written");
-    let why = desk.reload(&settings).err().map(|why| why.to_string());
+    let why = SubjectDesk::prepare(&settings)
+        .err()
+        .map(|why| why.to_string());
     assert!(why.is_some_and(|why| why.contains("classes.csv") && why.contains("line 1")));
     assert_eq!(kim().await, Ok(SubjectClass::Admin));
     std::fs::write(&path, "acme,kim@acme.example,regulated\n").expect("written");
-    assert!(desk.reload(&settings).is_ok());
+    let prepared = SubjectDesk::prepare(&settings).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(kim().await, Ok(SubjectClass::Admin));
+    desk.put(prepared);
     assert_eq!(kim().await, Ok(SubjectClass::Regulated));
 }
 

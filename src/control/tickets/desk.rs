@@ -15,6 +15,10 @@ pub struct TicketDesk {
     current: ArcSwap<Systems>,
 }
 
+/// Systems that were made to work and are not used yet.
+#[derive(Debug)]
+pub struct Prepared(Arc<Systems>);
+
 #[derive(Debug)]
 struct Systems {
     systems: Vec<System>,
@@ -75,13 +79,17 @@ impl TicketDesk {
         })
     }
 
-    /// Replaces all systems, or none.
+    /// Makes new systems without using them: a reload of which another part fails changes nothing.
     ///
     /// # Errors
-    /// As [`TicketDesk::new`]; what was good stays.
-    pub fn reload(&self, settings: &TicketSettings) -> Result<(), SetupError> {
-        self.current.store(Arc::new(Systems::new(settings)?));
-        Ok(())
+    /// As [`TicketDesk::new`].
+    pub fn prepare(settings: &TicketSettings) -> Result<Prepared, SetupError> {
+        Ok(Prepared(Arc::new(Systems::new(settings)?)))
+    }
+
+    /// Replaces all systems.
+    pub fn put(&self, prepared: Prepared) {
+        self.current.store(prepared.0);
     }
 }
 

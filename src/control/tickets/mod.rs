@@ -13,7 +13,7 @@ mod system;
 mod web;
 mod webhook;
 
-pub use desk::TicketDesk;
+pub use desk::{Prepared, TicketDesk};
 pub use settings::{HookSettings, Mapping, Scheme, SetupError, SystemSettings, TicketSettings};
 pub(in crate::control) use settings::{proof_of, secret_at};
 pub use web::router;

@@ -387,7 +387,9 @@ async fn a_bad_reload_leaves_what_was_good() {
         cache_ttl: Duration::ZERO,
         cache_entries: 0,
     };
-    let why = desk.reload(&settings).err().map(|why| why.to_string());
+    let why = TicketDesk::prepare(&settings)
+        .err()
+        .map(|why| why.to_string());
     assert!(
         why.is_some_and(|why| why.contains("tickets.systems.desk") && why.contains("/nowhere"))
     );
