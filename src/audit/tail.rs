@@ -28,21 +28,32 @@ pub struct Filter {
 
 impl Filter {
     fn takes(&self, entry: &Entry) -> bool {
-        let equals = |wanted: &Option<String>, path: &[&str]| {
-            wanted
-                .as_deref()
-                .is_none_or(|w| entry.text(path) == Some(w))
+        // Steps of the control plane name these by themselves, where no session does.
+        let equals = |wanted: &Option<String>, paths: [&[&str]; 2]| {
+            wanted.as_deref().is_none_or(|wanted| {
+                let mut found = paths.iter().filter_map(|path| entry.text(path));
+                found.any(|it| it == wanted)
+            })
         };
         let event = self.event.as_deref().is_none_or(|wanted| {
             let rest = entry.event().strip_prefix(wanted);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         });
         event
-            && equals(&self.operator, &["actor", "user", "uid"])
-            && equals(&self.subject, &["locum", "subject", "uid"])
-            && equals(&self.tenant, &["locum", "tenant", "uid"])
-            && equals(&self.session, &["locum", "session"])
-            && equals(&self.exchange, &["metadata", "correlation_uid"])
+            && equals(
+                &self.operator,
+                [&["actor", "user", "uid"], &["locum", "operator"]],
+            )
+            && equals(
+                &self.subject,
+                [&["locum", "subject", "uid"], &["locum", "subject_id"]],
+            )
+            && equals(
+                &self.tenant,
+                [&["locum", "tenant", "uid"], &["locum", "tenant_id"]],
+            )
+            && equals(&self.session, [&["locum", "session"], &[]])
+            && equals(&self.exchange, [&["metadata", "correlation_uid"], &[]])
     }
 }
 

@@ -8,7 +8,6 @@ use super::duties::StepUp;
 use super::lifecycle::Ask;
 use crate::model::{
     Alert, Caller, Clock, Method, OperatorKind, Proof, Reach, Role, Seat, SubjectClass, Tier,
-    Timestamp,
 };
 use crate::policy::access::{AccessPolicy, Options};
 use crate::store::control::Book;
@@ -203,10 +202,6 @@ pub(in crate::control) fn ask(scope: &str) -> Ask {
         reason: "Cannot see an invoice".into(),
         ..Ask::default()
     }
-}
-
-pub(in crate::control) fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(millis)
 }
 
 fn settings() -> Settings {

@@ -8,6 +8,8 @@ mod canonical;
 mod cli;
 /// The control plane on the real binary: asking, agreeing, activating, and what a crash leaves.
 mod control;
+/// The list of controls names what there is.
+mod controls;
 /// Documentation that is written from the code is what the code says.
 mod documentation;
 /// What must hold when things break: kill -9, a full disk, a store or a receiver that is gone.

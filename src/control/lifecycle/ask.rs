@@ -117,18 +117,7 @@ impl Control {
                 return Err(Refusal::forbidden("policy.denied", message));
             }
         };
-        // Who names no time gets as much as policy gives.
-        let duration = match (ask.minutes, needs.max_time.is_zero()) {
-            (0, false) => duration.min(needs.max_time),
-            _ => duration,
-        };
-        if !needs.max_time.is_zero() && duration > needs.max_time {
-            let most = needs.max_time.as_secs() / 60;
-            return Err(Refusal::invalid(vec![Problem {
-                field: "minutes".to_owned(),
-                message: format!("policy allows at most {most} minutes here"),
-            }]));
-        }
+        let duration = within(duration, ask.minutes == 0, needs.max_time)?;
         let tenant = settings.tenants.get(ask.tenant.trim());
         needs.consent |= tenant.is_some_and(|it| it.consent);
         // Security settings, export and factors are privileged access: two people, whatever policy says.
@@ -241,6 +230,21 @@ impl Control {
         })
         .await
     }
+}
+
+/// The time that policy gives: who names none gets as much as there is.
+fn within(wanted: Duration, is_default: bool, most: Duration) -> Result<Duration, Refusal> {
+    if most.is_zero() || wanted <= most {
+        return Ok(wanted);
+    }
+    if is_default {
+        return Ok(most);
+    }
+    let most = most.as_secs() / 60;
+    Err(Refusal::invalid(vec![Problem {
+        field: "minutes".to_owned(),
+        message: format!("policy allows at most {most} minutes here"),
+    }]))
 }
 
 /// Every key that a lock on this request could have.
