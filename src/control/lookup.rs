@@ -1,13 +1,11 @@
 //! Asking another system by HTTP: one bounded GET that answers JSON. It never follows a redirect, never waits longer
 //! than it is told to, and never reads more.
 
+use super::outbound::{OutboundError, tls};
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -62,10 +60,6 @@ pub enum SetupError {
         at: String,
         why: String,
     },
-    Authorities {
-        path: PathBuf,
-        why: String,
-    },
     /// A file that the configuration names.
     File {
         path: PathBuf,
@@ -73,20 +67,17 @@ pub enum SetupError {
     },
     Url(String),
     Client(reqwest::Error),
-    Tls(rustls::Error),
+    Tls(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret { at, why } => write!(f, "the secret in {at} cannot be used: {why}"),
-            Self::Authorities { path, why } => {
-                write!(f, "no authorities from {}: {why}", path.display())
-            }
             Self::File { path, why } => write!(f, "{}: {why}", path.display()),
             Self::Url(why) => write!(f, "the URL cannot be used: {why}"),
             Self::Client(_) => f.write_str("the HTTP client cannot be made"),
-            Self::Tls(_) => f.write_str("TLS cannot be set up"),
+            Self::Tls(why) => why.fmt(f),
         }
     }
 }
@@ -95,7 +86,7 @@ impl std::error::Error for SetupError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Client(why) => Some(why),
-            Self::Tls(why) => Some(why),
+            Self::Tls(why) => why.source(),
             _ => None,
         }
     }
@@ -157,18 +148,13 @@ impl fmt::Debug for Lookup {
 impl Lookup {
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let plain = settings.url.replace(['{', '}'], "");
-        let url = reqwest::Url::parse(&plain).map_err(|why| SetupError::Url(why.to_string()))?;
-        let roots = if url.scheme() == "https" {
-            roots(settings.ca.as_deref())?
-        } else {
-            rustls::RootCertStore::empty()
-        };
+        reqwest::Url::parse(&plain).map_err(|why| SetupError::Url(why.to_string()))?;
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(settings.timeout)
             .no_proxy()
             .user_agent("locum")
-            .tls_backend_preconfigured(tls(roots)?);
+            .tls_backend_preconfigured(tls(settings.ca.as_deref()).map_err(tls_failed)?);
         Ok(Self {
             client: client.build().map_err(SetupError::Client)?,
             url: settings.url.clone(),
@@ -251,34 +237,8 @@ fn encoded(value: &str) -> String {
     })
 }
 
-fn roots(ca: Option<&Path>) -> Result<rustls::RootCertStore, SetupError> {
-    let mut roots = rustls::RootCertStore::empty();
-    let path = ca.map_or_else(|| PathBuf::from("the system"), Path::to_owned);
-    let wrong = |why: String| SetupError::Authorities {
-        path: path.clone(),
-        why,
-    };
-    match ca {
-        Some(ca) => {
-            let found = CertificateDer::pem_file_iter(ca).map_err(|why| wrong(why.to_string()))?;
-            roots.add_parsable_certificates(found.filter_map(Result::ok));
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err(wrong("there is no certificate".to_owned()));
-    }
-    Ok(roots)
-}
-
-fn tls(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, SetupError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(SetupError::Tls)?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+fn tls_failed(why: OutboundError) -> SetupError {
+    SetupError::Tls(Box::new(why))
 }
 
 fn proof(from: &Proof) -> Result<Option<(HeaderName, HeaderValue)>, SetupError> {
