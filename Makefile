@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit receivers browser versus load fuzz
+.PHONY: help demo test lint unit receivers browser api versus load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -13,9 +13,9 @@ demo: ## a support session through a real shop, step by step; stays up when run 
 	@$(CARGO) build --quiet --bin locum --example storefront --example demo
 	@target/debug/examples/demo
 
-test: ## everything that must hold: style, unit, integration and browser tests
-	@tools/setup build browser receivers
-	@$(MAKE) --no-print-directory lint unit receivers browser
+test: ## everything that must hold: style, unit, integration, browser and API tests
+	@tools/setup build browser receivers api
+	@$(MAKE) --no-print-directory lint unit receivers browser api
 
 lint:
 	$(CARGO) fmt --check
@@ -31,6 +31,9 @@ receivers:
 
 browser:
 	tests/browser/run.sh
+
+api:
+	tests/api/run.sh
 
 versus: ## how to measure Locum beside other proxies
 	@echo "cargo build --release, then give a side-by-side measurement the command benches/versus.sh PORT UPSTREAM DIR"

@@ -14,8 +14,9 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use utoipa::IntoParams;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
 
 /// How much of a list: 1 to 200.
 pub(super) type PageSize = Within<1, 200>;
@@ -159,7 +160,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Api>> for Named<T> {
 /// `If-Match`: the version that the caller saw. `None`: whatever is there.
 pub(super) struct IfMatch(pub Option<i64>);
 
-const IF_MATCH: &str = r#"^(\*|(W/)?"[!#-~]{0,64}")$"#;
+const ENTITY_TAG: &str = r#"^(W/)?"[!#-~]{0,64}"$"#;
 
 impl FromRequestParts<Arc<Api>> for IfMatch {
     type Rejection = Problem;
@@ -195,9 +196,10 @@ fn version(tag: &str) -> Option<i64> {
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .pattern(Some(IF_MATCH));
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let schema = AnyOfBuilder::new()
+            .item(text().enum_values(Some(["*"])))
+            .item(text().pattern(Some(ENTITY_TAG)));
         vec![in_header(
             "If-Match",
             "Only if the ETag is still this: otherwise 412, and nothing is changed.",
@@ -238,7 +240,7 @@ impl IntoParams for Key {
     }
 }
 
-fn in_header(name: &str, about: &str, schema: ObjectBuilder) -> Parameter {
+fn in_header(name: &str, about: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
