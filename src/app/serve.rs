@@ -19,17 +19,17 @@ pub(crate) struct TlsConfigs {
 
 impl TlsConfigs {
     pub(super) fn new(config: &Config) -> Result<Self, RunError> {
-        let make = |tls: &Option<crate::config::Tls>, what: &str| match tls {
-            None => Ok(None),
-            Some(tls) => {
-                let made = tls::server_config(&translate::tls(tls))
-                    .map_err(|why| RunError::build(what, why))?;
-                Ok(Some(Arc::new(ArcSwap::new(made))))
-            }
+        let make = |tls: &Option<crate::config::Tls>, what: &str| {
+            let made = tls.as_ref().map(|tls| {
+                tls::server_config(&translate::tls(tls)).map_err(|why| RunError::build(what, why))
+            });
+            made.transpose()
         };
+        let shared = |made| Arc::new(ArcSwap::new(made));
+        let portal = make(&config.listeners.portal.tls, "listeners.portal.tls")?;
         Ok(Self {
-            apps: make(&config.listeners.apps.tls, "listeners.apps.tls")?,
-            portal: make(&config.listeners.portal.tls, "listeners.portal.tls")?,
+            apps: make(&config.listeners.apps.tls, "listeners.apps.tls")?.map(shared),
+            portal: portal.as_ref().map(http1).map(shared),
         })
     }
 
@@ -43,6 +43,13 @@ impl TlsConfigs {
         }
         Ok(())
     }
+}
+
+/// Offers HTTP/1.1 alone, which is all that the portal's listener speaks (RFC 7301 §3.2).
+fn http1(made: &Arc<ServerConfig>) -> Arc<ServerConfig> {
+    let mut only = ServerConfig::clone(made);
+    only.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(only)
 }
 
 /// The running workers.
