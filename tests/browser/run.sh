@@ -28,13 +28,14 @@ python_packages() {
 mkdir -p "$root/target/browser"
 node_modules .
 node_modules apps/node-red
+node_modules provider
 python_packages apps/datasette/requirements.txt "$root/target/browser/datasette"
 
 [ -n "${LOCUM_BUILT:-}" ] || (cd "$root" && "${CARGO:-cargo}" build --quiet --bin locum --examples)
 
 files=("$@")
 shopt -s nullglob
-[ ${#files[@]} -gt 0 ] || files=(storefront.mjs apps/*.mjs banner*.mjs)
+[ ${#files[@]} -gt 0 ] || files=(storefront.mjs control.mjs apps/*.mjs banner*.mjs)
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

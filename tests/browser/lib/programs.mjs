@@ -84,14 +84,14 @@ export class Program {
   }
 }
 
-/** The demo shop; it believes the assertions of the Locum with this ops port, if one is given. */
-export async function storefront(dir, ops) {
+/** The demo shop; it believes the assertions of the Locum with this ops port, if one is given, and this portal. */
+export async function storefront(dir, ops, issuer = 'https://localhost:8444') {
   const port = await freePort();
   const log = path.join(dir, 'requests.log');
   const trusting = ops ? [
     '--public-url', 'https://harbour-and-pine.example',
     '--assertion-jwks', `http://127.0.0.1:${ops}/.well-known/jwks.json`,
-    '--assertion-issuer', 'https://localhost:8444', '--assertion-audience', 'storefront',
+    '--assertion-issuer', issuer, '--assertion-audience', 'storefront',
   ] : [];
   const program = new Program('storefront', path.join(built, 'examples/storefront'), [
     '--listen', `127.0.0.1:${port}`, '--request-log', log, ...trusting,

@@ -1,8 +1,10 @@
 // A real OpenID provider (the certified `oidc-provider`) on loopback, with a small company in it.
 //   node provider.mjs PORTAL [PORT]      prints the issuer when it listens
 // PORTAL is the portal's origin, as in https://localhost:8444. Anybody signs in with their id and the password "password";
-// where `acr_values` asks for `mfa`, with the code "000000" besides. Locum's client is `locum` with the secret
-// `locum-test-secret`. NODE_EXTRA_CA_CERTS names the CA of the portal's certificate, for back-channel logout.
+// where `acr_values` asks for `mfa`, the form takes the code "000000" besides. Whoever leaves it empty is signed in with
+// `pwd` all the same: `acr_values` is a wish (OpenID Connect Core §3.1.2.1), so the client must look at what came of it.
+// Locum's client is `locum` with the secret `locum-test-secret`. NODE_EXTRA_CA_CERTS names the CA of the portal's certificate,
+// for back-channel logout.
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
@@ -24,6 +26,14 @@ export const people = {
   root: { name: 'Rut Ott', email: 'root@platform.example', groups: ['platform'] },
   kim: { name: 'Kim Lee', email: 'kim@acme.example', groups: ['acme-auditors'] },
 };
+
+const html = text => String(text).replace(/[&<>"']/g, c => `&#${c.charCodeAt(0)};`);
+
+const frame = (title, body) => `<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>${title} · Example ID</title>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;display:grid;place-items:start center}
+form{display:grid;gap:16px;width:min(320px,90vw);margin-top:12vh}input,button{font:inherit;padding:8px}</style>
+${body}</html>`;
 
 const listener = createServer();
 await new Promise(done => listener.listen(Number(wanted ?? 0), '127.0.0.1', done));
@@ -52,6 +62,8 @@ const provider = new Provider(issuer, {
     ],
   },
   cookies: { keys: ['only', 'for', 'tests'] },
+  // The portal is on loopback, which the provider's own guard against forged requests would not call back.
+  fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
   pkce: { required: () => true },
   acrValues: ['mfa', 'pwd'],
   scopes: ['openid', 'profile', 'email', 'groups'],
@@ -63,7 +75,13 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: false },
     deviceFlow: { enabled: true },
     backchannelLogout: { enabled: true },
-    rpInitiatedLogout: { enabled: true },
+    rpInitiatedLogout: {
+      enabled: true,
+      logoutSource: (context, form) => {
+        context.body = frame('Sign out', `${form}<h1>Sign out of Example ID?</h1><button form="op.logoutForm" name="logout" value="yes">Sign out</button>`);
+      },
+      postLogoutSuccessSource: (context) => { context.body = frame('Signed out', '<h1>You are signed out of Example ID</h1>'); },
+    },
   },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   async findAccount(_, id) {
@@ -80,17 +98,12 @@ const provider = new Provider(issuer, {
   },
 });
 
-const html = text => String(text).replace(/[&<>"']/g, c => `&#${c.charCodeAt(0)};`);
-
-const page = (uid, factor, problem) => `<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>Sign in · Example ID</title>
-<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;display:grid;place-items:start center}
-form{display:grid;gap:16px;width:min(320px,90vw);margin-top:12vh}input,button{font:inherit;padding:8px}</style>
+const page = (uid, factor, problem) => frame('Sign in', `
 <form method="post" action="/interaction/${html(uid)}"><h1>Example ID</h1>${problem ? `<p role="alert">${html(problem)}</p>` : ''}
 <label>Account <input name="login" autocomplete="username" required></label>
 <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-${factor ? '<label>Code <input name="code" inputmode="numeric" autocomplete="one-time-code" required></label>' : ''}
-<button>Sign in</button></form></html>`;
+${factor ? '<label>Code <input name="code" inputmode="numeric" autocomplete="one-time-code"></label>' : ''}
+<button>Sign in</button></form>`);
 
 async function form(request) {
   let body = '';
@@ -111,9 +124,10 @@ async function interaction(request, response) {
   if (request.method !== 'POST') return show();
   const given = await form(request);
   const id = given.get('login');
-  const known = Object.hasOwn(people, id) && given.get('password') === 'password' && (!factor || given.get('code') === '000000');
+  const code = factor ? given.get('code') : '';
+  const known = Object.hasOwn(people, id) && given.get('password') === 'password' && ['', '000000'].includes(code);
   if (prompt.name !== 'login' || !known) return show('That was not right.');
-  const login = { accountId: id, acr: factor ? 'mfa' : 'pwd', amr: factor ? ['pwd', 'otp'] : ['pwd'] };
+  const login = { accountId: id, acr: code ? 'mfa' : 'pwd', amr: code ? ['pwd', 'otp'] : ['pwd'] };
   return provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
 }
 
@@ -126,6 +140,7 @@ listener.on('request', (request, response) => {
     response.end();
   });
 });
+provider.on('backchannel.error', (_, error) => console.error(error));
 provider.on('server_error', (_, error) => console.error(error));
 console.log(issuer);
 process.on('SIGTERM', () => process.exit(0));
