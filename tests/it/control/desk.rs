@@ -2,6 +2,7 @@
 
 use crate::support::plan::free_port;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -65,13 +66,15 @@ impl Desk {
              [[tenants]]\nid = 'acme'\nname = 'Acme'\n"
         );
         for (id, group) in PEOPLE {
-            config += &format!(
-                "[[personas]]\nid = '{id}'\nname = '{id}'\nperson = '{id}@support.example'\ngroups = ['{group}']\n"
+            let _ = writeln!(
+                config,
+                "[[personas]]\nid = '{id}'\nname = '{id}'\nperson = '{id}@support.example'\ngroups = ['{group}']"
             );
         }
         for (group, role) in ROLES {
-            config += &format!(
-                "[[roles]]\ngroup = '{group}'\nrole = '{role}'\ntenants = ['*']\napps = ['*']\n"
+            let _ = writeln!(
+                config,
+                "[[roles]]\ngroup = '{group}'\nrole = '{role}'\ntenants = ['*']\napps = ['*']"
             );
         }
         for (name, text) in [
@@ -161,7 +164,7 @@ impl Desk {
         // Each role has its own front page.
         for path in ["/", "/approvals", "/live"] {
             let page = person.get(path).expect("a page");
-            person.csrf = between(&page.body, "name=\"csrf\" value=\"", "\"").to_owned();
+            between(&page.body, "name=\"csrf\" value=\"", "\"").clone_into(&mut person.csrf);
             if !person.csrf.is_empty() {
                 break;
             }
@@ -235,10 +238,10 @@ fn call(
     let mut head =
         format!("{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n");
     for (name, value) in fields {
-        head += &format!("{name}: {value}\r\n");
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     if method != "GET" {
-        head += &format!("Content-Length: {}\r\n", body.len());
+        let _ = write!(head, "Content-Length: {}\r\n", body.len());
     }
     stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
     let mut text = Vec::new();
