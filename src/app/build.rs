@@ -10,9 +10,7 @@ use crate::proxy::hosts::{Hosts, Place};
 use crate::proxy::rewrite::banner;
 use crate::proxy::setup::{App, AppOrigin, BindingRule, OriginMode, Placement, Setup, Shadow};
 use crate::proxy::upstream::forward::{self, HostRule, Scheme};
-use crate::proxy::upstream::identity::{
-    self, Credential, Identity, KeyRing, Mint, MintBody, SecretSource,
-};
+use crate::proxy::upstream::identity::{Identity, KeyRing};
 use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::worker::Plane;
 use crate::store::external::Bearers;
@@ -99,6 +97,7 @@ pub(super) fn setup(
         bearers: Arc::new(bearers),
         scheme: scheme.as_str(),
         port: (port != usual).then_some(port),
+        portal: (config.listeners.portal.enabled).then(|| config.portal_origin()),
         digests: config.audit.digests,
         max_field: config.audit.max_field_bytes.len(),
     })
@@ -161,8 +160,11 @@ fn upstreams(config: &Config, keys: &Arc<KeyRing>) -> Result<HashMap<String, Beh
         };
         let upstream =
             Upstream::new(transport(config, from)).map_err(|why| failed("")(&caused(&why)))?;
-        let identity = Identity::new(identity_settings(config, from), Some(Arc::clone(keys)))
-            .map_err(|why| failed(".identity")(&caused(&why)))?;
+        let identity = Identity::new(
+            super::subject::settings(config, from),
+            Some(Arc::clone(keys)),
+        )
+        .map_err(|why| failed(".identity")(&caused(&why)))?;
         let behind = Behind {
             upstream: Arc::new(upstream),
             identity: Arc::new(identity),
@@ -225,7 +227,8 @@ fn transport(config: &Config, from: &config::Upstream) -> upstream::Settings {
             rest: from.health.retry_after,
             ..upstream::Health::default()
         },
-        lanes: super::serve::count(config),
+        // The last one is the main thread's, for what comes after a session's end.
+        lanes: super::serve::count(config) + 1,
         max_idle: from.pool.max_idle,
         max_connections: from.pool.max_connections,
         max_attempts: from.retries + 1,
@@ -233,75 +236,6 @@ fn transport(config: &Config, from: &config::Upstream) -> upstream::Settings {
         max_headers: config.limits.max_response_headers,
         ..upstream::Settings::default()
     }
-}
-
-fn identity_settings(config: &Config, from: &config::Upstream) -> identity::Settings {
-    let given = &from.identity;
-    let source = || match (&given.secret_file, &given.secret_env) {
-        (Some(path), _) => SecretSource::File(path.clone()),
-        (None, name) => SecretSource::Env(name.clone().unwrap_or_default()),
-    };
-    let mut made = identity::Settings {
-        upstream: from.name.as_str().to_owned(),
-        ..identity::Settings::default()
-    };
-    made.headers = given
-        .headers
-        .iter()
-        .map(|(name, text)| (name.clone(), text.clone()))
-        .collect();
-    let mut assertion = identity::Assertion {
-        issuer: config.portal_origin(),
-        audience: from.audience().to_owned(),
-        lifetime: given.lifetime,
-        ..identity::Assertion::default()
-    };
-    if let Some(header) = &given.header {
-        header.as_str().clone_into(&mut assertion.header);
-    }
-    match given.mode {
-        config::IdentityMode::Assertion => made.assertion = Some(assertion),
-        config::IdentityMode::Mint => {
-            assertion.on_requests = false;
-            made.assertion = Some(assertion);
-            let path = given
-                .mint_path
-                .as_ref()
-                .map(|path| path.as_str().to_owned())
-                .unwrap_or_default();
-            made.mint = Some(Mint {
-                path,
-                body: MintBody::Header,
-                ..Mint::default()
-            });
-        }
-        config::IdentityMode::Basic => {
-            let user = given.username.clone().unwrap_or_default();
-            made.credential = Some(Credential::Basic {
-                user,
-                password: source(),
-            });
-        }
-        config::IdentityMode::Bearer => {
-            let header = given
-                .header
-                .as_ref()
-                .map_or("authorization", config::HeaderName::as_str)
-                .to_owned();
-            let prefix = if given.header.is_none() {
-                "Bearer "
-            } else {
-                ""
-            };
-            made.credential = Some(Credential::Token {
-                header,
-                prefix: prefix.to_owned(),
-                token: source(),
-            });
-        }
-        config::IdentityMode::Headers | config::IdentityMode::None => {}
-    }
-    made
 }
 
 fn app(

@@ -1,7 +1,8 @@
 //! Session events into the journal: each once, also those that happened in another process.
 
 use crate::audit::{Event, SessionPart};
-use crate::model::Session;
+use crate::model::{Session, Used};
+use crate::proxy::farewell;
 use crate::proxy::worker::Plane;
 use crate::store::live::{self, SessionEvent};
 use std::sync::Arc;
@@ -12,9 +13,12 @@ use tokio::sync::mpsc::Receiver;
 const RETRY: Duration = Duration::from_millis(250);
 
 /// Records events until the store stops sending them.
-pub(super) async fn record(plane: Arc<Plane>, mut events: Receiver<SessionEvent>) {
+///
+/// `lane`: upstream connections that belong to this thread.
+pub(super) async fn record(plane: Arc<Plane>, mut events: Receiver<SessionEvent>, lane: usize) {
     while let Some(event) = events.recv().await {
-        while let Err(error) = record_one(&plane, &event).await {
+        let used = see_out(&plane, &event, lane).await;
+        while let Err(error) = record_one(&plane, &event, used).await {
             tracing::error!(%error, "a session event waits for the journal");
             tokio::time::sleep(RETRY).await;
         }
@@ -24,7 +28,28 @@ pub(super) async fn record(plane: Arc<Plane>, mut events: Receiver<SessionEvent>
     }
 }
 
-async fn record_one(plane: &Plane, event: &SessionEvent) -> Result<(), crate::audit::Refused> {
+/// How long the last bytes of what was cut may take to be counted before the summary is written without them.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// Sees an ended session out: its credentials at the app are ended beside, what it was used for is summed up here.
+async fn see_out(plane: &Arc<Plane>, event: &SessionEvent, lane: usize) -> Option<Used> {
+    let live::Event::Ended { .. } = event.event else {
+        return None;
+    };
+    let remains = plane.live.take_remains(event.session)?;
+    tokio::spawn(farewell::say(Arc::clone(plane), Arc::clone(&remains), lane));
+    let began = tokio::time::Instant::now();
+    while remains.usage().is_busy() && began.elapsed() < SETTLE {
+        tokio::time::sleep(SETTLE / 50).await;
+    }
+    Some(remains.usage().so_far())
+}
+
+async fn record_one(
+    plane: &Plane,
+    event: &SessionEvent,
+    used: Option<Used>,
+) -> Result<(), crate::audit::Refused> {
     let grant = &event.grant;
     let session = Session {
         id: event.session,
@@ -61,6 +86,7 @@ async fn record_one(plane: &Plane, event: &SessionEvent) -> Result<(), crate::au
                     session: &part,
                     cause: ended.cause,
                     by: &ended.by,
+                    used,
                 })
                 .await
         }

@@ -7,6 +7,7 @@ mod events;
 mod ops;
 mod serve;
 mod signals;
+mod subject;
 mod translate;
 mod views;
 
@@ -186,7 +187,8 @@ fn serve_until_stopped(
     let parts = Arc::new(parts);
     let served = runtime.block_on(async {
         signals::survive_file_limit()?;
-        tokio::spawn(events::record(Arc::clone(&parts.plane), events));
+        let lane = serve::count(config);
+        tokio::spawn(events::record(Arc::clone(&parts.plane), events, lane));
         tokio::spawn(build::refresh_issuers(Arc::clone(&parts.plane)));
         let ops = ops::listen(
             config.listeners.ops.address,

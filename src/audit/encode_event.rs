@@ -5,7 +5,7 @@ use super::encode::{Encoder, OCSF, ip, key};
 use super::escape::{self, number};
 use super::event::Event;
 use super::part::SessionPart;
-use crate::model::{ExchangeId, Timestamp};
+use crate::model::{ExchangeId, Timestamp, Used};
 use std::net::IpAddr;
 
 /// An OCSF class and activity: `category_uid` is `uid / 1000`, `type_uid` is `uid * 100 + activity`.
@@ -121,8 +121,20 @@ impl Encoder {
                 let draft = Draft::new(LOGON, "session.started", &[]);
                 write(draft.session(session).client(client));
             }
-            Event::SessionEnded { session, cause, by } => {
-                let fields = [("cause", Text(cause.as_str())), ("by", Text(by))];
+            Event::SessionEnded {
+                session,
+                cause,
+                by,
+                used,
+            } => {
+                let moments = used.map(|used| [used.first, used.last]);
+                let moments = moments.unwrap_or_default();
+                let moments = moments.map(|at| at.map(|at| at.to_string()));
+                let mut fields = vec![("cause", Text(cause.as_str())), ("by", Text(by))];
+                fields.extend(used.iter().flat_map(counts));
+                for (name, at) in ["first_used", "last_used"].into_iter().zip(&moments) {
+                    fields.extend(at.as_deref().map(|at| (name, Text(at))));
+                }
                 write(Draft::new(LOGOFF, "session.ended", &fields).session(session));
             }
             Event::GrantIssued { grant, by } => {
@@ -347,6 +359,18 @@ impl Encoder {
             out.extend_from_slice(b"\"},");
         }
     }
+}
+
+/// A session's summary in numbers.
+fn counts<'a>(used: &Used) -> [(&'a str, Value<'a>); 6] {
+    [
+        ("requests", Number(used.requests)),
+        ("reads", Number(used.reads)),
+        ("changes", Number(used.changes)),
+        ("refusals", Number(used.refusals)),
+        ("request_bytes", Number(used.request_bytes)),
+        ("response_bytes", Number(used.response_bytes)),
+    ]
 }
 
 /// 128 random bits: an id for what is no exchange.

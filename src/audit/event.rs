@@ -1,7 +1,7 @@
 //! What is recorded besides exchanges: ends, grants, loads, alerts, and the journal's own state.
 
 use super::part::SessionPart;
-use crate::model::{EndCause, ExchangeId, Happened};
+use crate::model::{EndCause, ExchangeId, Happened, Used};
 use std::net::IpAddr;
 
 /// One event. Texts are bounded and escaped by the journal.
@@ -16,6 +16,8 @@ pub enum Event<'a> {
         cause: EndCause,
         /// `operator:<id>`, `cli:<user>`, `locum`.
         by: &'a str,
+        /// What it was used for; `None` where this process saw no use of it.
+        used: Option<Used>,
     },
     GrantIssued {
         grant: &'a SessionPart,

@@ -41,7 +41,8 @@ pub use keys::listeners::{
 };
 pub use keys::root::{Config, Policy};
 pub use keys::upstreams::{
-    Algorithm, Health, Identity, IdentityMode, Pool, Protocol, Upstream, UpstreamTls,
+    Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
+    Protocol, Upstream, UpstreamTls,
 };
 pub use moment::Moment;
 pub use net::{Address, Cidr, DnsName, HeaderName, HostHeader, Label, Origin, UrlPath};

@@ -193,6 +193,7 @@ pub fn issue(
         issued_at: now,
         issued_by: request.issued_by.trim().to_owned(),
         external_id: None,
+        budget: None,
     };
     let issued = Issued {
         session: SessionId::fresh(),

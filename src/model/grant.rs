@@ -64,6 +64,9 @@ pub struct Grant {
     /// The external token's `jti`, so that it can be revoked and is used once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
+    /// Requests that its session may send; `None`: any number. Workloads have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<u64>,
 }
 
 impl Grant {

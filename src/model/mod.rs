@@ -32,6 +32,6 @@ pub use request::{AccessRequest, Emergency, Needs, RequestState, SubjectClass, V
 pub use review::{Review, ReviewState};
 pub use scope::Scope;
 pub use secret::{Secret, SecretHash};
-pub use session::{Binding, EndCause, Ended, Session};
+pub use session::{Binding, EndCause, Ended, Session, Used};
 pub use transmission::{Transmission, TransmissionState};
 pub use workload::Workload;

@@ -101,6 +101,23 @@ impl Ended {
     }
 }
 
+/// What a session was used for, as one process counted it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    pub requests: u64,
+    /// Forwarded, with a safe method (RFC 9110 §9.2.1).
+    pub reads: u64,
+    /// Forwarded, with any other method, or as a WebSocket.
+    pub changes: u64,
+    pub refusals: u64,
+    /// Bytes of bodies and messages from the client.
+    pub request_bytes: u64,
+    /// Bytes of bodies and messages towards the client.
+    pub response_bytes: u64,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+}
+
 /// A session as it is stored. Its secrets are only hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

@@ -49,6 +49,13 @@ impl Policy {
         found
     }
 
+    /// Whether some scope of ordinary grants carries the action: whoever lacks it may ask for one that has it.
+    pub fn may_be_asked(&self, action: &str) -> bool {
+        let ordinary = self.scopes.iter().filter(|told| !told.break_glass);
+        let mut patterns = ordinary.flat_map(|told| told.patterns);
+        patterns.any(|pattern| carries(pattern, action))
+    }
+
     /// The worst tier of what one scope permits in `app`; `None`: nothing.
     fn worst(&self, app: &str, told: &Told<'_>) -> Option<Tier> {
         let rows = self.rows.iter().filter(|row| row.permits(app, told));

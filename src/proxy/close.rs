@@ -4,7 +4,7 @@ use super::body::Tally;
 use super::body::end::End;
 use super::upstream::Peer;
 use crate::audit::{Banner, Closing, Outcome, Receipt};
-use crate::store::live::LiveSession;
+use crate::store::live::UnderWay;
 use crate::telemetry::Metrics;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub struct Closer {
     pub receipt: Receipt,
     pub metrics: Arc<Metrics>,
-    pub session: Arc<LiveSession>,
+    pub under_way: UnderWay,
     pub request: Option<Arc<Tally>>,
     pub started: Instant,
     pub status: u16,
@@ -36,7 +36,8 @@ impl Closer {
             End::Done => (Outcome::Done, ""),
             End::Cut => (
                 Outcome::Cut,
-                self.session
+                self.under_way
+                    .session()
                     .ending()
                     .map_or("ended", |ended| ended.cause.as_str()),
             ),
@@ -54,13 +55,18 @@ impl Closer {
             Outcome::Aborted => drop(self.metrics.aborted.inc()),
             Outcome::Done | Outcome::Refused | Outcome::Failed => {}
         }
+        let request_bytes = self.request.as_ref().map_or(0, |tally| tally.bytes());
+        self.under_way
+            .session()
+            .usage()
+            .carried(request_bytes, sent);
         let total = self.started.elapsed();
         self.metrics.seconds.observe(total.as_secs_f64());
         self.metrics.in_flight.dec();
         self.receipt.close(&Closing {
             outcome,
             status: Some(self.status),
-            request_bytes: self.request.as_ref().map_or(0, |tally| tally.bytes()),
+            request_bytes,
             response_bytes: sent,
             request_sha256: self.request.as_ref().and_then(|tally| tally.digest()),
             response_sha256: digest,

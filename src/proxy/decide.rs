@@ -97,7 +97,10 @@ pub async fn decide(
             scan: routed.override_scan(),
         })
     } else {
-        Err(explain(verdict, &target))
+        let elevation = elevation(setup, authenticated, inbound, &verdict);
+        let mut refused = explain(verdict, &target);
+        refused.refusal.elevation = elevation;
+        Err(refused)
     }
 }
 
@@ -142,6 +145,32 @@ fn explain(verdict: Verdict, target: &PathAndQuery) -> Box<Refused> {
         detail,
         ..refusal.into()
     })
+}
+
+/// Where one asks for what was refused: only where a request could bring it, so never past a deny row, a row that is
+/// `never`, or a condition.
+fn elevation(
+    setup: &Setup,
+    authenticated: &Authenticated,
+    inbound: &Inbound,
+    verdict: &Verdict,
+) -> Option<String> {
+    let decision = &verdict.decision;
+    let portal = setup.portal.as_deref()?;
+    if verdict.why != Why::OutOfScope || !setup.policy.may_be_asked(&decision.action) {
+        return None;
+    }
+    let grant = &authenticated.session.grant;
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("app", &grant.app)
+        .append_pair("tenant", &grant.tenant.id)
+        .append_pair("subject", &grant.subject.id)
+        .append_pair("ticket", &grant.ticket)
+        .append_pair("action", &decision.action)
+        .append_pair("rule", &decision.rule)
+        .append_pair("exchange", &inbound.exchange.to_string())
+        .finish();
+    Some(format!("{portal}/requests/new?{query}"))
 }
 
 /// Reads up to `max_bytes` of the body. `None`: it is longer.

@@ -17,7 +17,7 @@ use super::way::Way;
 use super::worker::{Plane, Worker};
 use super::{handshake, inline, measure, outbound, own, preflight, reserved, upgrade};
 use crate::audit;
-use crate::model::Reason;
+use crate::model::{EndCause, Reason};
 use crate::telemetry::Limit;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -103,7 +103,7 @@ async fn enforce(
             }
             Refused::from(why)
         })?;
-    authenticated.session.touch(plane.clock.now());
+    let authenticated = spend(plane, authenticated)?;
     if banner::is_service_worker(&inbound.parts.headers) {
         return no_service_worker(plane, setup, inbound, &authenticated).await;
     }
@@ -147,6 +147,25 @@ async fn enforce(
         permitted,
     )
     .await
+}
+
+/// Counts the request. One beyond the grant's budget ends the session: whatever runs away stops here.
+fn spend(plane: &Plane, authenticated: Authenticated) -> Result<Authenticated, Box<Refused>> {
+    let (session, now) = (&authenticated.session, plane.clock.now());
+    session.touch(now);
+    let count = session.usage().request(now);
+    let Some(budget) = session.grant.budget.filter(|budget| count > *budget) else {
+        return Ok(authenticated);
+    };
+    plane.metrics.hit(Limit::RequestBudget);
+    drop(plane.live.end(session.id, EndCause::Budget, "locum"));
+    let detail = format!("It may send {budget} requests, and has ended with the one after.");
+    let mut refusal = Refusal::unauthenticated("budget-spent", detail);
+    refusal.title = "This session has spent its budget".into();
+    Err(Box::new(Refused {
+        authenticated: Some(authenticated),
+        ..refusal.into()
+    }))
 }
 
 /// What the guard refuses, or what is beyond the same limits over HTTP/2.
@@ -296,6 +315,8 @@ async fn forward(
     };
     plane.metrics.in_flight.inc();
     plane.metrics.forwarded.inc();
+    let is_change = inbound.is_websocket() || !inbound.method_for_app().is_safe();
+    authenticated.session.usage().forwarded(is_change);
     let way = Way {
         worker,
         setup,
@@ -349,6 +370,9 @@ async fn refuse(
     } = refused;
     let status = refusal.status.as_u16();
     plane.metrics.refused(refusal.reason, status);
+    if let Some(authenticated) = &authenticated {
+        authenticated.session.usage().refused();
+    }
     if !is_recorded {
         let app = authenticated
             .as_ref()

@@ -14,12 +14,14 @@ use super::respond;
 use super::rewrite::jar::{Place, push_pair};
 use super::setup::{AppOrigin, Setup};
 use super::stamp::stamp;
-use super::upstream::forward::{host_value, passes};
-use super::upstream::identity::{self, Live};
+use super::subject::Subject;
+use super::upstream::forward::passes;
+use super::upstream::identity::{Live, Renewed};
 use super::upstream::{UpstreamBody, UpstreamError};
 use super::way::Way;
 use super::worker::Plane;
 use crate::audit::{Banner, Outcome, Receipt};
+use crate::store::live::UnderWay;
 use crate::telemetry::Limit;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use std::sync::Arc;
@@ -52,7 +54,7 @@ pub async fn forward(
     let mut closer = Closer {
         receipt,
         metrics: Arc::clone(&plane.metrics),
-        session: Arc::clone(&authenticated.session),
+        under_way: UnderWay::new(&authenticated.session),
         request: (!is_bodiless).then(|| Arc::clone(&tally)),
         started: inbound.started,
         status: 0,
@@ -107,62 +109,47 @@ async fn send(
         return Err((too_large(), Outcome::Refused));
     }
     let refused = |refusal| (refusal, Outcome::Refused);
-    mint(way, inbound, authenticated).await.map_err(refused)?;
-    let request =
-        request(way, inbound, authenticated, permitted, body, Upgrades::Drop).map_err(refused)?;
+    let subject = Subject::new(way, inbound, authenticated);
+    let seen = subject.prepare().await.map_err(refused)?;
+    let may_repeat = inbound.method_for_app().is_safe() && http_body::Body::is_end_stream(&body);
+    let first = request(way, inbound, authenticated, permitted, body, Upgrades::Drop);
+    let first = first.map_err(refused)?;
+    let bore = first.headers().get(header::AUTHORIZATION).cloned();
+    let answer = sent(way, inbound, authenticated, first, tally).await?;
+    if answer.status() != StatusCode::UNAUTHORIZED {
+        return Ok(answer);
+    }
+    // The app's session or token may have run out before ours: what could be renewed is shown to it once more.
+    let renewed = subject.renew(seen, bore.as_ref()).await.map_err(refused)?;
+    if renewed == Renewed::No || !may_repeat {
+        return Ok(answer);
+    }
+    drop(answer);
+    let cut = Cut::new(authenticated.session.ended().clone());
+    let (empty, _) = RequestBody::new(None, None, Bounds::default(), Some(cut));
+    let again = request(
+        way,
+        inbound,
+        authenticated,
+        permitted,
+        empty,
+        Upgrades::Drop,
+    );
+    sent(way, inbound, authenticated, again.map_err(refused)?, tally).await
+}
+
+async fn sent(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    authenticated: &Authenticated,
+    request: Request<RequestBody>,
+    tally: &Tally,
+) -> Result<http::Response<UpstreamBody>, Failed> {
     tokio::select! {
         biased;
         () = authenticated.session.ended().cancelled() => Err(cut_short()),
         sent = way.origin.upstream.send(way.worker.lane(), request) => {
             sent.map_err(|error| upstream_failed(way, inbound, Some(tally), &error))
-        }
-    }
-}
-
-/// Where the app wants a session of its own (`mint`): gets one before the session's first request goes out.
-pub async fn mint(
-    way: &Way<'_>,
-    inbound: &Inbound,
-    authenticated: &Authenticated,
-) -> Result<(), Refusal> {
-    if !way.origin.identity.mints() {
-        return Ok(());
-    }
-    let host = String::from_utf8_lossy(inbound.host());
-    let host = host_value(&way.origin.forward.host, &host);
-    let to = identity::Way {
-        upstream: &way.origin.upstream,
-        lane: way.worker.lane(),
-        host: host.as_ref(),
-    };
-    let live = Live {
-        session: authenticated.session.id,
-        grant: &authenticated.session.grant,
-        cache: &authenticated.state.identity,
-    };
-    let now = way.worker.plane().clock.now();
-    let place = Place {
-        host: &way.origin.host,
-        path: "/",
-        is_https: way.origin.is_https,
-    };
-    let keep = |lines: &[HeaderValue]| {
-        for line in lines {
-            authenticated
-                .state
-                .jar
-                .store(&String::from_utf8_lossy(line.as_bytes()), place, now);
-        }
-    };
-    match way.origin.identity.prepare(to, live, keep).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            tracing::error!(%error, upstream = way.origin.upstream_name, "the app gave no session for the subject; the request was refused");
-            Err(Refusal::upstream(
-                StatusCode::BAD_GATEWAY,
-                "mint",
-                "It gave no session for the customer. The exchange number finds the cause in the log.",
-            ))
         }
     }
 }

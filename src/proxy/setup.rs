@@ -199,6 +199,8 @@ pub struct Setup {
     pub scheme: &'static str,
     /// The port in browsers' address bar; `None` where it is the scheme's own.
     pub port: Option<u16>,
+    /// The portal's origin, where it is on: what was refused can be asked for there.
+    pub portal: Option<String>,
     /// Whether records carry the SHA-256 of bodies.
     pub digests: bool,
     /// The longest text from outside in a record.

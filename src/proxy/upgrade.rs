@@ -12,6 +12,7 @@ use super::refusal::Refusal;
 use super::refused::{Refused, closed_with};
 use super::respond;
 use super::setup::AppOrigin;
+use super::subject::Subject;
 use super::upstream::UpstreamBody;
 use super::way::Way;
 use super::websocket::{self, Cause, Direction, Judge, Observer, Opcode, Rules, Summary, relay};
@@ -19,7 +20,7 @@ use super::worker::{Taken, Worker};
 use crate::audit::{Banner, Event, Outcome, Receipt};
 use crate::model::Clock;
 use crate::policy::{MessageDenied, WsMode, WsRules};
-use crate::store::live::LiveSession;
+use crate::store::live::{LiveSession, UnderWay};
 use crate::telemetry::Limit;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -41,7 +42,7 @@ pub async fn forward(
     let mut closer = Closer {
         receipt,
         metrics: Arc::clone(&way.worker.plane().metrics),
-        session: Arc::clone(&authenticated.session),
+        under_way: UnderWay::new(&authenticated.session),
         request: None,
         started: inbound.started,
         status: 0,
@@ -108,9 +109,8 @@ async fn open(
             "Connect again.",
         )));
     }
-    outbound::mint(way, inbound, authenticated)
-        .await
-        .map_err(refused)?;
+    let subject = Subject::new(way, inbound, authenticated);
+    subject.prepare().await.map_err(refused)?;
     let body = Empty::<Bytes>::new();
     let request = outbound::request(
         way,
@@ -185,6 +185,8 @@ fn switch(
             return closer.close(Outcome::Aborted, "upgrade-failed", 0, None);
         };
         let (outcome, cause) = outcome(&summary, &authenticated);
+        let usage = authenticated.session.usage();
+        usage.carried(summary.from_client.bytes, 0);
         plane.journal.note(&Event::WebSocketEnded {
             session: &authenticated.state.part,
             exchange,

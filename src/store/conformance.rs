@@ -61,6 +61,7 @@ pub(crate) fn grant() -> Grant {
         issued_at: NOW,
         issued_by: "cli:root".into(),
         external_id: None,
+        budget: None,
     }
 }
 

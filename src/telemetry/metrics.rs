@@ -24,6 +24,7 @@ pub enum Limit {
     WebSockets,
     WebSocketMessage,
     WebSocketRate,
+    RequestBudget,
     Upstream,
     DocumentBytes,
     DrainTimeout,
@@ -65,6 +66,12 @@ struct ReloadLabel {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabel {
+    what: &'static str,
+    result: &'static str,
+}
+
 /// Counters that the hot path touches are fields of their own; those that it does not are families.
 pub struct Metrics {
     registry: Registry,
@@ -85,6 +92,7 @@ pub struct Metrics {
     refusals: Family<ReasonLabel, Counter>,
     limits: Family<LimitLabel, Counter>,
     reloads: Family<ReloadLabel, Counter>,
+    ends_at_app: Family<EndLabel, Counter>,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -116,6 +124,7 @@ impl Default for Metrics {
             refusals: Family::default(),
             limits: Family::default(),
             reloads: Family::default(),
+            ends_at_app: Family::default(),
         };
         made.register();
         made
@@ -184,6 +193,11 @@ impl Metrics {
             "Reloads of configuration and policy, by result",
             self.reloads.clone(),
         );
+        registry.register(
+            "ends_at_app",
+            "Logouts called and tokens revoked at apps after a session's end, by result",
+            self.ends_at_app.clone(),
+        );
     }
 
     fn register_gauges(&mut self) {
@@ -228,6 +242,12 @@ impl Metrics {
 
     pub fn reloaded(&self, result: &'static str) {
         self.reloads.get_or_create(&ReloadLabel { result }).inc();
+    }
+
+    /// `logout` or `revocation`; `done` or `failed`.
+    pub fn ended_at_app(&self, what: &'static str, result: &'static str) {
+        let label = EndLabel { what, result };
+        self.ends_at_app.get_or_create(&label).inc();
     }
 
     /// The exposition, `application/openmetrics-text`.

@@ -75,6 +75,7 @@ pub(in crate::audit) fn grant() -> Grant {
         issued_at: Timestamp::from_millis(0),
         issued_by: "cli:root".into(),
         external_id: None,
+        budget: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::fixture::{Support, block_on, done, events, lines, settings, start, verified};
 use crate::audit::{Closing, Event, Outcome, Refusal, SessionPart, Settings};
-use crate::model::{Clock, EndCause, ExchangeId};
+use crate::model::{Clock, EndCause, ExchangeId, Timestamp, Used};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -151,6 +151,12 @@ fn one_of_each(session: &SessionPart) -> [Event<'_>; 11] {
             session,
             cause: EndCause::Revoked,
             by: "cli:root",
+            used: Some(Used {
+                requests: 3,
+                changes: 1,
+                first: Some(Timestamp::from_millis(0)),
+                ..Used::default()
+            }),
         },
         Event::GrantIssued {
             grant: session,

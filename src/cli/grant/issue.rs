@@ -3,10 +3,10 @@
 use crate::cli::{Context, Exit, Failure, time};
 use crate::config::{Config, Grants, OriginKind};
 use crate::model::{
-    Binding, Grant, GrantId, Operator, OperatorKind, Scope, Secret, SessionId, Subject, Tenant,
-    Timestamp,
+    Binding, Grant, GrantId, Lock, Operator, OperatorKind, Scope, Secret, SessionId, Subject,
+    Tenant, Timestamp,
 };
-use crate::store::{self, GrantStore as _};
+use crate::store::{self, StoreError};
 use serde_json::json;
 use std::time::Duration;
 
@@ -167,6 +167,7 @@ impl Issue {
             issued_at: now,
             issued_by: super::by(),
             external_id: None,
+            budget: None,
         };
         Ok(Made {
             grant,
@@ -237,7 +238,32 @@ fn store(config: &Config, made: &Made) -> Result<(), Failure> {
         code: made.code.hash(),
         code_expires: made.code_expires,
     };
-    super::open(config)?.issue(&issue).map_err(super::unusable)
+    let grant = &made.grant;
+    let stored = super::book(config)?.write("storing a grant", |tx| {
+        match tx.locked_for(grant, grant.issued_at)? {
+            Some(lock) => Err(NotStored::Locked(lock)),
+            None => Ok(tx.issue(&issue)?),
+        }
+    });
+    stored.map_err(|why| match why {
+        NotStored::Locked(lock) => Failure::no(
+            format!("access is locked ({}): {}", lock.key, lock.reason),
+            format!("ask {}, who locked it at {}", lock.by, lock.at),
+        ),
+        NotStored::Store(why) => super::unusable(why),
+    })
+}
+
+/// Why a grant did not come into being.
+enum NotStored {
+    Locked(Lock),
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotStored {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 fn print(context: &mut Context, config: &Config, made: &Made) -> Result<(), Failure> {

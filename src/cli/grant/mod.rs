@@ -9,6 +9,7 @@ mod view;
 use super::{Context, Exit, Failure};
 use crate::config::Config;
 use crate::store::StoreError;
+use crate::store::control::Book;
 use crate::store::sqlite::{Settings, Sqlite};
 
 /// Give, look at and take back authority to stand in for a customer.
@@ -33,6 +34,15 @@ impl Grant {
 
 /// The store that a serving Locum uses too; it sees what is written here within milliseconds.
 fn open(config: &Config) -> Result<Sqlite, Failure> {
+    Sqlite::open(&place(config)?).map_err(unusable)
+}
+
+/// The same as the control plane sees it, with its locks.
+fn book(config: &Config) -> Result<Book, Failure> {
+    Book::open(&place(config)?).map_err(unusable)
+}
+
+fn place(config: &Config) -> Result<Settings, Failure> {
     let path = config.database();
     if let Some(dir) = path.parent() {
         make_private(dir).map_err(|error| {
@@ -41,7 +51,7 @@ fn open(config: &Config) -> Result<Sqlite, Failure> {
         })?;
     }
     let busy_timeout = config.store.busy_timeout;
-    Sqlite::open(&Settings { path, busy_timeout }).map_err(unusable)
+    Ok(Settings { path, busy_timeout })
 }
 
 /// Makes the directory, for its owner only, if there is none.

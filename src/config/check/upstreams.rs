@@ -69,15 +69,16 @@ fn reach(check: &mut Check<'_>, key: &str, upstream: &Upstream) {
 }
 
 fn identity(check: &mut Check<'_>, key: &str, identity: &Identity) {
-    use IdentityMode::{Assertion, Basic, Bearer, Headers, Mint};
+    use IdentityMode::{Assertion, Basic, Bearer, Exchange, Headers, Mint};
     let mode = identity.mode;
     let takes: &[(&str, &[IdentityMode])] = &[
         ("header", &[Assertion, Mint, Bearer]),
-        ("audience", &[Assertion, Mint]),
-        ("lifetime", &[Assertion, Mint]),
-        ("algorithm", &[Assertion, Mint]),
+        ("audience", &[Assertion, Mint, Exchange]),
+        ("lifetime", &[Assertion, Mint, Exchange]),
+        ("algorithm", &[Assertion, Mint, Exchange]),
         ("headers", &[Headers]),
         ("mint_path", &[Mint]),
+        ("exchange", &[Exchange]),
         ("username", &[Basic]),
         ("secret_file", &[Basic, Bearer]),
         ("secret_env", &[Basic, Bearer]),
@@ -97,6 +98,7 @@ fn identity(check: &mut Check<'_>, key: &str, identity: &Identity) {
     let needs: &[(&str, bool)] = match mode {
         Headers => &[("headers", !identity.headers.is_empty())],
         Mint => &[("mint_path", identity.mint_path.is_some())],
+        Exchange => &[("exchange", identity.exchange.is_some())],
         Basic => &[("username", identity.username.is_some())],
         _ => &[],
     };
@@ -115,7 +117,41 @@ fn identity(check: &mut Check<'_>, key: &str, identity: &Identity) {
             "set exactly one of secret_file and secret_env",
         );
     }
+    endpoints(check, key, identity);
     placeholders(check, key, identity);
+}
+
+/// Secrets and tokens go there: only over TLS, or to this machine.
+fn endpoints(check: &mut Check<'_>, key: &str, identity: &Identity) {
+    let Some(exchange) = &identity.exchange else {
+        return;
+    };
+    let all = [
+        ("token_endpoint", Some(&exchange.token_endpoint)),
+        ("revocation_endpoint", exchange.revocation_endpoint.as_ref()),
+    ];
+    for (name, url) in all {
+        if url.is_some_and(|url| !is_confidential(url)) {
+            check.problem(
+                &format!("{key}.identity.exchange.{name}"),
+                "neither https nor http on loopback",
+                "write it as in \"https://login.example.com/token\"",
+            );
+        }
+    }
+}
+
+fn is_confidential(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else {
+        return false;
+    };
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) => true,
+        ("http", Some(url::Host::Domain(name))) => name == "localhost",
+        ("http", Some(url::Host::Ipv4(ip))) => ip.is_loopback(),
+        ("http", Some(url::Host::Ipv6(ip))) => ip.is_loopback(),
+        _ => false,
+    }
 }
 
 fn placeholders(check: &mut Check<'_>, key: &str, identity: &Identity) {

@@ -2,7 +2,7 @@
 
 use crate::config::net::{Address, HeaderName, HostHeader, Label, UrlPath};
 use crate::config::schema::{choice, section};
-use crate::config::units::{DAY, HOUR, MINUTE};
+use crate::config::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, Size};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,17 +88,18 @@ section! {
     pub struct Identity {
         /// `assertion`: a signed JWT in `header`, checked with the keys at `/.well-known/jwks.json`.
         /// `headers`: plain fields from `headers`. `mint`: the assertion is posted to `mint_path` and
-        /// the cookies that come back are the subject's. `basic` and `bearer`: one fixed credential, for
-        /// legacy apps. `none`: nothing.
+        /// the cookies that come back are the subject's. `exchange`: an authorization server exchanges the
+        /// assertion for an access token (RFC 8693), which goes on as `Authorization: Bearer`. `basic` and
+        /// `bearer`: one fixed credential, for legacy apps. `none`: nothing.
         mode: IdentityMode = "assertion";
         /// `assertion`, `mint`, `bearer`: the field that carries it. In `Authorization`, "Bearer " goes
         /// before it. Unset: `Locum-Assertion`; for `bearer`, `Authorization`.
         header: Option<HeaderName> = unset;
-        /// `assertion`, `mint`: the JWT's `aud`. Unset: the upstream's name.
+        /// `assertion`, `mint`, `exchange`: the JWT's `aud`. Unset: the upstream's name.
         audience: Option<String> = unset;
-        /// `assertion`, `mint`: how long each JWT is valid. Never beyond the grant's end.
+        /// `assertion`, `mint`, `exchange`: how long each JWT is valid. Never beyond the grant's end.
         lifetime: Duration = "60s" in [1000, HOUR];
-        /// `assertion`, `mint`: how it is signed. Unset: `keys.algorithm`.
+        /// `assertion`, `mint`, `exchange`: how it is signed. Unset: `keys.algorithm`.
         algorithm: Option<Algorithm> = unset;
         /// `headers`: fields and what they say, with `{subject.id}`, `{subject.name}`, `{operator.id}`,
         /// `{operator.name}`, `{tenant.id}`, `{tenant.name}`, `{session}`, `{grant}`, `{ticket}` and
@@ -112,6 +113,58 @@ section! {
         secret_file: Option<PathBuf> = unset;
         /// `basic`, `bearer`: the environment variable with the secret.
         secret_env: Option<String> = unset;
+        /// `exchange`: the authorization server.
+        exchange: Option<Exchange> = unset;
+        /// What to call on the app when a session is over. Unset: nothing.
+        logout: Option<Logout> = unset;
+    }
+}
+
+section! {
+    /// RFC 8693 token exchange: the assertion is the `subject_token`. Tokens are kept with the session and revoked
+    /// (RFC 7009) when it ends; each issue and revocation is on record, the token never.
+    pub struct Exchange {
+        /// Where tokens are exchanged. https, or http on loopback.
+        token_endpoint: String = required;
+        /// Where they are revoked. Unset: they are left to expire.
+        revocation_endpoint: Option<String> = unset;
+        /// The client that the server knows Locum as.
+        client_id: String = required;
+        /// A file with the client's secret.
+        client_secret_file: PathBuf = required;
+        /// How the client authenticates (RFC 6749 §2.3.1): `basic`, or `post` in the form.
+        client_auth: EndpointAuth = "basic";
+        /// The `audience` to ask for.
+        audience: Option<String> = unset;
+        /// The `resource` to ask for (RFC 8707): the app's URL.
+        resource: Option<String> = unset;
+        /// The `scope` to ask for.
+        scope: Option<String> = unset;
+        /// The CA (PEM) that the server's certificate must come from. Unset: the system's.
+        ca: Option<PathBuf> = unset;
+        /// How long the server may take. Beyond: 502.
+        timeout: Duration = "10s" in [100, MINUTE];
+        /// The largest answer that is read. Beyond: 502.
+        max_answer_bytes: Size = "64KiB" in [KIB, MIB];
+        /// How long before a token's end another one is asked for; half of its life at most.
+        renew_before: Duration = "30s" in [0, HOUR];
+        /// How long a token is taken to be good where the server does not say.
+        assumed_lifetime: Duration = "5m" in [SECOND, HOUR];
+        /// After a failure, or a token that the app refused with 401, before the next try in a session.
+        pause: Duration = "10s" in [0, HOUR];
+    }
+}
+
+section! {
+    /// A call to the app when a session is over: with the session's cookies from the jar, and an assertion whose
+    /// `events` say so, where the mode has assertions. Once; what comes of it is on record.
+    pub struct Logout {
+        /// The path on the app.
+        path: UrlPath = required;
+        /// The method.
+        method: LogoutMethod = "POST";
+        /// How long the app may take. Beyond: recorded as failed.
+        timeout: Duration = "5s" in [100, MINUTE];
     }
 }
 
@@ -130,9 +183,27 @@ choice! {
         Assertion = "assertion",
         Headers = "headers",
         Mint = "mint",
+        Exchange = "exchange",
         Basic = "basic",
         Bearer = "bearer",
         None = "none",
+    }
+}
+
+choice! {
+    /// How a client authenticates at an authorization server.
+    pub enum EndpointAuth {
+        Basic = "basic",
+        Post = "post",
+    }
+}
+
+choice! {
+    /// How an app's logout path is called.
+    pub enum LogoutMethod {
+        Post = "POST",
+        Get = "GET",
+        Delete = "DELETE",
     }
 }
 

@@ -7,8 +7,8 @@ use crate::control::desk::{Control, Settings, TicketRefused};
 use crate::control::duties;
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{
-    AccessRequest, Binding, Caller, Grant, GrantId, Happened, LockKey, RequestState, Secret,
-    SessionId, Timestamp,
+    AccessRequest, Binding, Caller, Grant, GrantId, Happened, LockKey, OperatorKind, RequestState,
+    Secret, SessionId, Timestamp, Workload,
 };
 use crate::store::Issue;
 use crate::store::control::Tx;
@@ -130,7 +130,11 @@ impl Control {
                 ceiling(tx, &who, &settings)?;
                 let agreed = duties::agreed(&request, &votes, now);
                 let approvals = agreed.iter().map(|vote| vote.person.clone()).collect();
-                let grant = grant_of(&request, &fresh, approvals, now);
+                let budget = budget(tx, &request, now)?;
+                let grant = Grant {
+                    budget,
+                    ..grant_of(&request, &fresh, approvals, now)
+                };
                 let session = fresh.session;
                 let code = fresh.code.hash();
                 tx.issue(&Issue {
@@ -248,6 +252,24 @@ fn ceiling(tx: &Tx<'_>, who: &Caller, settings: &Settings) -> Result<(), Refusal
     ))
 }
 
+/// What a workload's registration lets one session send. Without one in force there is no session either.
+fn budget(tx: &Tx<'_>, request: &AccessRequest, now: Timestamp) -> Result<Option<u64>, Refusal> {
+    if request.operator.kind != OperatorKind::Workload {
+        return Ok(None);
+    }
+    let found: Option<Workload> = tx.find(&request.operator.id)?;
+    let refused = found
+        .as_ref()
+        .map_or(Some("workload.unregistered"), |it| it.lapsed(now));
+    match (refused, found) {
+        (None, Some(workload)) => Ok(Some(workload.budget)),
+        (reason, _) => Err(Refusal::forbidden(
+            reason.unwrap_or("workload.unregistered"),
+            "This workload's registration is not in force: its owner must renew it.",
+        )),
+    }
+}
+
 fn grant_of(
     request: &AccessRequest,
     fresh: &Fresh,
@@ -273,5 +295,6 @@ fn grant_of(
         issued_at: now,
         issued_by: format!("request:{}", request.id),
         external_id: None,
+        budget: None,
     }
 }

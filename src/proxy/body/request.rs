@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 /// What bounds a request body.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Bounds {
     /// Bytes; 0 means any number.
     pub max_bytes: u64,

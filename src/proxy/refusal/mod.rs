@@ -24,6 +24,8 @@ pub struct Refusal {
     pub rule: Option<Arc<str>>,
     /// The methods that there are instead.
     pub allow: Option<&'static str>,
+    /// Where the portal takes a request for what was refused.
+    pub elevation: Option<String>,
 }
 
 impl Refusal {
@@ -40,6 +42,7 @@ impl Refusal {
             detail: detail.into(),
             rule: None,
             allow: None,
+            elevation: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl Refusal {
             detail: detail.into(),
             rule: Some(Arc::clone(&decision.rule)),
             allow: None,
+            elevation: None,
         }
     }
 
@@ -139,7 +143,7 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 
 /// RFC 9457. The same facts as the page.
 pub fn problem(refusal: &Refusal, exchange: ExchangeId) -> Response<String> {
-    let body = serde_json::json!({
+    let mut body = serde_json::json!({
         "type": format!("urn:locum:refusal:{}", refusal.reason),
         "title": refusal.title,
         "status": refusal.status.as_u16(),
@@ -148,6 +152,9 @@ pub fn problem(refusal: &Refusal, exchange: ExchangeId) -> Response<String> {
         "rule": refusal.rule.as_deref(),
         "exchange": exchange.to_string(),
     });
+    if let (Some(elevation), Some(body)) = (&refusal.elevation, body.as_object_mut()) {
+        body.insert("elevation".to_owned(), elevation.as_str().into());
+    }
     with_headers(refusal, "application/problem+json", body.to_string())
 }
 

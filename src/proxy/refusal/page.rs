@@ -19,10 +19,19 @@ pub(super) fn refusal(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&s
         if let Some(scopes) = scopes {
             let _ = write!(rest, "<dt>This session may</dt><dd>{}</dd>", escape(scopes));
         }
-        rest.push_str("</dl><p>Need it for this case? Ask for a new grant whose scope covers it, and name this exchange.</p>");
-        rest.push_str(
-            "<p class=\"ways\"><a class=\"button\" href=\"/\">Back to the start page</a></p>",
-        );
+        rest.push_str("</dl>");
+        match &refusal.elevation {
+            Some(url) => {
+                let _ = write!(
+                    rest,
+                    "<p>Need it for this case? Ask for it: the form is filled in, and whoever agrees sees this exchange.</p>\
+                     <p class=\"ways\"><a class=\"button\" href=\"{}\" target=\"_blank\" rel=\"noopener\">Ask for elevation</a> ",
+                    escape(url)
+                );
+            }
+            None => rest.push_str("<p>Need it for this case? Talk to whoever gave you this session, and name this exchange.</p><p class=\"ways\">"),
+        }
+        rest.push_str("<a class=\"button\" href=\"/\">Back to the start page</a></p>");
     }
     let _ = write!(
         rest,

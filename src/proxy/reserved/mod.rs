@@ -138,7 +138,6 @@ async fn end(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch) -
     {
         tracing::error!(%error, "the end of a session is not in the store yet; it is over all the same");
     }
-    authenticated.state.jar.clear();
     let Some(ended) = authenticated.session.ending() else {
         return Err(Box::new(
             Refusal::unavailable("store", "The session could not be ended. Try again.").into(),

@@ -1,7 +1,7 @@
 //! Starting a session: a start code redeemed, a signed grant exchanged, the cookie carried to each origin.
 
 use super::{Answer, PREFIX, not_found};
-use crate::model::{Secret, SessionId};
+use crate::model::{LockKey, Secret, SessionId};
 use crate::proxy::authenticate::COOKIE;
 use crate::proxy::bearer;
 use crate::proxy::body::ResponseBody;
@@ -67,7 +67,7 @@ pub(super) async fn redeem(
         .redeem(id, &code, starter)
         .await
         .map_err(|error| {
-            if matches!(error, RedeemError::Refused(_)) {
+            if is_a_guess(&error) {
                 bearer::failed(plane, setup, address, now);
             }
             Box::new(Refused {
@@ -88,10 +88,18 @@ pub(super) async fn redeem(
     ))
 }
 
+/// Whether the one who tried may not have had the code: whoever runs into a lock has.
+fn is_a_guess(error: &RedeemError) -> bool {
+    match error {
+        RedeemError::Refused(why) => !matches!(why, RedeemRefused::Locked { .. }),
+        RedeemError::Stale(_) | RedeemError::Full | RedeemError::Store(_) => false,
+    }
+}
+
 /// The session that a start link named, for the record of its refusal.
 fn named(plane: &Plane, setup: &Setup, id: SessionId) -> Option<Box<Former>> {
     match plane.live.find(id) {
-        Found::Live(live) => Some(Box::new(Former::of_live(&live, setup))),
+        Found::Live(live) | Found::Pending(live) => Some(Box::new(Former::of_live(&live, setup))),
         Found::Ended(grave) => Some(Box::new(Former::of_ended(&grave, setup))),
         _ => None,
     }
@@ -117,6 +125,19 @@ fn no_start(reason: &'static str, why: impl std::fmt::Display) -> Refusal {
     )
 }
 
+fn locked(key: &LockKey) -> Refusal {
+    let detail = format!(
+        "The security team has locked what it is for ({}). Once they lift the lock, get a new link where you got this one.",
+        key.kind()
+    );
+    Refusal::new(
+        StatusCode::UNAUTHORIZED,
+        "locked",
+        "This session cannot start now",
+        detail,
+    )
+}
+
 fn redeem_refused(plane: &Plane, inbound: &Inbound, error: &RedeemError) -> Refusal {
     match error {
         RedeemError::Refused(why @ RedeemRefused::Used { .. }) => {
@@ -132,6 +153,7 @@ fn redeem_refused(plane: &Plane, inbound: &Inbound, error: &RedeemError) -> Refu
             plane.journal.note(&alert);
             no_start("start-code-used", why)
         }
+        RedeemError::Refused(RedeemRefused::Locked { key }) => locked(key),
         RedeemError::Refused(why) => no_start("start-code-refused", why),
         RedeemError::Stale(why) => Refusal::unavailable(
             "stale-store",

@@ -2,7 +2,7 @@
 
 use super::{RowError, StoreError, Tx, failed};
 use crate::model::SecretHash;
-use crate::model::{Ended, GrantId, Lock, LockKey, SessionId, Timestamp};
+use crate::model::{Ended, Grant, GrantId, Lock, LockKey, SessionId, Timestamp};
 use crate::store::sqlite::{locks, write};
 use crate::store::{Issue, ReissueRefused, Revocation, Stored, Target};
 
@@ -66,6 +66,11 @@ impl Tx<'_> {
     /// A lock that holds at `now` on any of these keys.
     pub fn locked(&self, keys: &[LockKey], now: Timestamp) -> Result<Option<Lock>, StoreError> {
         locks::holding(self.sql, keys, now).map_err(failed("reading locks"))
+    }
+
+    /// A lock that holds at `now` on anything that this grant is for.
+    pub fn locked_for(&self, grant: &Grant, now: Timestamp) -> Result<Option<Lock>, StoreError> {
+        self.locked(&locks::keys(grant, None), now)
     }
 
     fn open_of(&self, key: &LockKey, limit: Option<usize>) -> Result<Vec<Stored>, RowError> {

@@ -261,6 +261,7 @@ pub(super) fn read(
         issued_at: window.issued_at,
         issued_by: format!("issuer:{}", issuer.issuer),
         external_id: Some(external_id.clone()),
+        budget: None,
     };
     Ok(Verified {
         session: session_of(&issuer.issuer, &external_id),

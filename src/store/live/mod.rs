@@ -12,6 +12,7 @@ mod settings;
 mod shared;
 mod thread;
 mod timers;
+mod usage;
 
 pub use events::{Event, SessionEvent};
 pub use registry::{
@@ -19,6 +20,7 @@ pub use registry::{
 };
 pub use session::{LiveSession, Slot};
 pub use settings::Settings;
+pub use usage::{UnderWay, Usage};
 
 #[cfg(test)]
 mod size_tests;

@@ -359,6 +359,12 @@ impl Live {
         }
     }
 
+    /// What is left of a session that ended and was used in this process: once, and only to tidy up after it. It can be
+    /// taken from the moment that its [`Event::Ended`] arrives.
+    pub fn take_remains(&self, id: SessionId) -> Option<Arc<LiveSession>> {
+        self.shared.take_remains(id)
+    }
+
     /// Notes that `event` is in the journal, so that it never comes again.
     pub fn recorded(&self, event: &SessionEvent) {
         self.shared

@@ -1,5 +1,6 @@
 //! One session in memory, shared by all its exchanges.
 
+use super::usage::Usage;
 use crate::model::{Binding, Ended, Grant, Secret, SecretHash, SessionId, Timestamp};
 use crate::store::Stored;
 use std::any::Any;
@@ -42,6 +43,7 @@ pub struct LiveSession {
     flushed: AtomicI64,
     /// Most sessions of a large store are not in use: these come with the first use.
     slots: OnceLock<Box<[Kept; SLOTS]>>,
+    usage: OnceLock<Box<Usage>>,
 }
 
 impl LiveSession {
@@ -59,6 +61,7 @@ impl LiveSession {
             last_used: AtomicI64::new(used),
             flushed: AtomicI64::new(used),
             slots: OnceLock::new(),
+            usage: OnceLock::new(),
         }
     }
 
@@ -106,6 +109,16 @@ impl LiveSession {
 
     pub(super) fn use_written(&self, at: Timestamp) {
         self.flushed.store(at.millis(), Ordering::Relaxed);
+    }
+
+    /// What it was used for, counted in this process.
+    pub fn usage(&self) -> &Usage {
+        self.usage.get_or_init(Box::default)
+    }
+
+    /// Whether anything is left of it that outlives its end for a moment.
+    pub(super) fn was_used(&self) -> bool {
+        self.usage.get().is_some() || self.slots.get().is_some()
     }
 
     /// What a neighbour keeps in `slot`, made the first time. `None` only where the slot holds another

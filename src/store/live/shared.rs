@@ -54,6 +54,8 @@ pub(super) struct Shared {
     graves: Mutex<Graves>,
     /// From where sessions were started, until the event of their start has it.
     starters: DashMap<SessionId, IpAddr>,
+    /// Sessions that ended, until those who must tidy up after them have taken them.
+    remains: DashMap<SessionId, Arc<LiveSession>>,
     ends: Mutex<Vec<PendingEnd>>,
     marks: Mutex<Vec<(SessionId, Mark)>>,
     born: Instant,
@@ -71,6 +73,7 @@ impl Shared {
             sessions: DashMap::new(),
             graves: Mutex::default(),
             starters: DashMap::new(),
+            remains: DashMap::new(),
             ends: Mutex::default(),
             marks: Mutex::default(),
             born: Instant::now(),
@@ -123,7 +126,14 @@ impl Shared {
     fn remove(&self, id: SessionId, ended: &Ended) {
         if let Some((_, session)) = self.sessions.remove(&id) {
             session.finish(ended.clone());
+            if session.was_used() {
+                self.remains.insert(id, session);
+            }
         }
+    }
+
+    pub(super) fn take_remains(&self, id: SessionId) -> Option<Arc<LiveSession>> {
+        self.remains.remove(&id).map(|(_, session)| session)
     }
 
     /// Notes from where a session was started. Only the store's thread does, before it announces the start: so each

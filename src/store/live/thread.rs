@@ -160,6 +160,10 @@ impl Keeper {
         match read {
             Ok(None) => self.reached(),
             Ok(Some((version, changes))) => {
+                // What must stop stops first; the telling of it can wait.
+                for stored in &changes.rows {
+                    self.cut(stored);
+                }
                 for stored in changes.rows {
                     self.apply(&stored);
                 }
@@ -185,14 +189,20 @@ impl Keeper {
         }
     }
 
+    fn cut(&self, stored: &Stored) {
+        let live = self.shared.get(stored.session.id);
+        if let (Some(ended), Some(session)) = (&stored.session.ended, live) {
+            self.shared.bury(&session, ended.clone());
+        }
+    }
+
     fn apply(&mut self, stored: &Stored) {
         let id = stored.session.id;
         match (&stored.session.ended, self.shared.get(id)) {
-            (Some(ended), Some(session)) => {
-                self.shared.bury(&session, ended.clone());
+            (Some(ended), _) => {
+                self.cut(stored);
                 self.shared.remember(stored, ended.clone());
             }
-            (Some(ended), None) => self.shared.remember(stored, ended.clone()),
             // Ended here, and the store has yet to learn of it.
             (None, None) if self.shared.grave(id).is_some() => return,
             (None, _) => return self.open_session(stored),

@@ -9,12 +9,12 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
-struct Issuer {
+pub(super) struct Issuer {
     key: EncodingKey,
 }
 
 impl Issuer {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
         let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
         Self { key }
@@ -26,7 +26,7 @@ impl Issuer {
         json!({ "keys": [jwk] }).to_string()
     }
 
-    fn token(&self, jti: &str, change: impl FnOnce(&mut Value)) -> String {
+    pub(super) fn token(&self, jti: &str, change: impl FnOnce(&mut Value)) -> String {
         let now = locum::model::Timestamp::now().millis() / 1000;
         let mut claims = json!({
             "iss": "https://desk.example", "aud": "locum", "iat": now, "nbf": now, "exp": now + 300, "jti": jti,
@@ -42,7 +42,7 @@ impl Issuer {
     }
 }
 
-async fn start(issuer: &Issuer, dir: &tempfile::TempDir) -> (Upstream, Locum) {
+pub(super) async fn start(issuer: &Issuer, dir: &tempfile::TempDir) -> (Upstream, Locum) {
     let app = Upstream::plain().await;
     let path = dir.path().join("jwks.json");
     std::fs::write(&path, issuer.jwks()).unwrap();
@@ -54,7 +54,7 @@ async fn start(issuer: &Issuer, dir: &tempfile::TempDir) -> (Upstream, Locum) {
     (app, locum)
 }
 
-fn bearer(locum: &Locum, target: &str, token: &str) -> String {
+pub(super) fn bearer(locum: &Locum, target: &str, token: &str) -> String {
     let port = locum.port;
     format!(
         "GET {target} HTTP/1.1\r\nHost: shop.localhost:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"
@@ -62,7 +62,7 @@ fn bearer(locum: &Locum, target: &str, token: &str) -> String {
 }
 
 /// The certificate covers the sessions' names; the app's front name is reached through one of them.
-const SNI: &str = "s1.shop.localhost";
+pub(super) const SNI: &str = "s1.shop.localhost";
 
 #[tokio::test]
 async fn a_signed_grant_is_a_session_until_its_jti_is_revoked() {

@@ -6,14 +6,22 @@ mod bodies;
 mod budgets;
 /// Stopping and reading again.
 mod drain;
+/// Ends: what the app is told, what is revoked, what is summed up; and what can be asked for instead.
+mod ends;
 /// Grants of outside issuers.
 mod external;
+/// Emergencies: what they may, what they never may, and how loudly.
+mod glass;
 /// A gRPC-like app over HTTP/2.
 mod grpc;
 /// Whom a forwarded request speaks for, and what it must not say.
 mod headers;
+/// Everything of one tenant ended at once, with hundreds of streams open.
+mod kill;
 /// Limits, each at a small value.
 mod limits;
+/// Locks: nothing starts under one, and everything starts again once it is lifted.
+mod locks;
 /// Where sessions live, and who passes without one.
 mod origins;
 /// What refused clients are told, and what is on record.

@@ -2,6 +2,7 @@
 
 use super::client::{Answer, Conn, Trust};
 pub(crate) use super::plan::{POLICY, Plan, certificates, certs_dev, free_port, tls_lines};
+use locum::store::{self, control::Book};
 use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -149,6 +150,15 @@ impl Locum {
         std::fs::read_to_string(self.dir.path().join("locum.log")).unwrap_or_default()
     }
 
+    /// Another process's handle on the store that this Locum serves from.
+    pub(crate) fn book(&self) -> Book {
+        let settings = store::sqlite::Settings {
+            path: self.dir.path().join("state/locum.db"),
+            ..store::sqlite::Settings::default()
+        };
+        Book::open(&settings).expect("the store")
+    }
+
     /// Runs `locum --config … arguments`.
     pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
@@ -158,12 +168,20 @@ impl Locum {
         command.args(arguments).output().expect("locum runs")
     }
 
+    /// `grant issue` with `more` in place of, or beside, what it says otherwise.
     pub(crate) fn issue(&self, more: &[&str]) -> Issued {
-        let mut arguments = vec!["--json", "grant", "issue", "--app", "shop"];
-        arguments.extend(["--operator", "ada@support.example", "--subject", "kim"]);
-        arguments.extend(["--tenant", "acme", "--ticket", "SUP-1", "--reason", "test"]);
-        if !more.contains(&"--scope") {
-            arguments.extend(["--scope", "view"]);
+        const USUAL: [(&str, &str); 7] = [
+            ("--app", "shop"),
+            ("--operator", "ada@support.example"),
+            ("--subject", "kim"),
+            ("--tenant", "acme"),
+            ("--ticket", "SUP-1"),
+            ("--reason", "test"),
+            ("--scope", "view"),
+        ];
+        let mut arguments = vec!["--json", "grant", "issue"];
+        for (name, value) in USUAL.iter().filter(|(name, _)| !more.contains(name)) {
+            arguments.extend([*name, *value]);
         }
         arguments.extend(more);
         let done = self.command(&arguments);

@@ -100,8 +100,8 @@ fn facts_list(facts: &Facts) -> String {
 /// rewriter like every other page, so that it carries the banner too.
 pub fn session_page(facts: &Facts) -> Page {
     let glass = if facts.break_glass {
-        "<p><strong>Break-glass:</strong> this is emergency access. The security team was told when it began, and it \
-         will be reviewed.</p>"
+        "<p><strong>Break-glass:</strong> this is emergency access. The security team was told when it began, \
+         everything is recorded, and somebody else will review it.</p>"
     } else {
         ""
     };

@@ -11,6 +11,9 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The event of an assertion that states an end.
+const ENDED: &str = "urn:locum:session-ended";
+
 /// Assertion settings with the keys that sign them.
 pub(super) struct Assertions {
     settings: Assertion,
@@ -60,6 +63,46 @@ impl Assertions {
         if expires.seconds() <= now.seconds() {
             return Err(IdentityError::Expired);
         }
+        let mut claims = self.claims(session, grant, (now, expires))?;
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("scope".to_owned(), json!(scopes(grant)));
+        }
+        let half = now.until(expires) / 2;
+        Ok(Signed {
+            value: self.signed(&claims)?,
+            refresh_at: now.plus(half),
+        })
+    }
+
+    /// States that the session is over, in the shape of a logout token (OpenID Connect Back-Channel Logout §2.4): no
+    /// scope, and an event. It may outlive the grant, since it gives nothing.
+    pub(super) fn sign_end(
+        &self,
+        session: SessionId,
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<HeaderValue, IdentityError> {
+        let expires = now.plus(self.settings.lifetime);
+        let mut claims = self.claims(session, grant, (now, expires))?;
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("events".to_owned(), json!({ ENDED: {} }));
+        }
+        self.signed(&claims)
+    }
+
+    fn signed(&self, claims: &serde_json::Value) -> Result<HeaderValue, IdentityError> {
+        let token = self.keys.sign(claims).ok_or(IdentityError::Sign)?;
+        let mut value = HeaderValue::from_str(&token).map_err(|_| IdentityError::Sign)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    fn claims(
+        &self,
+        session: SessionId,
+        grant: &Grant,
+        (now, expires): (Timestamp, Timestamp),
+    ) -> Result<serde_json::Value, IdentityError> {
         let leeway = i64::try_from(self.settings.leeway.as_secs()).unwrap_or(0);
         let mut act = json!({ "sub": grant.operator.id, "kind": kind(grant.operator.kind) });
         if let (Some(act), Some(name)) = (act.as_object_mut(), &grant.operator.name) {
@@ -73,7 +116,6 @@ impl Assertions {
             "tenant": grant.tenant.id,
             "session": session,
             "grant": grant.id,
-            "scope": scopes(grant),
             "ticket": grant.ticket,
             "iat": now.seconds(),
             "nbf": now.seconds().saturating_sub(leeway),
@@ -83,14 +125,7 @@ impl Assertions {
         if let (true, Some(claims)) = (grant.break_glass, claims.as_object_mut()) {
             claims.insert("break_glass".to_owned(), json!(true));
         }
-        let token = self.keys.sign(&claims).ok_or(IdentityError::Sign)?;
-        let mut value = HeaderValue::from_str(&token).map_err(|_| IdentityError::Sign)?;
-        value.set_sensitive(true);
-        let half = now.until(expires) / 2;
-        Ok(Signed {
-            value,
-            refresh_at: now.plus(half),
-        })
+        Ok(claims)
     }
 }
 

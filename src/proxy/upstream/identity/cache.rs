@@ -1,6 +1,8 @@
 //! What a session keeps so that its requests need no signature each.
 
+use super::exchange::Exchanger;
 use super::mint::Slot;
+use super::tokens::Tokens;
 use crate::model::Timestamp;
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
@@ -18,7 +20,11 @@ const MAX_ENTRIES: usize = 16;
 pub struct IdentityCache {
     entries: Mutex<Vec<Entry>>,
     slots: Mutex<Vec<(u64, Arc<Slot>)>>,
+    exchanges: Mutex<Vec<(u64, Exchanging)>>,
 }
+
+/// An exchange with its way to the server, which may be of a former configuration.
+type Exchanging = (Arc<Exchanger>, Arc<Tokens>);
 
 struct Entry {
     identity: u64,
@@ -63,6 +69,23 @@ impl IdentityCache {
         let slot = Arc::new(Slot::default());
         slots.push((identity, Arc::clone(&slot)));
         slot
+    }
+
+    /// The tokens of that identity. None is forgotten before the session is over: each has to be revoked.
+    pub(super) fn tokens(&self, identity: u64, exchanger: &Arc<Exchanger>) -> Arc<Tokens> {
+        let mut exchanges = self.exchanges.lock();
+        if let Some((_, (_, tokens))) = exchanges.iter().find(|(id, _)| *id == identity) {
+            return Arc::clone(tokens);
+        }
+        let tokens = Arc::new(Tokens::default());
+        let made = (Arc::clone(exchanger), Arc::clone(&tokens));
+        exchanges.push((identity, made));
+        tokens
+    }
+
+    pub(super) fn all_tokens(&self) -> Vec<Exchanging> {
+        let exchanges = self.exchanges.lock();
+        exchanges.iter().map(|(_, made)| made.clone()).collect()
     }
 }
 

@@ -47,7 +47,7 @@ impl fmt::Display for SecretSource {
 }
 
 impl SecretSource {
-    fn read(&self) -> Result<String, Cause> {
+    pub(super) fn read(&self) -> Result<String, Cause> {
         let text = match self {
             Self::Env(name) => std::env::var(name).map_err(|cause| match cause {
                 std::env::VarError::NotPresent => Cause::from("it is not set"),

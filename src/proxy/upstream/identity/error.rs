@@ -1,5 +1,6 @@
 //! Why the subject's identity could not be put on a request.
 
+use super::exchange::ExchangeError;
 use super::keys::KeyError;
 use super::mint::MintError;
 use crate::proxy::upstream::{Cause, Fault};
@@ -36,6 +37,11 @@ pub enum IdentityError {
         upstream: String,
         error: MintError,
     },
+    /// The authorization server gave no token for the subject.
+    Exchange {
+        upstream: String,
+        error: ExchangeError,
+    },
 }
 
 impl IdentityError {
@@ -43,6 +49,7 @@ impl IdentityError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Mint { error, .. } => error.status(),
+            Self::Exchange { .. } => StatusCode::BAD_GATEWAY,
             Self::Expired => StatusCode::UNAUTHORIZED,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -50,7 +57,7 @@ impl IdentityError {
 
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Mint { .. } => Fault::Upstream,
+            Self::Mint { .. } | Self::Exchange { .. } => Fault::Upstream,
             Self::Expired => Fault::Client,
             _ => Fault::Ours,
         }
@@ -66,6 +73,7 @@ impl IdentityError {
             Self::Expired => "identity-expired",
             Self::Sign => "identity-sign",
             Self::Mint { .. } => "identity-mint",
+            Self::Exchange { .. } => "identity-exchange",
         }
     }
 
@@ -84,6 +92,9 @@ impl IdentityError {
             Self::Sign => "Restart; if it stays, the system has no randomness.",
             Self::Mint { .. } => {
                 "Look in the app's log why its mint endpoint refused the assertion."
+            }
+            Self::Exchange { .. } => {
+                "Look in the authorization server's log why it refused the exchange."
             }
         }
     }
@@ -113,6 +124,12 @@ impl fmt::Display for IdentityError {
             Self::Mint { upstream, .. } => {
                 write!(f, "upstream {upstream} gave no session for the subject")
             }
+            Self::Exchange { upstream, .. } => {
+                write!(
+                    f,
+                    "upstream {upstream}: there is no exchanged token for the subject"
+                )
+            }
         }
     }
 }
@@ -123,6 +140,7 @@ impl std::error::Error for IdentityError {
             Self::Secret { cause, .. } => Some(&**cause),
             Self::Keys(cause) => Some(cause),
             Self::Mint { error, .. } => Some(error),
+            Self::Exchange { error, .. } => Some(error),
             _ => None,
         }
     }

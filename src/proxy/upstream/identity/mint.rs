@@ -189,6 +189,16 @@ impl Slot {
         Generation(self.generation.load(Ordering::Acquire))
     }
 
+    /// Whether the app ever gave this session one of its own.
+    pub(super) fn was_made(&self) -> bool {
+        self.generation() != Generation::default()
+    }
+
+    /// Nobody is asking the app any more.
+    pub(super) async fn settled(&self) {
+        drop(self.asking.lock().await);
+    }
+
     fn advance(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }

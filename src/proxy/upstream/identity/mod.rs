@@ -1,15 +1,18 @@
-//! Whom the app takes a request for: the modes `assertion`, `headers`, `mint`, `basic` and `token`, alone or together.
+//! Whom the app takes a request for: the modes `assertion`, `headers`, `mint`, `exchange`, `basic` and `token`, alone or
+//! together; and how the app is told that it is over.
 //!
-//! Deliberately absent: RFC 8693 token exchange, and anything that would hand a customer's own credential to
-//! the operator.
+//! Deliberately absent: anything that would hand a customer's own credential to the operator.
 
 mod assertion;
 mod cache;
 mod credential;
 mod error;
+mod exchange;
 mod keys;
+mod leave;
 mod mint;
 mod template;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -17,13 +20,17 @@ mod tests;
 pub use cache::IdentityCache;
 pub use credential::{Credential, SecretSource};
 pub use error::IdentityError;
+pub use exchange::{ClientAuth, Exchange, ExchangeError};
 pub use keys::{Algorithm, KeyError, KeyRing};
+pub use leave::{Logout, LogoutError};
 pub use mint::{Generation, Mint, MintBody, MintError, Renewed, Way};
+pub use tokens::{Leftover, TokenNews};
 
 use crate::model::{Clock, Grant, SessionId, Timestamp};
 use assertion::Assertions;
 use cache::Ready;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use exchange::Exchanger;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +51,10 @@ pub struct Settings {
     pub credential: Option<Credential>,
     /// Needs `assertion`.
     pub mint: Option<Mint>,
+    /// Needs `assertion`.
+    pub exchange: Option<Exchange>,
+    /// Called when a session is over.
+    pub logout: Option<Logout>,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -95,6 +106,8 @@ pub struct Identity {
     templates: Vec<(HeaderName, Template)>,
     credential: Option<(HeaderName, HeaderValue)>,
     mint: Option<Mint>,
+    exchanger: Option<Arc<Exchanger>>,
+    logout: Option<Logout>,
     clock: Clock,
 }
 
@@ -126,6 +139,11 @@ impl Identity {
             }
             mint.check().map_err(wrong)?;
         }
+        if settings.exchange.is_some() && assertions.is_none() {
+            return Err(wrong("exchange needs assertion".to_owned()));
+        }
+        let exchange = settings.exchange.clone();
+        let exchanger = exchange.map(|it| Exchanger::new(&settings.upstream, it));
         let mut templates = Vec::with_capacity(settings.headers.len());
         for (name, text) in &settings.headers {
             let header = field_name(name).map_err(wrong)?;
@@ -147,6 +165,8 @@ impl Identity {
             templates,
             credential,
             mint: settings.mint,
+            exchanger: exchanger.transpose()?,
+            logout: settings.logout,
             clock: settings.clock,
         })
     }
@@ -156,8 +176,9 @@ impl Identity {
         let asserted = self.assertions.iter().map(|a| a.header().clone());
         let templates = self.templates.iter().map(|(name, _)| name.clone());
         let credential = self.credential.iter().map(|(name, _)| name.clone());
+        let token = self.exchanger.iter().map(|_| header::AUTHORIZATION);
         let mut names = vec![ASSERTION_HEADER];
-        for name in asserted.chain(templates).chain(credential) {
+        for name in asserted.chain(templates).chain(credential).chain(token) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -176,6 +197,9 @@ impl Identity {
         headers.remove(ASSERTION_HEADER);
         for (name, value) in ready.iter() {
             headers.insert(name.clone(), value.clone());
+        }
+        if let Some(token) = self.token_field(live)? {
+            headers.insert(header::AUTHORIZATION, token);
         }
         Ok(())
     }
@@ -197,6 +221,16 @@ impl Identity {
             fields.push((assertions.header().clone(), signed.value));
             until = Some(signed.refresh_at);
         }
+        fields.extend(self.unsigned_fields(live)?);
+        Ok((fields, until))
+    }
+
+    /// What says the same of the session from its beginning to its end.
+    fn unsigned_fields(
+        &self,
+        live: Live<'_>,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, IdentityError> {
+        let mut fields = Vec::with_capacity(self.templates.len() + 1);
         for (name, template) in &self.templates {
             let filled = template.fill(live.session, live.grant);
             let value = filled.map_err(|placeholder| IdentityError::Value {
@@ -210,7 +244,7 @@ impl Identity {
             }
         }
         fields.extend(self.credential.clone());
-        Ok((fields, until))
+        Ok(fields)
     }
 }
 
@@ -246,6 +280,7 @@ impl fmt::Debug for Identity {
             .field("upstream", &self.upstream)
             .field("sets", &self.strip_list())
             .field("mints", &self.mint.is_some())
+            .field("exchanges", &self.exchanger.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn grant() -> Grant {
         issued_at: now,
         issued_by: "cli:root".into(),
         external_id: None,
+        budget: None,
     }
 }
 
