@@ -315,10 +315,11 @@ async fn a_summary_is_on_record() {
     let moment = |name: &str| ended["locum"][name].as_str().unwrap_or_default().to_owned();
     let (first, last) = (moment("first_used"), moment("last_used"));
     assert!(first.ends_with('Z') && first <= last, "{ended}");
-    // One that was never used says nothing of use.
+    // One that was started and never used says so.
     locum.revoked(&unused.grant).await;
     let ended = locum.record(of(&unused.session)).await;
-    assert_eq!(ended["locum"]["requests"], Value::Null, "{ended}");
+    assert_eq!(ended["locum"]["requests"], 0, "{ended}");
+    assert_eq!(ended["locum"]["first_used"], Value::Null, "{ended}");
 }
 
 /// A session with a budget, as the control plane makes them for workloads.
