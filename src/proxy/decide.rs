@@ -4,7 +4,7 @@ use super::authenticate::Authenticated;
 use super::budget::Share;
 use super::canonical::Canonical;
 use super::inbound::{Inbound, Payload};
-use super::refusal::Refusal;
+use super::refusal::{Elevation, Refusal};
 use super::refused::Refused;
 use super::setup::{App, Setup};
 use super::worker::Plane;
@@ -154,7 +154,7 @@ fn elevation(
     authenticated: &Authenticated,
     inbound: &Inbound,
     verdict: &Verdict,
-) -> Option<String> {
+) -> Option<Box<Elevation>> {
     let decision = &verdict.decision;
     let portal = setup.portal.as_deref()?;
     if verdict.why != Why::OutOfScope || !setup.policy.may_be_asked(&decision.action) {
@@ -170,7 +170,8 @@ fn elevation(
         .append_pair("rule", &decision.rule)
         .append_pair("exchange", &inbound.exchange.to_string())
         .finish();
-    Some(format!("{portal}/requests/new?{query}"))
+    let url = format!("{portal}/requests/new?{query}");
+    Some(Box::new(Elevation(url)))
 }
 
 /// Reads up to `max_bytes` of the body. `None`: it is longer.

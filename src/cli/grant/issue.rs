@@ -241,7 +241,7 @@ fn store(config: &Config, made: &Made) -> Result<(), Failure> {
     let grant = &made.grant;
     let stored = super::book(config)?.write("storing a grant", |tx| {
         match tx.locked_for(grant, grant.issued_at)? {
-            Some(lock) => Err(NotStored::Locked(lock)),
+            Some(lock) => Err(NotStored::Locked(Box::new(lock))),
             None => Ok(tx.issue(&issue)?),
         }
     });
@@ -256,7 +256,7 @@ fn store(config: &Config, made: &Made) -> Result<(), Failure> {
 
 /// Why a grant did not come into being.
 enum NotStored {
-    Locked(Lock),
+    Locked(Box<Lock>),
     Store(StoreError),
 }
 

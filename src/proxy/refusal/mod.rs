@@ -11,6 +11,10 @@ use std::sync::Arc;
 
 pub use page::CSS;
 
+/// Where the portal takes a request for what was refused.
+#[derive(Clone, Debug)]
+pub struct Elevation(pub String);
+
 /// A refusal, before it is given a form. `reason` is the name in records and metrics.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -24,8 +28,7 @@ pub struct Refusal {
     pub rule: Option<Arc<str>>,
     /// The methods that there are instead.
     pub allow: Option<&'static str>,
-    /// Where the portal takes a request for what was refused.
-    pub elevation: Option<String>,
+    pub elevation: Option<Box<Elevation>>,
 }
 
 impl Refusal {
@@ -153,7 +156,7 @@ pub fn problem(refusal: &Refusal, exchange: ExchangeId) -> Response<String> {
         "exchange": exchange.to_string(),
     });
     if let (Some(elevation), Some(body)) = (&refusal.elevation, body.as_object_mut()) {
-        body.insert("elevation".to_owned(), elevation.as_str().into());
+        body.insert("elevation".to_owned(), elevation.0.as_str().into());
     }
     with_headers(refusal, "application/problem+json", body.to_string())
 }

@@ -21,12 +21,12 @@ pub(super) fn refusal(refusal: &Refusal, exchange: ExchangeId, scopes: Option<&s
         }
         rest.push_str("</dl>");
         match &refusal.elevation {
-            Some(url) => {
+            Some(elevation) => {
                 let _ = write!(
                     rest,
                     "<p>Need it for this case? Ask for it: the form is filled in, and whoever agrees sees this exchange.</p>\
                      <p class=\"ways\"><a class=\"button\" href=\"{}\" target=\"_blank\" rel=\"noopener\">Ask for elevation</a> ",
-                    escape(url)
+                    escape(&elevation.0)
                 );
             }
             None => rest.push_str("<p>Need it for this case? Talk to whoever gave you this session, and name this exchange.</p><p class=\"ways\">"),

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 /// Sessions of each tenant.
 const SESSIONS: usize = 5;
-/// WebSockets of each session, and as many event streams.
+/// `WebSocket`s of each session, and as many event streams.
 const EACH: usize = 25;
 
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -22,7 +22,7 @@ const OPENED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\
 const EVENTS: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n\
     9\r\ndata: 1\n\n\r\n";
 
-/// An app that keeps WebSockets and event streams open for ever.
+/// An app that keeps `WebSocket`s and event streams open for ever.
 async fn endless() -> Upstream {
     Upstream::start(|heard, wire| {
         Box::pin(async move {

@@ -110,6 +110,7 @@ pub(super) fn session(stage: &Stage) -> SessionId {
                 issued_at: now,
                 issued_by: format!("request:{}", asked.id),
                 external_id: None,
+                budget: None,
             },
             session,
             binding: Binding::default(),

@@ -455,6 +455,7 @@ impl Stage {
             issued_at: now,
             issued_by: format!("request:{}", request.id),
             external_id: None,
+            budget: None,
         };
         let issue = Issue {
             grant,

@@ -187,6 +187,7 @@ fn grant(operator: &str, tenant: &str, issued_by: &str) -> Grant {
         issued_at: now(),
         issued_by: issued_by.to_owned(),
         external_id: None,
+        budget: None,
     }
 }
 

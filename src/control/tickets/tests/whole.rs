@@ -260,6 +260,7 @@ fn opened(control: &Control, ticket: &str) -> SessionId {
             issued_at: at(NOW),
             issued_by: "cli:test".to_owned(),
             external_id: None,
+            budget: None,
         },
         session,
         binding: Binding::default(),
