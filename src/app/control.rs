@@ -231,12 +231,11 @@ impl Routes for Served {
 
     fn scopes(&self, app: &str) -> Vec<ScopeChoice> {
         let policy = Arc::clone(&self.0.setup().policy);
-        let choice = |it: crate::policy::ScopeInfo| ScopeChoice {
-            name: it.name,
-            sentence: it.sentence,
-            tier: it.tier,
-        };
-        // Those of break-glass are given by the configuration, never chosen.
+        policy.scopes_of(app).into_iter().map(choice).collect()
+    }
+
+    fn choices(&self, app: &str) -> Vec<ScopeChoice> {
+        let policy = Arc::clone(&self.0.setup().policy);
         let scopes = policy.scopes_of(app).into_iter();
         scopes.filter(|it| !it.break_glass).map(choice).collect()
     }
@@ -251,6 +250,14 @@ impl Routes for Served {
             }
             _ => String::new(),
         }
+    }
+}
+
+fn choice(it: crate::policy::ScopeInfo) -> ScopeChoice {
+    ScopeChoice {
+        name: it.name,
+        sentence: it.sentence,
+        tier: it.tier,
     }
 }
 

@@ -86,7 +86,12 @@ pub struct ScopeChoice {
 /// What the data plane's route policy and configuration say of apps.
 pub trait Routes: Send + Sync {
     fn apps(&self) -> Vec<String>;
+    /// All that a grant for this app may carry.
     fn scopes(&self, app: &str) -> Vec<ScopeChoice>;
+    /// Those that people choose from; the scopes of break-glass are given by the configuration.
+    fn choices(&self, app: &str) -> Vec<ScopeChoice> {
+        self.scopes(app)
+    }
     /// `https://<session>.<app>.<suffix>`.
     fn origin(&self, session: &str, app: &str) -> String;
 }

@@ -471,7 +471,7 @@ fn check_scopes(
     if ask.incident.is_some() {
         return settings.emergency.scopes.clone();
     }
-    let known = control.routes.scopes(ask.app.trim());
+    let known = control.routes.choices(ask.app.trim());
     let mut scopes = Vec::new();
     for name in &ask.scopes {
         match name.trim().parse::<Scope>() {

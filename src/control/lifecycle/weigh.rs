@@ -34,7 +34,7 @@ impl Control {
             0 => settings.default_time,
             minutes => Duration::from_secs(minutes.saturating_mul(60)),
         };
-        let weighed = self.routes.scopes(app).into_iter().map(|scope| {
+        let weighed = self.routes.choices(app).into_iter().map(|scope| {
             let alone = [scope.name.clone()];
             let facts = facts(
                 caller,

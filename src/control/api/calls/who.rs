@@ -37,7 +37,7 @@ pub(in crate::control::api) async fn apps(
         .into_iter()
         .filter(|app| who.seats.iter().any(|seat| seat.apps.covers(app)));
     let items = reached.map(|name| AppView {
-        scopes: routes.scopes(&name).iter().map(ScopeView::from).collect(),
+        scopes: routes.choices(&name).iter().map(ScopeView::from).collect(),
         name,
     });
     Reply::ok(&Apps {
