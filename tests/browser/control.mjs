@@ -65,6 +65,18 @@ describe('asked, agreed to by two, activated, used and ended', () => {
     assert.equal((await ada.api(`requests/${id}`)).state, 'pending');
   });
 
+  test('what an emergency allows is never among what she may choose', async () => {
+    await ada.go('/requests/new');
+    assert.equal(await ada.page.locator('input[value="break-glass"]').count(), 0);
+    const fields = {
+      app: 'shop', tenant: 'acme', subject: SUBJECT, ticket: 'SUP-1042', minutes: '30', scopes: 'break-glass',
+      reason_code: 'billing', reason: 'Order 1 was charged twice', do: 'send',
+    };
+    const answer = await ada.post('/requests/new', fields);
+    assert.ok(answer.status >= 400, `${answer.status}`);
+    assert.match(answer.text, /break-glass is not a scope of this app/);
+  });
+
   test('the requester does not agree to it, by neither of two accounts', async () => {
     const { digest } = await ada.api(`requests/${id}`);
     const other = await desk.person('ada-admin');
@@ -146,13 +158,36 @@ describe('asked, agreed to by two, activated, used and ended', () => {
     assert.equal(again.status, 409, 'a grant is used once');
   });
 
-  test('what she did not ask for is refused', async () => {
+  test('what is refused she can ask for, in a form that is filled in', async () => {
     const { page, bar, origin } = session;
     await page.goto(`${origin}/orders/1`);
     await page.locator('textarea, input[name=text]').first().fill('Sent again today, from support');
     await page.locator('form[action$="/notes"] button').click();
     await bar.stands();
-    assert.match(await page.locator('main').innerText(), /order-note|orders\.note/);
+    const refusal = await page.locator('main').innerText();
+    assert.match(refusal, /order-note|orders\.note/);
+    const [exchange] = refusal.match(/\bx[0-9a-z]{20,}\b/);
+    await shot(page, 'refusal-elevation');
+    const [asking] = await Promise.all([
+      page.context().waitForEvent('page'),
+      page.getByRole('link', { name: 'Ask for elevation' }).click(),
+    ]);
+    await asking.getByRole('heading', { name: 'New request' }).waitFor();
+    assert.match(await asking.locator('main').innerText(), /You were refused “.*orders\.note/);
+    assert.equal(await asking.getByLabel('Customer’s user').inputValue(), SUBJECT);
+    assert.equal(await asking.getByLabel('Customer', { exact: true }).inputValue(), 'acme');
+    assert.equal(await asking.getByLabel('Ticket').inputValue(), 'SUP-1042');
+    assert.ok(await asking.getByRole('checkbox', { name: /add a note/ }).isChecked());
+    await shot(asking, 'elevation');
+    await asking.getByLabel('Kind of reason').selectOption('billing');
+    await asking.getByLabel('Reason', { exact: true }).fill('To tell her that it is refunded');
+    await asking.getByRole('button', { name: 'Send the request' }).click();
+    await asking.getByRole('heading', { name: '0 of 2 agreed' }).waitFor();
+    const asked = await ada.api(`requests/${new URL(asking.url()).pathname.split('/')[2]}`);
+    assert.deepEqual([asked.elevates, asked.scopes], [exchange, ['orders']]);
+    await asking.getByRole('button', { name: 'Cancel the request' }).click();
+    await asking.getByRole('heading', { name: /^Cancelled/ }).waitFor();
+    await asking.close();
   });
 
   test('she ends it from the portal, and the open page is closed off', async () => {
@@ -258,6 +293,10 @@ describe('the glass is broken, loudly, and somebody else reviews it', () => {
     await sam.go('/reviews');
     await sam.page.getByRole('link', { name: /^Review it/ }).click();
     await sam.heads('Review of INC-7');
+    const told = await sam.main();
+    for (const words of ['able to do what the incident needs', '1 of them to change something', 'mfa']) {
+      assert.ok(told.includes(words), `${words} in ${told}`);
+    }
     await sam.page.getByLabel(/What was touched/).fill('Two-step verification was reset, as the customer asked by telephone. Justified.');
     await sam.page.getByLabel(/What follows/).fill('Tell the customer to turn it on again');
     await shot(sam.page, 'review');
