@@ -21,21 +21,27 @@ impl Control {
         let secret = Secret::fresh()?;
         let hash = *secret.hash().as_bytes();
         let portal = settings.portal.clone();
-        self.run("making a consent link", move |tx| {
-            let request = visible(tx, id, &who)?;
-            at.holds(&request)?;
-            if !request.needs.consent || request.state != RequestState::Pending {
-                return Err(Refusal::conflict(
-                    "consent.not-needed",
-                    "This request waits for no consent.",
-                ));
-            }
-            duties::may_ask_the_customer(&who, &request)?;
-            tx.put_consent(&hash, id, &request.digest(), request.expires_at)?;
-            tx.note(Happened::by("consent.asked", &who).about(&request), now)?;
-            Ok(())
-        })
-        .await?;
+        let done = self
+            .run("making a consent link", move |tx| {
+                let request = visible(tx, id, &who)?;
+                at.holds(&request)?;
+                if !request.needs.consent || request.state != RequestState::Pending {
+                    return Err(Refusal::conflict(
+                        "consent.not-needed",
+                        "This request waits for no consent.",
+                    ));
+                }
+                duties::may_ask_the_customer(&who, &request)?;
+                tx.put_consent(&hash, id, &request.digest(), request.expires_at)?;
+                tx.note(Happened::by("consent.asked", &who).about(&request), now)?;
+                Ok(())
+            })
+            .await;
+        if let Err(refusal) = done {
+            self.refused(caller, "consent-link", about(id), &refusal)
+                .await;
+            return Err(refusal);
+        }
         Ok(format!("{portal}/consent#{}", secret.reveal()))
     }
 

@@ -1,6 +1,7 @@
 //! Approvals: what waits for this person's answer, and one request to answer.
 
-use super::call::{Call, Shown, back_to, render};
+use super::answer::{Shown, back_to, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};

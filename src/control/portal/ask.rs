@@ -1,8 +1,9 @@
 //! A new request on one screen: customer, ticket, what one needs to do and for how long; and, before it is sent, what it
 //! takes.
 
-use super::ask_view::{Answer, Chosen, Typed, answer, minutes_of, scopes};
-use super::call::{Call, Shown, back_to, go, render};
+use super::answer::{Shown, back_to, go, render};
+use super::ask_view::{Answer, Chosen, Code, Customer, Minutes, Typed, answer, minutes_of, scopes};
+use super::call::Call;
 use super::fields::Fields;
 use super::frame::Frame;
 use super::nav::Here;
@@ -13,26 +14,6 @@ use crate::control::lifecycle::{Ask, Considered};
 use crate::control::refusal::Refusal;
 use crate::model::{ExchangeId, Reach, RequestState, Role};
 use askama::Template;
-
-/// A customer to choose.
-pub(super) struct Customer {
-    pub(super) id: String,
-    pub(super) name: String,
-}
-
-/// One way to say why.
-pub(super) struct Code {
-    pub(super) value: String,
-    pub(super) words: String,
-    pub(super) chosen: bool,
-}
-
-/// A length of time to choose.
-pub(super) struct Minutes {
-    pub(super) value: u64,
-    pub(super) words: String,
-    pub(super) chosen: bool,
-}
 
 #[derive(Template)]
 #[template(path = "ask.html")]

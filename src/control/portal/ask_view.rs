@@ -1,6 +1,5 @@
 //! What the form of a new request shows: the choices with what each adds, and the answer before it is sent.
 
-use super::ask::Minutes;
 use super::parts::{Notice, Wrong};
 use super::words;
 use crate::control::desk::ScopeChoice;
@@ -14,6 +13,26 @@ const LENGTHS: [u64; 8] = [5, 15, 30, 60, 120, 240, 480, 1440];
 
 /// How many of them are offered: the shortest.
 const OFFERED: usize = 5;
+
+/// A customer to choose.
+pub(super) struct Customer {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+/// One way to say why.
+pub(super) struct Code {
+    pub(super) value: String,
+    pub(super) words: String,
+    pub(super) chosen: bool,
+}
+
+/// A length of time to choose.
+pub(super) struct Minutes {
+    pub(super) value: u64,
+    pub(super) words: String,
+    pub(super) chosen: bool,
+}
 
 /// What stands in the form.
 pub(super) struct Typed {

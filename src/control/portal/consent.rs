@@ -1,8 +1,8 @@
 //! The customer's signed link: what exactly is asked, yes or no, and later the end. Whoever has the link needs no
 //! account; its secret comes behind `#` and in form bodies only, so that no log has it.
 
+use super::answer::{Shown, go, render};
 use super::assets::{Assets, assets};
-use super::call::{Shown, go, render};
 use super::done;
 use super::fields::Fields;
 use super::parts::{Notice, When};

@@ -1,6 +1,7 @@
 //! For the customer's own auditor: who of support was in our accounts, when, why, who agreed; and the end of it.
 
-use super::call::{Call, Shown, render};
+use super::answer::{Shown, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Left, Pill, When};

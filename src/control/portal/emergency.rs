@@ -1,7 +1,9 @@
 //! Break-glass: its exact criteria, the form for those who were authorised beforehand, and what has been used.
 
-use super::ask::{Code, Customer, apps, customers, one_line, tenant_id};
-use super::call::{Call, Shown, back_to, render};
+use super::answer::{Shown, back_to, render};
+use super::ask::{apps, customers, one_line, tenant_id};
+use super::ask_view::{Code, Customer};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Notice, Pill, When, Wrong};

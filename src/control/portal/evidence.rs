@@ -1,6 +1,7 @@
 //! Evidence: what happened in the control plane, newest first, with a filter.
 
-use super::call::{Call, Shown, render};
+use super::answer::{Shown, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::When;

@@ -1,7 +1,8 @@
 //! What is around every page: title, navigation with what waits, who is signed in, and notices on top.
 
+use super::answer::{Shown, render, sign_in_link};
 use super::assets::{Assets, assets};
-use super::call::{Call, Shown, render, sign_in_link};
+use super::call::Call;
 use super::done;
 use super::nav::{self, Here, Item};
 use super::parts::Notice;
@@ -30,8 +31,15 @@ pub(super) struct Frame {
     pub(super) notices: Vec<Notice>,
 }
 
+impl Call {
+    /// The frame around a page, with the navigation of this person.
+    pub(super) async fn frame(&self, title: &str, here: Here) -> Frame {
+        Frame::of(self, title, here).await
+    }
+}
+
 impl Frame {
-    pub(super) async fn of(call: &Call, title: &str, here: Here) -> Self {
+    async fn of(call: &Call, title: &str, here: Here) -> Self {
         let caller = call.caller();
         let (approvals, reviews) = waiting(call).await;
         let nav = nav::items(caller, here, |page| match page {

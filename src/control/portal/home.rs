@@ -1,6 +1,7 @@
 //! My sessions: what is open, how long yet, and the requests that are under way.
 
-use super::call::{Call, Shown, go, render};
+use super::answer::{Shown, go, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::{self, Here};
 use super::parts::{Id, Left, Pill, When};

@@ -1,6 +1,7 @@
 //! Live sessions: who, as whom, since when, how long yet; an end on each row; and one field that ends or locks all of a key.
 
-use super::call::{Call, Shown, back_to, render};
+use super::answer::{Shown, back_to, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};

@@ -1,6 +1,7 @@
 //! Locks: what is locked now, why and by whom; setting and lifting.
 
-use super::call::{Call, Shown, back_to, render};
+use super::answer::{Shown, back_to, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::live::key;
 use super::nav::Here;

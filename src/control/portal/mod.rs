@@ -1,8 +1,9 @@
 //! The portal: pages for operators, approvers, security, and the customer's own auditor.
 //!
 //! Written by the server, and whole without scripts. Each page asks [`crate::control::desk::Control`] and nothing else;
-//! what it shows is made ready in Rust, so that templates (`templates/`) hold no rule. [`call::Call`] is the one way in.
+//! what it shows is made ready in Rust, so that templates (`templates/`) hold no rule. [`way_in`] is the one way in.
 
+mod answer;
 mod approvals;
 mod ask;
 mod ask_view;
@@ -30,6 +31,7 @@ mod session;
 mod summary;
 mod told;
 pub mod views;
+mod way_in;
 mod words;
 mod workloads;
 
@@ -39,11 +41,11 @@ pub use views::{Exchange, Explain, Outcome, PolicyView, Recorded, SessionRecords
 use super::web::shared::Shared;
 use axum::Router;
 use axum::routing::{MethodRouter, any, get, post};
-use call::to;
+use way_in::to;
 
 /// What the listener answers where nothing else does.
 pub(super) fn missing() -> MethodRouter<Shared> {
-    any(refused::missing).layer(axum::middleware::from_fn(headers::dress))
+    any(way_in::missing).layer(axum::middleware::from_fn(headers::dress))
 }
 
 /// Every page and every form.
@@ -55,6 +57,7 @@ pub fn router() -> Router<Shared> {
         .route("/requests/check", post(to(ask::check)))
         .route("/requests/{id}", get(to(requests::one)))
         .route("/requests/{id}/cancel", post(to(requests::cancel)))
+        .route("/requests/{id}/consent", post(to(requests::consent)))
         .route("/requests/{id}/activate", post(to(requests::activate)))
         .route("/requests/{id}/start-link", post(to(requests::start_link)))
         .route(

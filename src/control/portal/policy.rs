@@ -1,6 +1,7 @@
 //! The route policy as it decides now: its rows, and a box that explains one request.
 
-use super::call::{Call, Shown, render};
+use super::answer::{Shown, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::views::Explain;

@@ -1,17 +1,15 @@
 //! Pages that say no: what was not done, why in words, and the way on. What somebody may not see says nothing of it.
 
+use super::answer::{Shown, render, sign_in_link};
 use super::assets::{Assets, assets};
-use super::call::{Call, render, sign_in_link};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use crate::control::refusal::{Kind, Refusal};
-use crate::control::web::extract::Problem;
-use crate::control::web::shared::Shared;
 use crate::model::Happened;
 use askama::Template;
-use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{StatusCode, header};
+use http::StatusCode;
 
 #[derive(Template)]
 #[template(path = "refused.html")]
@@ -98,21 +96,6 @@ pub(super) fn alone(refusal: &Refusal) -> Response {
     written(render(Some(refusal), &page))
 }
 
-/// What is no page of ours: words for a browser, a problem document for everybody else.
-pub(in crate::control) async fn missing(State(web): State<Shared>, request: Request) -> Response {
-    let accepts = request.headers().get(header::ACCEPT);
-    let accepts = accepts
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if !request.method().is_safe() || !accepts.contains("text/html") {
-        return Problem(Refusal::not_found()).into_response();
-    }
-    match Call::from_request(request, &web).await {
-        Ok(call) => page(&call, &Refusal::not_found()).await,
-        Err(response) => response,
-    }
-}
-
-fn written(page: super::call::Shown) -> Response {
+fn written(page: Shown) -> Response {
     page.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }

@@ -1,13 +1,14 @@
 //! Requests: the list, one request with its votes, and what its operator does with it.
 
-use super::call::{Call, Shown, back_to, render, sign_in_link};
+use super::answer::{Shown, back_to, render, sign_in_link};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};
 use super::words;
 use crate::control::duties;
-use crate::control::lifecycle::{Activated, Seen, Which};
-use crate::control::refusal::Refusal;
+use crate::control::lifecycle::{Activated, At, Seen, Which};
+use crate::control::refusal::{Kind, Refusal};
 use crate::model::{AccessRequest, Binding, RequestId, RequestState, Role, Verdict, Vote};
 use crate::store::control::Query;
 use askama::Template;
@@ -164,6 +165,8 @@ struct Way {
     words: &'static str,
     tone: &'static str,
     posts: bool,
+    /// What the form carries besides its proof.
+    fields: Vec<(&'static str, String)>,
 }
 
 impl Way {
@@ -173,6 +176,7 @@ impl Way {
             words,
             tone,
             posts: false,
+            fields: Vec::new(),
         }
     }
 
@@ -273,9 +277,21 @@ fn ways(call: &Call, seen: &Seen, own: bool) -> Vec<Way> {
         ways.push(Way::link(href, "Answer it", ""));
     }
     let waits = request.needs.consent && request.consented.is_none();
-    if waits && state == RequestState::Pending {
+    let may_ask = duties::may_ask_the_customer(caller, request).is_ok();
+    if waits && may_ask && state == RequestState::Pending {
         let words = "Make the consent link";
         ways.push(Way::form(format!("{path}/consent-link"), words, "quiet"));
+    }
+    if waits && state == RequestState::Pending && duties::may_consent(caller, request).is_ok() {
+        for (answer, words, tone) in [
+            ("agree", "Agree", ""),
+            ("refuse", "Do not agree", "quiet bad"),
+        ] {
+            let mut way = Way::form(format!("{path}/consent"), words, tone);
+            way.fields.push(("answer", answer.to_owned()));
+            way.fields.push(("version", request.version.to_string()));
+            ways.push(way);
+        }
     }
     let is_security = caller.may(Role::Security, &request.tenant.id, &request.app);
     if (own || is_security) && state.is_open() {
@@ -329,6 +345,30 @@ pub(super) async fn cancel(call: Call) -> Shown {
     let id: RequestId = call.id()?;
     match call.control().cancel(call.caller(), id).await {
         Ok(_) => Ok(back_to(&requests_path(id), "cancelled")),
+        Err(refusal) => show(&call, id, Some(&refusal), None).await,
+    }
+}
+
+/// The customer's own auditor answers, signed in; for the request as they saw it.
+pub(super) async fn consent(call: Call) -> Shown {
+    let id: RequestId = call.id()?;
+    let at = At {
+        id,
+        version: call.form.get("version").parse().ok(),
+    };
+    let agrees = match call.form.get("answer") {
+        "agree" => true,
+        "refuse" => false,
+        _ => {
+            let refusal = Refusal::new(Kind::Invalid, "consent.answer", "Answer yes or no.");
+            return show(&call, id, Some(&refusal), None).await;
+        }
+    };
+    match call.control().consent_as(call.caller(), at, agrees).await {
+        Ok(_) => {
+            let word = if agrees { "consented" } else { "declined" };
+            Ok(back_to(&requests_path(id), word))
+        }
         Err(refusal) => show(&call, id, Some(&refusal), None).await,
     }
 }

@@ -1,7 +1,8 @@
 //! Reviews of break-glass: what is due, and one review with what was touched, to certify or reject.
 
+use super::answer::{Shown, back_to, render};
 use super::ask::one_line;
-use super::call::{Call, Shown, back_to, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Id, Pill, When};

@@ -1,6 +1,7 @@
 //! One session: a paragraph that an auditor can paste, its history and what the journal tells; and its end.
 
-use super::call::{Call, Shown, back_to, render};
+use super::answer::{Shown, back_to, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::{self, Here};
 use super::parts::{Id, Left, Pill, When};

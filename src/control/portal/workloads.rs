@@ -1,7 +1,8 @@
 //! The inventory of workloads: whose, for what, until when, and what is odd about each; registering and disabling.
 
+use super::answer::{Shown, back_to, render};
 use super::ask::one_line;
-use super::call::{Call, Shown, back_to, render};
+use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
 use super::parts::{Notice, Pill, When, Wrong};

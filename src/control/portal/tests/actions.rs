@@ -254,13 +254,17 @@ async fn the_customer_consents_by_the_link_alone() {
     wanted.needs.consent = true;
     wanted.needs.approvals = 0;
     let wanted = stage.insert(wanted);
-    let made = stage
-        .post(
-            &ada(),
-            &format!("/requests/{}/consent-link", wanted.id),
-            &[],
-        )
+    let path = format!("/requests/{}", wanted.id);
+    let own = stage
+        .post(&ada(), &format!("{path}/consent-link"), &[])
         .await;
+    assert_eq!(
+        (own.status, own.reasons()),
+        (StatusCode::FORBIDDEN, vec!["duty.requester"])
+    );
+    let bo = person("bo", &[(Role::Approver, "*")]);
+    stage.get(&bo, &path).await.shows("Make the consent link");
+    let made = stage.post(&bo, &format!("{path}/consent-link"), &[]).await;
     let link = made
         .text
         .split("<code>")
@@ -352,4 +356,31 @@ async fn sessions_that_ran_out_are_not_shown_as_open() {
         .get(&person("sam", &[(Role::Security, "*")]), "/live")
         .await
         .shows("Nobody is in a customer’s account");
+}
+
+#[tokio::test]
+async fn the_customers_auditor_consents_signed_in_to_what_they_saw() {
+    let stage = Stage::new();
+    let mut wanted = asked();
+    wanted.needs.consent = true;
+    wanted.needs.approvals = 0;
+    let wanted = stage.insert(wanted);
+    let path = format!("/requests/{}", wanted.id);
+    let tia = person("tia", &[(Role::TenantAuditor, "acme")]);
+    stage
+        .get(&tia, "/customer")
+        .await
+        .shows("Waits for your consent");
+    stage.get(&tia, &path).await.shows("Do not agree");
+    let consent = format!("{path}/consent");
+    let stale = [("answer", "agree"), ("version", "7")];
+    let seen = stage.post(&tia, &consent, &stale).await;
+    assert_eq!(seen.status, StatusCode::PRECONDITION_FAILED);
+    let bo = person("bo", &[(Role::Approver, "*")]);
+    let current = [("answer", "agree"), ("version", "1")];
+    let another = stage.post(&bo, &consent, &current).await;
+    assert_eq!(another.reasons(), ["duty.not-the-customer"]);
+    let done = stage.post(&tia, &consent, &current).await;
+    assert_eq!(done.header("location"), format!("{path}?done=consented"));
+    assert_eq!(stage.stored(wanted.id).state, RequestState::Approved);
 }

@@ -26,6 +26,7 @@ async fn a_form_without_its_proof_is_refused_and_changes_nothing() {
         "/requests/new".to_owned(),
         "/requests/check".to_owned(),
         format!("/requests/{}/cancel", asked.id),
+        format!("/requests/{}/consent", asked.id),
         format!("/requests/{}/activate", asked.id),
         format!("/requests/{}/start-link", used.id),
         format!("/requests/{}/consent-link", asked.id),

@@ -4,6 +4,7 @@ mod actions;
 mod duties;
 mod forms;
 mod isolation;
+mod outside;
 mod pages;
 mod stage;
 mod templates;

@@ -1,20 +1,16 @@
 //! A portal in a temporary directory, people who signed in to it, and things for them to look at.
 
-use crate::control::desk::{
-    Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings, Subjects,
-    TenantSettings, Ticket, TicketRefused, Tickets,
-};
-use crate::control::duties::StepUp;
+use super::outside::{Outside, settings};
+use crate::control::desk::{Answer, Control, Settings};
 use crate::control::gate::{Gate, Visit};
 use crate::control::portal::{self, Views};
 use crate::control::refusal::{Kind, Refusal};
 use crate::control::web::shared::Web;
 use crate::model::{
-    AccessRequest, Alert, Caller, Clock, Emergency, Grant, GrantId, Method, Needs, Operator,
-    OperatorKind, Proof, Reach, RequestId, RequestState, Review, ReviewId, ReviewState, Role, Seat,
-    SecretHash, SessionId, Subject, SubjectClass, Tenant, Tier, Timestamp,
+    AccessRequest, Caller, Clock, Emergency, Grant, GrantId, Method, Needs, Operator, OperatorKind,
+    Proof, Reach, RequestId, RequestState, Review, ReviewId, ReviewState, Role, Seat, SecretHash,
+    SessionId, Subject, SubjectClass, Tenant, Tier, Timestamp,
 };
-use crate::policy::access::AccessPolicy;
 use crate::store::control::{Book, Noted, Tx};
 use crate::store::{Issue, StoreError, sqlite};
 use axum::Router;
@@ -32,61 +28,6 @@ pub(super) const MINUTE: Duration = Duration::from_secs(60);
 /// 2027-01-15T08:00:00Z, a Friday.
 pub(super) const NOW: i64 = 1_800_000_000_000;
 const CSRF: &str = "proof-of-";
-
-/// Everything outside that the control plane leans on, answering well.
-struct Outside;
-
-impl Tickets for Outside {
-    fn check<'a>(
-        &'a self,
-        ticket: &'a str,
-        tenant: &'a str,
-    ) -> Answer<'a, Result<Ticket, TicketRefused>> {
-        let found = match (ticket, tenant) {
-            ("SUP-9999", _) => Err(TicketRefused::Closed),
-            (id, _) => Ok(Ticket {
-                id: id.to_owned(),
-                title: Some("Invoice missing".to_owned()),
-            }),
-        };
-        Box::pin(async { found })
-    }
-}
-
-impl Subjects for Outside {
-    fn class<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Result<SubjectClass, String>> {
-        Box::pin(async { Ok(SubjectClass::Ordinary) })
-    }
-}
-
-impl Alarm for Outside {
-    fn raise<'a>(&'a self, _: &'a Alert) -> Answer<'a, Result<Vec<String>, String>> {
-        Box::pin(async { Ok(vec!["soc".to_owned()]) })
-    }
-}
-
-impl Routes for Outside {
-    fn apps(&self) -> Vec<String> {
-        vec!["shop".to_owned()]
-    }
-
-    fn scopes(&self, _: &str) -> Vec<ScopeChoice> {
-        let scope = |name: &str, sentence: &str, tier| ScopeChoice {
-            name: name.parse().expect("a scope"),
-            sentence: sentence.to_owned(),
-            tier,
-        };
-        vec![
-            scope("view", "See orders and invoices", Tier::Ordinary),
-            scope("orders", "Change a delivery address", Tier::Sensitive),
-            scope("export", "Export all orders", Tier::Privileged),
-        ]
-    }
-
-    fn origin(&self, session: &str, app: &str) -> String {
-        format!("https://{session}.{app}.locum.example")
-    }
-}
 
 /// Knows who signed in by a cookie that holds them as JSON in base64: these tests are about what comes after.
 struct Told;
@@ -323,50 +264,6 @@ pub(super) fn request(verb: &str, path: &str, who: Option<&Caller>, body: Body) 
         request = request.header("content-type", "application/x-www-form-urlencoded");
     }
     request.body(body).expect("a request")
-}
-
-fn settings() -> Settings {
-    let tenant = |name: &str| TenantSettings {
-        name: Some(name.to_owned()),
-        ..TenantSettings::default()
-    };
-    Settings {
-        access: AccessPolicy::default(),
-        tenants: [
-            ("acme".to_owned(), tenant("Acme")),
-            ("globex".to_owned(), tenant("Globex")),
-        ]
-        .into(),
-        reason_codes: vec!["customer-request".to_owned(), "outage".to_owned()],
-        max_time: 60 * MINUTE,
-        default_time: 15 * MINUTE,
-        request_ttl: 60 * MINUTE,
-        vote_ttl: 30 * MINUTE,
-        code_ttl: MINUTE,
-        max_sessions: 3,
-        max_open_requests: 5,
-        max_text: 500,
-        max_scopes: 8,
-        step_up: StepUp {
-            max_age: 5 * MINUTE,
-            acr_values: vec!["strong".to_owned()],
-        },
-        ticket_required: true,
-        queue_unchecked: false,
-        emergency: EmergencySettings {
-            enabled: true,
-            incident_prefixes: vec!["INC-".to_owned()],
-            reason_codes: vec!["outage".to_owned()],
-            max_time: 15 * MINUTE,
-            scopes: vec!["view".parse().expect("a scope")],
-            review_within: 24 * 60 * MINUTE,
-            max_unreviewed: 10,
-            open_unalerted: false,
-            alert_timeout: Duration::from_secs(1),
-        },
-        zone_minutes: 0,
-        portal: "https://portal.locum.example".to_owned(),
-    }
 }
 
 /// Ada asks to stand in for Kim of Acme: two approvals, pending, as if policy had weighed it.

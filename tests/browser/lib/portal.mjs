@@ -1,0 +1,145 @@
+// Locum with its portal and a persona for each role, and a browser for each of them.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { launch, open } from './browser.mjs';
+import { Locum, freePort, scratch, storefront } from './programs.mjs';
+
+// Looking takes nobody; changing one person, and two where it is privileged. In an emergency nobody is waited for.
+const ACCESS = `
+@id("look")
+@approvals("0")
+@max_time("60m")
+permit (principal is Human, action == Action::"request", resource)
+when { context.has_ticket && context.tier == "ordinary" };
+
+@id("change-by-one")
+@approvals("1")
+@max_time("60m")
+permit (principal is Human, action == Action::"request", resource)
+when { context.has_ticket && context.tier != "ordinary" };
+
+@id("emergency")
+@approvals("0")
+@max_time("15m")
+permit (principal is Human, action == Action::"break-glass", resource);
+`;
+
+const ROLES = [
+  ['support', 'operator'], ['leads', 'approver'], ['security', 'security'], ['auditors', 'auditor'],
+  ['on-call', 'break-glass'], ['platform', 'admin'], ['acme-auditors', 'tenant-auditor', ['acme']],
+];
+
+export const PEOPLE = {
+  ada: { id: 'ada@support.example', name: 'Ada Byron', groups: ['support'] },
+  bo: { id: 'bo@support.example', name: 'Bo Lindqvist', groups: ['leads'] },
+  cleo: { id: 'cleo@support.example', name: 'Cleo Marsh', groups: ['leads'] },
+  ivo: { id: 'ivo@support.example', name: 'Ivo Reyes', groups: ['support', 'on-call'] },
+  tess: { id: 'tess@support.example', name: 'Tess Okoye', groups: ['security'] },
+  una: { id: 'una@corp.example', name: 'Una Sand', groups: ['auditors'] },
+  max: { id: 'max@corp.example', name: 'Max Orr', groups: ['platform'] },
+  mara: { id: 'mara@acme.example', name: 'Mara Quist', groups: ['acme-auditors'] },
+  nils: { id: 'nils@corp.example', name: 'Nils Berg', groups: [] },
+};
+
+const rows = (kind, all) => all.map((one) => `[[${kind}]]\n${Object.entries(one).map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join('\n')}\n`).join('\n');
+
+const config = ({ dir, portal }) => `
+[listeners.apps]
+tls = { cert = "${dir}/certs/locum.pem", key = "${dir}/certs/locum.key" }
+
+[listeners.portal]
+enabled = true
+address = "127.0.0.1:${portal}"
+public_url = "https://localhost:${portal}"
+tls = { cert = "${dir}/certs/locum.pem", key = "${dir}/certs/locum.key" }
+
+[[upstreams]]
+name = "storefront"
+addresses = ["127.0.0.1:3000"]
+
+[[apps]]
+name = "shop"
+upstream = "storefront"
+public_url = "https://harbour-and-pine.example"
+browser_cookies = ["csrf"]
+
+[policy]
+paths = ["config/policy"]
+
+[grants]
+code_ttl = "5m"
+
+[access]
+policy = ["${dir}/access.cedar"]
+tenant_policy = "${dir}/tenants"
+
+[break_glass]
+enabled = true
+incident_prefixes = ["INC-"]
+reason_codes = ["outage", "security-incident"]
+open_unalerted = true
+
+[tickets]
+patterns = ["SUP-#"]
+
+[identity]
+demo = true
+
+${rows('tenants', [{ id: 'acme', name: 'Acme' }, { id: 'globex', name: 'Globex', consent: true }])}
+${rows('personas', Object.values(PEOPLE))}
+${rows('roles', ROLES.map(([group, role, tenants = ['*']]) => ({ group, role, tenants })))}`;
+
+export class Portal {
+  static async set() {
+    const portal = new Portal();
+    const { dir, remove } = scratch('portal');
+    portal.started = [{ stop: remove }];
+    try {
+      await portal.start(dir);
+    } catch (error) {
+      await portal.stop();
+      throw error;
+    }
+    return portal;
+  }
+
+  async start(dir) {
+    const [port, ops] = [await freePort(), await freePort()];
+    this.origin = `https://localhost:${port}`;
+    writeFileSync(path.join(dir, 'access.cedar'), ACCESS, { mode: 0o600 });
+    writeFileSync(path.join(dir, 'locum.toml'), config({ dir, portal: port }), { mode: 0o600 });
+    this.app = await storefront(dir, ops);
+    this.started.push(this.app.program);
+    this.locum = await Locum.start({
+      dir, ops, app: 'shop', config: path.join(dir, 'locum.toml'),
+      env: { LOCUM_UPSTREAMS__STOREFRONT__ADDRESSES: this.app.address },
+    });
+    this.started.push(this.locum);
+    const chromium = await launch(this.locum.ca);
+    this.started.push(chromium);
+    this.browser = chromium.browser;
+  }
+
+  async stop() {
+    for (const one of this.started.reverse()) await one.stop();
+  }
+
+  /** One of [`PEOPLE`], signed in, with a browser of their own. */
+  async person(name, options) {
+    const page = await open(this.browser, options);
+    await page.goto(`${this.origin}/login?to=/consent`);
+    await page.locator(`button[name=id][value="${PEOPLE[name].id}"]`).click();
+    await page.waitForURL(`${this.origin}/consent`);
+    const go = (where) => page.goto(this.origin + where);
+    /** Sends one of the portal's forms as its page would, and follows it. */
+    const sends = async (from, where, fields) => {
+      await go(from);
+      return page.evaluate(async ([where, fields]) => {
+        const csrf = document.querySelector('input[name=csrf]').value;
+        const answer = await fetch(where, { method: 'POST', body: new URLSearchParams({ csrf, ...fields }) });
+        return { status: answer.status, url: answer.url, text: await answer.text() };
+      }, [where, fields]);
+    };
+    return { page, go, sends, close: () => page.context().close() };
+  }
+}
