@@ -204,6 +204,8 @@ fn serve_until_stopped(
         signals::drain(config, &shutdown, &parts.plane, &workers).await;
         Ok(())
     });
+    // Also where the start failed: workers that still accept would never be joined.
+    shutdown.drain.cancel();
     shutdown.kill.cancel();
     workers.join();
     served

@@ -10,13 +10,13 @@ const ACCESS = `
 @approvals("0")
 @max_time("60m")
 permit (principal is Human, action == Action::"request", resource)
-when { context.has_ticket && context.tier == "ordinary" };
+when { context.has_ticket && context.tier == Tier::"ordinary" };
 
 @id("change-by-one")
 @approvals("1")
 @max_time("60m")
 permit (principal is Human, action == Action::"request", resource)
-when { context.has_ticket && context.tier != "ordinary" };
+when { context.has_ticket && context.tier != Tier::"ordinary" };
 
 @id("emergency")
 @approvals("0")
