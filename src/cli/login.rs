@@ -76,7 +76,7 @@ fn wait(client: &Client, begun: &Value) -> Result<Value, Failure> {
     let until = Instant::now() + lasts;
     let mut pause = Duration::from_secs(number(begun, "/interval"));
     loop {
-        client.rest(pause.clamp(SHORTEST, LONGEST));
+        std::thread::sleep(pause.clamp(SHORTEST, LONGEST));
         let (status, answer) = client.ask(&["login/device/token"], &poll)?;
         if status != StatusCode::ACCEPTED {
             return Ok(answer);

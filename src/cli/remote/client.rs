@@ -117,11 +117,6 @@ impl Client {
         self.send(path, Some(body), false)
     }
 
-    /// Waits.
-    pub(in crate::cli) fn rest(&self, span: Duration) {
-        self.runtime.block_on(tokio::time::sleep(span));
-    }
-
     fn send(
         &self,
         path: &[&str],
