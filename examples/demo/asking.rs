@@ -1,9 +1,11 @@
 //! From a request to a session: what policy demands, who may agree, and who may not.
 
 use crate::persona::{Answer, Persona};
+use crate::programs::said;
 use crate::scene::Scene;
 use crate::session::Issued;
 use crate::story::{Broken, Story, While as _};
+use crate::terminal::Terminal;
 use serde_json::{Value, json};
 use std::time::Duration;
 use url::Url;
@@ -93,11 +95,15 @@ pub(crate) async fn agreed(
         412,
         "vote.changed",
     )?;
-    let done = vote(&mut cleo, id).await?;
+    story.line("    Cleo Marsh prefers the command line:");
+    let terminal = Terminal::sign_in(scene, story, cleo.id).await?;
+    let done = terminal.run(&["approve", id, "--yes", "--json"])?;
+    let after = serde_json::from_slice::<Value>(&done.stdout).unwrap_or_default();
+    let is_approved = after.get("state").is_some_and(|state| state == "approved");
     story.check(
-        done.text("/state") == "approved",
-        "Cleo Marsh agrees: approved",
-        done.text("/detail"),
+        done.status.success() && is_approved,
+        format_args!("locum approve {id}: approved"),
+        said(&done),
     )
 }
 

@@ -14,6 +14,7 @@ mod record;
 mod scene;
 mod session;
 mod story;
+mod terminal;
 
 use clap::Parser as _;
 use persona::Persona;

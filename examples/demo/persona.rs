@@ -80,14 +80,37 @@ impl Answer {
 impl Persona {
     /// Signs in as somebody of `[[personas]]`.
     pub(crate) async fn sign_in(scene: &Scene, id: &'static str) -> Result<Self, Broken> {
-        let mut persona = Self {
+        let mut persona = Self::stranger(scene, id)?;
+        persona.choose("/login?to=/").await?;
+        Ok(persona)
+    }
+
+    /// Somebody whom the portal does not know yet.
+    pub(crate) fn stranger(scene: &Scene, id: &'static str) -> Result<Self, Broken> {
+        Ok(Self {
             id,
             browser: scene.browser_at(scene.portal)?,
             portal: scene.portal_url()?,
             csrf: String::new(),
-        };
-        persona.choose("/login?to=/").await?;
-        Ok(persona)
+        })
+    }
+
+    /// Signs in a command line that shows `code`.
+    pub(crate) async fn answer(&mut self, code: &str) -> Result<(), Broken> {
+        let page = self.page(&format!("/login/device?code={code}")).await?;
+        let state = field(&page, "state")?;
+        let form = Serializer::new(String::new())
+            .append_pair("state", &state)
+            .append_pair("code", code)
+            .append_pair("id", self.id)
+            .finish();
+        let url = self.at("/login/persona")?;
+        let chosen = self.browser.post(&url, form).await?;
+        if chosen.status.is_success() {
+            return Ok(());
+        }
+        let wanted = format_args!("the command line of {} to be signed in", self.id);
+        Err(Broken::new(wanted, chosen.brief()))
     }
 
     /// Signs in again, as activating needs.
