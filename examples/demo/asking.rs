@@ -36,13 +36,15 @@ pub(crate) async fn asked(story: &mut Story, ada: &mut Persona) -> Result<String
         refused.names(story, "without a ticket", "ticket")?;
     }
     let preview = ada.post("requests/preview", &ask("SUP-1042")).await?;
+    let rules = preview.list("/needs/rules").iter().filter_map(Value::as_str);
+    let rules: Vec<&str> = rules.collect();
     preview.is_yes(
         story,
         format_args!(
             "with ticket SUP-1042 policy would want {} approvals, as Kim's account is {} (rules {})",
             preview.text("/needs/approvals"),
             preview.text("/class"),
-            preview.text("/needs/rules"),
+            rules.join(", "),
         ),
     )?;
     let made = ada.post("requests", &ask("SUP-1042")).await?;

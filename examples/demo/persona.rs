@@ -133,7 +133,12 @@ impl Persona {
                 chosen.brief(),
             ));
         }
-        self.csrf = field(&self.page("/").await?, "csrf")?;
+        let mut home = self.page("/").await?;
+        if home.status == StatusCode::SEE_OTHER {
+            // Who has no sessions of their own begins with what is theirs to do.
+            home = self.page(&home.header("location").to_owned()).await?;
+        }
+        self.csrf = field(&home, "csrf")?;
         Ok(())
     }
 
