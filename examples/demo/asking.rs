@@ -36,7 +36,10 @@ pub(crate) async fn asked(story: &mut Story, ada: &mut Persona) -> Result<String
         refused.names(story, "without a ticket", "ticket")?;
     }
     let preview = ada.post("requests/preview", &ask("SUP-1042")).await?;
-    let rules = preview.list("/needs/rules").iter().filter_map(Value::as_str);
+    let rules = preview
+        .list("/needs/rules")
+        .iter()
+        .filter_map(Value::as_str);
     let rules: Vec<&str> = rules.collect();
     preview.is_yes(
         story,
