@@ -40,11 +40,10 @@ impl BreakGlass {
         let id = text(&request, "/id");
         let opened = client
             .act(&["requests", &id, "activate"])
-            .map_err(|failure| {
+            .inspect_err(|_| {
                 super::output::tell(&format!(
                     "request {id} stands; `locum request activate {id}` opens it"
                 ));
-                failure
             })?;
         show(&mut context.out, &opened, started)
     }
