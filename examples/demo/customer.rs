@@ -75,5 +75,6 @@ fn plain(html: &str) -> String {
             words.push_str(text.trim());
         }
     }
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.replace("&#39;", "'").replace("&amp;", "&")
 }

@@ -22,7 +22,7 @@ pub(crate) async fn broken(
     story: &mut Story,
     ivo: &mut Persona,
 ) -> Result<Issued, Broken> {
-    story.step("An emergency at night: Ivo Reyes, on call, breaks the glass");
+    story.step("An emergency: Ivo Reyes, on call, breaks the glass");
     let mut ada = Persona::sign_in(scene, "ada@support.example").await?;
     let refused = ada.post("break-glass", &incident()).await?;
     refused.is_no(
