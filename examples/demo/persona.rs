@@ -136,7 +136,7 @@ impl Persona {
         let mut home = self.page("/").await?;
         if home.status == StatusCode::SEE_OTHER {
             // Who has no sessions of their own begins with what is theirs to do.
-            home = self.page(&home.header("location").to_owned()).await?;
+            home = self.page(home.header("location")).await?;
         }
         self.csrf = field(&home, "csrf")?;
         Ok(())

@@ -69,16 +69,15 @@ impl Answer {
         context: &mut Context,
     ) -> Result<Exit, Failure> {
         let client = self.remote.client()?;
-        let digest = match &self.digest {
-            Some(digest) => digest.clone(),
-            None => {
-                let seen = client.one("requests", &self.id)?;
-                if !context.out.is_json() {
-                    details(&mut context.out, &seen)?;
-                }
-                self.agreed(verdict)?;
-                text(&seen, "/digest")
+        let digest = if let Some(digest) = &self.digest {
+            digest.clone()
+        } else {
+            let seen = client.one("requests", &self.id)?;
+            if !context.out.is_json() {
+                details(&mut context.out, &seen)?;
             }
+            self.agreed(verdict)?;
+            text(&seen, "/digest")
         };
         let mut vote = json!({ "digest": digest, "verdict": verdict });
         if let (Some(reason), Some(fields)) = (reason, vote.as_object_mut()) {
