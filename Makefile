@@ -8,7 +8,7 @@ CARGO ?= cargo
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
-demo: ## a support session through a real shop, step by step; stays up when run in a terminal
+demo: ## asking, agreeing, a session through a real shop, break-glass, the customer's view; stays up in a terminal
 	@tools/setup build
 	@$(CARGO) build --quiet --bin locum --example storefront --example demo
 	@target/debug/examples/demo

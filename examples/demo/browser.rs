@@ -40,11 +40,13 @@ impl Page {
 
 /// What one asks a page for.
 #[derive(Clone, Copy)]
-pub(crate) enum As {
+pub(crate) enum As<'t> {
     /// A person going to a page.
     Navigation,
     /// A script or a program.
     Script,
+    /// A script of the portal's own page, with the token that such a page carries.
+    Api(&'t str),
 }
 
 /// One browser, on this machine whatever the name (RFC 6761 §6.3: `localhost` names are loopback).
@@ -99,7 +101,7 @@ impl Browser {
         &self,
         method: &Method,
         url: &Url,
-        how: As,
+        how: As<'_>,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Broken> {
         let authority = authority(url);
@@ -131,13 +133,21 @@ impl Browser {
         }
         let (accept, destination) = match how {
             As::Navigation => ("text/html,application/xhtml+xml,*/*;q=0.8", "document"),
-            As::Script => ("application/json", "empty"),
+            As::Script | As::Api(_) => ("application/json", "empty"),
         };
         set(header::ACCEPT, accept)?;
         set(HeaderName::from_static("sec-fetch-dest"), destination)?;
         if *method == Method::POST {
             set(header::ORIGIN, &url.origin().ascii_serialization())?;
-            set(header::CONTENT_TYPE, "application/x-www-form-urlencoded")?;
+            let kind = match how {
+                As::Api(_) => "application/json",
+                As::Navigation | As::Script => "application/x-www-form-urlencoded",
+            };
+            set(header::CONTENT_TYPE, kind)?;
+        }
+        if let As::Api(token) = how {
+            set(HeaderName::from_static("x-locum-csrf"), token)?;
+            set(HeaderName::from_static("sec-fetch-site"), "same-origin")?;
         }
         Ok(request)
     }
@@ -147,7 +157,7 @@ impl Browser {
         &mut self,
         method: Method,
         url: &Url,
-        how: As,
+        how: As<'_>,
         body: impl Into<Bytes>,
     ) -> Result<Response<Incoming>, Broken> {
         let request = self.request(&method, url, how, body.into())?;
@@ -171,7 +181,18 @@ impl Browser {
         }
     }
 
-    pub(crate) async fn get(&mut self, url: &Url, how: As) -> Result<Page, Broken> {
+    /// Sends a request and reads the whole answer.
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        url: &Url,
+        how: As<'_>,
+        body: String,
+    ) -> Result<Page, Broken> {
+        whole(self.open(method, url, how, body).await?).await
+    }
+
+    pub(crate) async fn get(&mut self, url: &Url, how: As<'_>) -> Result<Page, Broken> {
         whole(self.open(Method::GET, url, how, "").await?).await
     }
 

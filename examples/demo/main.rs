@@ -1,22 +1,30 @@
-//! The guided run of `make demo`: one support session through a real app, from grant to evidence.
+//! The guided run of `make demo`: support through a real app, from a request that people agree to, to what the customer sees.
 //!
 //! Each step asserts what it prints. The first that does not hold ends the run with exit code 1.
 
+mod asking;
 mod browser;
+mod customer;
+mod emergency;
+mod ending;
+mod persona;
 mod programs;
+mod receiver;
 mod record;
 mod scene;
 mod session;
 mod story;
+mod terminal;
 
 use clap::Parser as _;
+use persona::Persona;
 use scene::Scene;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use story::{Broken, Story};
 
-/// Walks through one support session, printing what is observed.
+/// Walks through support sessions with people who ask, agree, end and look, printing what is observed.
 #[derive(clap::Parser)]
 #[command(name = "demo")]
 struct Options {
@@ -55,12 +63,20 @@ async fn main() -> ExitCode {
 async fn run(scene: &mut Scene, story: &mut Story) -> Result<(), Broken> {
     session::health(scene, story).await?;
     session::without_grant(scene, story).await?;
-    let issued = session::grant(scene, story)?;
-    let mut ada = session::redeem(scene, story, &issued).await?;
-    session::banner(scene, story, &mut ada, &issued).await?;
-    session::allowed(scene, story, &mut ada, &issued).await?;
-    session::refused(scene, story, &mut ada, &issued).await?;
-    record::revoked(scene, story, &mut ada, &issued).await?;
+    let mut ada = Persona::sign_in(scene, "ada@support.example").await?;
+    let request = asking::asked(story, &mut ada).await?;
+    asking::agreed(scene, story, &mut ada, &request).await?;
+    let helped = asking::activated(story, &mut ada, &request).await?;
+    let mut browser = session::redeem(scene, story, &helped).await?;
+    session::banner(scene, story, &mut browser, &helped).await?;
+    session::allowed(scene, story, &mut browser, &helped).await?;
+    session::refused(scene, story, &mut browser, &helped).await?;
+    ending::locked(scene, story, (&mut browser, &mut ada), &helped).await?;
+    let mut ivo = Persona::sign_in(scene, "ivo@support.example").await?;
+    let urgent = emergency::broken(scene, story, &mut ivo).await?;
+    emergency::used(scene, story, &mut ivo, &urgent).await?;
+    emergency::reviewed(scene, story, &mut ivo).await?;
+    customer::seen(scene, story, &helped, &urgent).await?;
     record::recorded(scene, story)?;
     record::tampered(scene, story)?;
     story.head("\nEvery step held.");
@@ -72,27 +88,27 @@ async fn run(scene: &mut Scene, story: &mut Story) -> Result<(), Broken> {
 
 /// Leaves everything up for somebody to click through.
 async fn stay(scene: &mut Scene, story: &Story) -> Result<(), Broken> {
-    let issued = session::issue(scene, "SUP-1043")?;
-    story.line("\nNow you. Open this within five minutes; it works once:");
-    story.line(format_args!("  {}", issued.start));
-    story.line("\nThen look at the banner, write a note on an order, and try Security or Export in the menu.");
+    let portal = scene.portal_url()?;
+    story.line("\nNow you. Everything is up; choose whom to be, as often as you like:");
+    story.line(format_args!("  the portal       {portal}"));
+    for (who, what, path) in [
+        ("Ada Byron", "asks", "requests/new"),
+        ("Bo, Cleo", "agree", "approvals"),
+        ("Tess Okoye", "watches, ends and locks", "live"),
+        ("Ivo Reyes", "breaks the glass", "break-glass"),
+        ("Mara Quist", "sees what support did at Acme", "customer"),
+    ] {
+        story.line(format_args!("  {who:<16} {what}: {portal}{path}"));
+    }
+    let config = scene.dir.join("locum.toml");
+    let locum = scene.programs.locum.display();
     story.line(format_args!(
-        "  the session    {}",
-        scene.origin(&issued.session)?
+        "  the record       {locum} --config {} audit tail -f",
+        config.display()
     ));
     story.line(format_args!(
-        "  metrics        http://{}/metrics",
+        "  metrics          http://{}/metrics",
         scene.ops
-    ));
-    story.line(format_args!(
-        "  another grant  {} --config {} grant issue --help",
-        scene.programs.locum.display(),
-        scene.dir.join("locum.toml").display()
-    ));
-    story.line(format_args!(
-        "  the record     {} --config {} audit tail -f",
-        scene.programs.locum.display(),
-        scene.dir.join("locum.toml").display()
     ));
     story.line(format_args!(
         "\nThe browser will ask about the certificate, unless it trusts {}.",

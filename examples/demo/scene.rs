@@ -2,6 +2,7 @@
 
 use crate::browser::{Browser, plain};
 use crate::programs::{Programs, Running, said};
+use crate::receiver::Receiver;
 use crate::story::{Broken, While as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,6 @@ use url::Url;
 
 /// What customers type; no such host needs to exist, since nobody but Locum speaks to the shop.
 const PUBLIC: &str = "https://harbour-and-pine.example";
-/// The portal's origin: how the shop tells this Locum from another.
-const ISSUER: &str = "https://localhost:8444";
 /// A debug build on a loaded machine starts within this.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -23,6 +22,10 @@ pub(crate) struct Scene {
     pub(crate) shop: String,
     /// The port of session origins.
     pub(crate) port: u16,
+    /// The port of the portal.
+    pub(crate) portal: u16,
+    /// Who is told when the glass is broken.
+    pub(crate) receiver: Receiver,
     /// `127.0.0.1:PORT` of the ops listener.
     pub(crate) ops: String,
     pub(crate) locum: Running,
@@ -34,7 +37,8 @@ impl Scene {
     pub(crate) async fn set(dir: &Path) -> Result<Self, Broken> {
         let programs = Programs::find()?;
         let dir = empty(dir)?;
-        let (port, ops) = (free(8443)?, free(9090)?);
+        let (port, portal, ops) = (free(8443)?, free(8444)?, free(9090)?);
+        let receiver = Receiver::open(&dir.join("webhook.key")).await?;
         let made = programs.locum(
             &dir,
             &[
@@ -64,13 +68,13 @@ impl Scene {
             "--assertion-jwks",
             &format!("http://127.0.0.1:{ops}/.well-known/jwks.json"),
             "--assertion-issuer",
-            ISSUER,
+            &origin(portal),
             "--assertion-audience",
             "storefront",
         ];
         let arguments = arguments.map(ToOwned::to_owned);
         let (storefront, shop) = programs.storefront(&dir, &arguments)?;
-        write_config(&dir, port, ops, &shop)?;
+        write_config(&dir, &shop, [port, portal, ops, receiver.port])?;
         let checked = programs.locum(&dir, &["check-config"])?;
         if !checked.status.success() {
             return Err(Broken::new(
@@ -84,6 +88,8 @@ impl Scene {
             dir,
             shop,
             port,
+            portal,
+            receiver,
             ops: format!("127.0.0.1:{ops}"),
             locum,
             _storefront: storefront,
@@ -112,7 +118,17 @@ impl Scene {
 
     /// A browser that trusts the development CA and has no cookies.
     pub(crate) fn browser(&self) -> Result<Browser, Broken> {
-        Browser::new(&self.dir.join("certs/ca.pem"), self.port)
+        self.browser_at(self.port)
+    }
+
+    /// The same, for another listener of this machine.
+    pub(crate) fn browser_at(&self, port: u16) -> Result<Browser, Broken> {
+        Browser::new(&self.dir.join("certs/ca.pem"), port)
+    }
+
+    /// Where people ask, agree and look.
+    pub(crate) fn portal_url(&self) -> Result<Url, Broken> {
+        Url::parse(&origin(self.portal)).while_("the portal's URL")
     }
 
     /// The origin of a session, whether there is one or not.
@@ -171,15 +187,34 @@ fn free(wanted: u16) -> Result<u16, Broken> {
     Ok(address.while_("a free port")?.port())
 }
 
-fn write_config(dir: &Path, port: u16, ops: u16, shop: &str) -> Result<(), Broken> {
+/// The portal's origin, which is also how the shop tells this Locum from another.
+fn origin(portal: u16) -> String {
+    format!("https://localhost:{portal}")
+}
+
+fn write_config(dir: &Path, shop: &str, ports: [u16; 4]) -> Result<(), Broken> {
+    let [port, portal, ops, receiver] = ports.map(|port| port.to_string());
     let config = include_str!("locum.toml")
         .replace("{dir}", &text(dir))
-        .replace("{port}", &port.to_string())
-        .replace("{ops}", &ops.to_string())
+        .replace("{port}", &port)
+        .replace("{portal}", &portal)
+        .replace("{ops}", &ops)
+        .replace("{receiver}", &receiver)
         .replace("{storefront}", shop)
-        .replace("{public}", PUBLIC)
-        .replace("{issuer}", ISSUER);
-    std::fs::write(dir.join("locum.toml"), config).while_("to write the config file")?;
-    let policy = include_str!("../../config/policy/storefront.toml");
-    std::fs::write(dir.join("policy/storefront.toml"), policy).while_("to write the policy")
+        .replace("{public}", PUBLIC);
+    for (name, text) in [
+        ("locum.toml", config.as_str()),
+        (
+            "policy/storefront.toml",
+            include_str!("../../config/policy/storefront.toml"),
+        ),
+        (
+            "policy/access.cedar",
+            include_str!("../../config/policy/access.cedar"),
+        ),
+        ("subjects.csv", include_str!("subjects.csv")),
+    ] {
+        std::fs::write(dir.join(name), text).while_(format_args!("to write {name}"))?;
+    }
+    Ok(())
 }

@@ -1,65 +1,26 @@
-//! Steps 1 to 7: a grant, a session, what it may do and what not.
+//! Inside a session: its banner, what it may do and what not.
 
 use crate::browser::{As, Browser, Page, plain};
-use crate::programs::said;
 use crate::scene::Scene;
 use crate::story::{Broken, Story, While as _};
 use http::StatusCode;
 use url::Url;
 
-/// A grant as `locum grant issue --json` prints it.
+/// A session that waits for its operator's browser.
 pub(crate) struct Issued {
-    pub(crate) grant: String,
     pub(crate) session: String,
     pub(crate) start: Url,
-    expires: String,
+    pub(crate) expires: String,
 }
 
-pub(crate) fn issue(scene: &Scene, ticket: &str) -> Result<Issued, Broken> {
-    let arguments = [
-        "grant",
-        "issue",
-        "--json",
-        "--app",
-        "shop",
-        "--operator",
-        "ada@support.example",
-        "--operator-name",
-        "Ada Byron",
-        "--subject",
-        "kim@acme.example",
-        "--tenant",
-        "acme",
-        "--tenant-name",
-        "Acme",
-        "--scope",
-        "view,orders",
-        "--ticket",
-        ticket,
-        "--reason",
-        "Order 1 was charged twice",
-        "--ttl",
-        "30m",
-    ];
-    let output = scene.programs.locum(&scene.dir, &arguments)?;
-    if !output.status.success() {
-        return Err(Broken::new(
-            "locum grant issue to make a grant",
-            said(&output),
-        ));
+impl Issued {
+    /// The code is a secret; even a demo does not print it whole.
+    pub(crate) fn shortened(&self) -> String {
+        let whole = self.start.as_str();
+        let (before, code) = whole.split_once("code=").unwrap_or((whole, ""));
+        let code: String = code.chars().take(6).collect();
+        format!("{before}code={code}…")
     }
-    let made: serde_json::Value =
-        serde_json::from_slice(&output.stdout).while_("JSON from locum grant issue")?;
-    let text = |name: &str| -> Result<String, Broken> {
-        let value = made.get(name).and_then(|value| value.as_str());
-        Ok(value.while_(format_args!("{name} in {made}"))?.to_owned())
-    };
-    Ok(Issued {
-        grant: text("grant")?,
-        session: text("session")?,
-        start: Url::parse(&text("start_url")?).while_("a start URL")?,
-        expires: text("expires_at")?,
-    })
 }
 
 pub(crate) async fn health(scene: &Scene, story: &mut Story) -> Result<(), Broken> {
@@ -106,32 +67,6 @@ pub(crate) async fn without_grant(scene: &Scene, story: &mut Story) -> Result<()
         "the shop saw nothing of it",
         format_args!("{seen} request(s) in its log"),
     )
-}
-
-pub(crate) fn grant(scene: &Scene, story: &mut Story) -> Result<Issued, Broken> {
-    story.step(
-        "Ada gets a grant: as kim@acme.example, for ticket SUP-1042, to view and to note orders",
-    );
-    let issued = issue(scene, "SUP-1042")?;
-    story.saw(format_args!(
-        "locum grant issue: grant {}, until {}",
-        issued.grant, issued.expires
-    ));
-    story.saw(format_args!(
-        "start URL, good once: {}",
-        shortened(&issued.start)
-    ));
-    Ok(issued)
-}
-
-/// The code is a secret; even a demo does not print it whole.
-fn shortened(url: &Url) -> String {
-    let (before, code) = url
-        .as_str()
-        .split_once("code=")
-        .unwrap_or((url.as_str(), ""));
-    let code: String = code.chars().take(6).collect();
-    format!("{before}code={code}…")
 }
 
 pub(crate) async fn redeem(

@@ -15,6 +15,8 @@ pub enum Exit {
     /// It could not be done: a file, the store or the network is out of reach, or the configuration
     /// cannot be used.
     Cannot = 3,
+    /// The portal does not know who asks, or wants a fresh proof of it: `locum login`.
+    SignIn = 4,
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -55,6 +57,14 @@ impl Failure {
     pub fn no(message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             exit: Exit::No,
+            ..Self::cannot(message, remedy)
+        }
+    }
+
+    /// Nobody is signed in, or not freshly enough.
+    pub fn sign_in(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::SignIn,
             ..Self::cannot(message, remedy)
         }
     }

@@ -1,16 +1,25 @@
 //! Arguments: one file a command.
 
+mod answer;
 mod audit;
+mod break_glass;
 mod certs;
 mod check_config;
 mod completions;
 mod exit;
 mod grant;
+mod lock;
+mod login;
 mod man;
 mod output;
 mod policy;
+mod remote;
+mod request;
+mod review;
 mod run;
+mod session;
 mod time;
+mod workload;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 pub use exit::{Exit, Failure};
@@ -22,14 +31,18 @@ use crate::config::{Config, Problems};
 const AFTER_HELP: &str = "\
 Exit codes:
   0  done, and the answer is yes
-  1  done, and the answer is no: a check, a test or a verification failed
+  1  done, and the answer is no: a check, a test or a verification failed,
+     or the portal refused the step and said why
   2  the command line makes no sense
   3  cannot: a file, the store or the network is out of reach, or the
      configuration cannot be used
+  4  sign in first, or again: `locum login`
 
 Files:
   config/locum.toml   the configuration; every key is in docs/configuration.md
   config/policy/      route policy; see docs/policy.md
+  $XDG_STATE_HOME/locum/credentials.json
+                      what `locum login` keeps; nobody else may read it
 
 Begin with:
   locum certs dev          make certificates for this machine
@@ -81,6 +94,17 @@ enum Command {
     Grant(grant::Grant),
     #[command(subcommand)]
     Audit(audit::Audit),
+    Login(login::Login),
+    Logout(login::Logout),
+    Whoami(login::Whoami),
+    Request(request::Request),
+    Approve(answer::Approve),
+    Deny(answer::Deny),
+    Session(session::Session),
+    Lock(lock::Lock),
+    BreakGlass(Box<break_glass::BreakGlass>),
+    Review(review::Review),
+    Workload(workload::Workload),
     #[command(subcommand)]
     Certs(certs::Certs),
     Completions(completions::Completions),
@@ -147,6 +171,17 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Policy(it) => it.run(context),
         Command::Grant(it) => it.run(context),
         Command::Audit(it) => it.run(context),
+        Command::Login(it) => it.run(context),
+        Command::Logout(it) => it.run(context),
+        Command::Whoami(it) => it.run(context),
+        Command::Request(it) => it.run(context),
+        Command::Approve(it) => it.run(context),
+        Command::Deny(it) => it.run(context),
+        Command::Session(it) => it.run(context),
+        Command::Lock(it) => it.run(context),
+        Command::BreakGlass(it) => it.run(context),
+        Command::Review(it) => it.run(context),
+        Command::Workload(it) => it.run(context),
         Command::Certs(it) => it.run(context),
         Command::Completions(it) => it.run(context),
         Command::Man(it) => it.run(context),

@@ -13,9 +13,10 @@ const CLI: &str = "\
 | code | meaning |
 | --- | --- |
 | 0 | done, and the answer is yes |
-| 1 | done, and the answer is no: a check, a test or a verification failed, or there is no such thing |
+| 1 | done, and the answer is no: a check, a test or a verification failed, there is no such thing, or the portal refused the step and said why |
 | 2 | the command line makes no sense |
 | 3 | cannot: a file, the store or the network is out of reach, or the configuration cannot be used |
+| 4 | the portal does not know who asks, or wants a fresh proof of it: `locum login` |
 
 Answers go to stdout, errors to stderr with what to try. `--json` answers with one JSON value a line; its fields stay,
 new ones may come. Colours show on a terminal only, and never with `NO_COLOR`. A closed pipe (`| head`) is no
