@@ -71,6 +71,7 @@ async fn run(scene: &mut Scene, story: &mut Story) -> Result<(), Broken> {
     session::banner(scene, story, &mut browser, &helped).await?;
     session::allowed(scene, story, &mut browser, &helped).await?;
     session::refused(scene, story, &mut browser, &helped).await?;
+    session::elevation(scene, story, (&mut browser, &mut ada), &helped).await?;
     ending::locked(scene, story, (&mut browser, &mut ada), &helped).await?;
     let mut ivo = Persona::sign_in(scene, "ivo@support.example").await?;
     let urgent = emergency::broken(scene, story, &mut ivo).await?;

@@ -1,6 +1,7 @@
 //! Inside a session: its banner, what it may do and what not.
 
 use crate::browser::{As, Browser, Page, plain};
+use crate::persona::Persona;
 use crate::scene::Scene;
 use crate::story::{Broken, Story, While as _};
 use http::StatusCode;
@@ -230,6 +231,41 @@ pub(crate) async fn allowed(
             held.join(" and ")
         ),
         "shop_session",
+    )
+}
+
+/// What is out of scope can be asked for, from the refusal's own page.
+pub(crate) async fn elevation(
+    scene: &Scene,
+    story: &mut Story,
+    (ada, at_portal): (&mut Browser, &mut Persona),
+    issued: &Issued,
+) -> Result<(), Broken> {
+    story.step("What is out of scope is refused, with a way to ask for it");
+    let url = scene
+        .origin(&issued.session)?
+        .join("account/profile")
+        .while_("a URL")?;
+    let csrf = ada.cookie("csrf").unwrap_or_default().to_owned();
+    let page = ada.post(&url, format!("csrf={csrf}&name=Kim+Park")).await?;
+    let link = between(&page.text, "/requests/new?", "\"").map(unescaped);
+    story.check(
+        page.status == 403 && link.is_some(),
+        "POST /account/profile: 403, and a link to ask for elevation",
+        format_args!("{} and no such link", page.status),
+    )?;
+    let form = at_portal
+        .page(&format!("/requests/new?{}", link.unwrap_or_default()))
+        .await?;
+    let names = ["kim@acme.example", "SUP-1042", "profile.change"];
+    let is_filled = names.iter().all(|word| form.text.contains(word));
+    story.check(
+        form.status == 200 && is_filled,
+        format_args!(
+            "it opens the portal's form, filled in: {}",
+            names.join(", ")
+        ),
+        form.brief(),
     )
 }
 
