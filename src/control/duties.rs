@@ -191,6 +191,13 @@ pub fn may_consent(caller: &Caller, request: &AccessRequest) -> Result<(), Refus
     ))
 }
 
+/// May they still use what they asked for? Seats are looked at again at each step: whoever lost theirs since gets nothing.
+pub fn may_use(caller: &Caller, request: &AccessRequest) -> Result<(), Refusal> {
+    let emergency = request.emergency.is_some();
+    let (tenant, app) = (&request.tenant.id, &request.app);
+    may_ask(caller, tenant, app, &request.subject.id, emergency)
+}
+
 /// May they turn the request into a session, now?
 pub fn may_activate(
     caller: &Caller,
@@ -217,6 +224,7 @@ pub fn may_activate(
             "You asked with another account: use that one.",
         ));
     }
+    may_use(caller, request)?;
     if now >= request.expires_at {
         return Err(Refusal::conflict(
             "request.expired",

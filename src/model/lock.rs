@@ -32,6 +32,20 @@ impl fmt::Display for InvalidKey {
 impl std::error::Error for InvalidKey {}
 
 impl LockKey {
+    /// The same for every spelling of one name: nobody evades a lock by capitals or blanks, nor sets one that meets nobody.
+    pub fn folded(&self) -> Self {
+        let fold = |value: &String| value.trim().to_lowercase();
+        match self {
+            Self::Session(value) => Self::Session(fold(value)),
+            Self::Operator(value) => Self::Operator(fold(value)),
+            Self::Subject(value) => Self::Subject(fold(value)),
+            Self::Tenant(value) => Self::Tenant(fold(value)),
+            Self::Ticket(value) => Self::Ticket(fold(value)),
+            Self::App(value) => Self::App(fold(value)),
+            Self::All => Self::All,
+        }
+    }
+
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Session(_) => "session",

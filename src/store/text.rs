@@ -45,6 +45,9 @@ fn is_misleading(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            // Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties.txt), but for U+FE0F, which emoji have.
+            | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}'
             | '\u{061c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -57,7 +60,17 @@ mod tests {
         assert_eq!(check("SUP-1042 · Größe", 64), Ok(()));
         assert_eq!(check("  ", 64), Err(TextProblem::Empty));
         assert_eq!(check("abc", 2), Err(TextProblem::TooLong(2)));
-        for c in ['\n', '\u{1b}', '\u{202e}', '\u{200b}', '\u{7f}', '\u{85}'] {
+        for c in [
+            '\n',
+            '\u{1b}',
+            '\u{202e}',
+            '\u{200b}',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{3164}',
+            '\u{e0100}',
+        ] {
             assert_eq!(check(&format!("a{c}b"), 64), Err(TextProblem::Character(c)));
         }
     }

@@ -36,20 +36,26 @@ impl Identity {
     /// Whose token it is.
     pub(super) async fn bearer(&self, token: &str, peer: &Peer) -> Result<Caller, Refusal> {
         let address = peer.address.ip();
-        self.may_try(address)?;
         let found = match Secret::parse(token) {
+            // 256 bits cannot be guessed: whoever else tried from this address keeps no good token out.
             Some(secret) => self.holder(&secret).await,
-            None if token.contains('.') => match self.workload_token(token).await {
-                Ok(who) => return self.workload(who, peer).await,
-                Err(why) => Err(why),
-            },
+            None if token.contains('.') => {
+                self.may_try(address)?;
+                match self.workload_token(token).await {
+                    Ok(who) => return self.workload(who, peer).await,
+                    Err(why) => Err(why),
+                }
+            }
             None => Err(Refused::Token(
                 "it is not one that is given here".to_owned(),
             )),
         };
         match found {
             Ok(caller) => Ok(caller),
-            Err(why) => Err(self.refuse(why, "token", address, None).await),
+            Err(why) => {
+                self.may_try(address)?;
+                Err(self.refuse(why, "token", address, None).await)
+            }
         }
     }
 }

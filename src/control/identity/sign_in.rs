@@ -65,6 +65,7 @@ impl Identity {
         if visit.is_some() && !fresh {
             return Ok(onward(to.as_str(), []));
         }
+        is_navigation(headers)?;
         self.may_try(address)?;
         self.tried(address);
         let fresh = fresh.then(|| self.fresh(visit.as_ref()));
@@ -206,6 +207,18 @@ impl Identity {
             code: "login.step-up",
         };
         Ok(self.enter(proven, to, headers, address).await)
+    }
+}
+
+/// Another site's page can load this address as an image as often as it likes: that begins nothing and counts for nobody,
+/// or it would use up the sign-ins of everybody at its visitor's address. Browsers say what a request is for (Fetch Metadata).
+fn is_navigation(headers: &HeaderMap) -> Result<(), Refusal> {
+    match headers.get("sec-fetch-dest") {
+        Some(dest) if dest != "document" => Err(Refusal::forbidden(
+            "login.embedded",
+            "Signing in is a page of its own, not a part of another.",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -148,6 +148,10 @@ impl Identity {
                     };
                     tx.note(happened.with("method", "back-channel"), now)?;
                 }
+                // Their login may be over while what they opened by it is not.
+                if persons.is_empty() && !account.is_empty() {
+                    persons = tx.persons_of(&account)?;
+                }
                 Ok(Some(persons))
             })
             .await?;

@@ -3,6 +3,7 @@
 use super::ask::{keys, locked, words};
 use super::at::At;
 use super::vote::{about, visible};
+use super::workload::registered;
 use crate::control::desk::{Control, Settings, TicketRefused};
 use crate::control::duties;
 use crate::control::refusal::{Kind, Refusal};
@@ -124,6 +125,14 @@ impl Control {
                 let votes = tx.votes(at.id)?;
                 duties::may_activate(&who, &request, &votes, &settings.step_up, now)?;
                 at.holds(&request)?;
+                registered(
+                    tx,
+                    &who,
+                    &request.tenant.id,
+                    &request.app,
+                    &request.scopes,
+                    now,
+                )?;
                 if let Some(lock) = tx.locked(&keys(&request), now)? {
                     return Err(locked(&lock.key));
                 }
@@ -195,6 +204,15 @@ impl Control {
                         "Only the person who asked may use what was granted.",
                     ));
                 }
+                duties::may_use(&who, &request)?;
+                registered(
+                    tx,
+                    &who,
+                    &request.tenant.id,
+                    &request.app,
+                    &request.scopes,
+                    now,
+                )?;
                 at.holds(&request)?;
                 duties::is_fresh(&who, &settings.step_up, now)?;
                 let id = request.grant.ok_or_else(|| {

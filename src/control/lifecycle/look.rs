@@ -35,6 +35,14 @@ const LOOKS: [Role; 5] = [
     Role::TenantAuditor,
 ];
 
+/// Seats that let their holder watch what happens.
+const WATCHES: [Role; 4] = [
+    Role::Security,
+    Role::Auditor,
+    Role::Admin,
+    Role::TenantAuditor,
+];
+
 /// The tenants that any of these roles of the caller reach, and whether that is all of them.
 pub(in crate::control) fn reach(caller: &Caller, roles: &[Role]) -> Reach {
     let mut names: Vec<String> = Vec::new();
@@ -204,24 +212,21 @@ impl Control {
         .await
     }
 
-    /// What happened in the control plane lately, in the tenants that the caller may watch. `before`: for the next page.
+    /// What happened in the control plane lately, in the tenants and apps that the caller may watch. `before`: for the next page.
     pub async fn happenings(
         &self,
         caller: &Caller,
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Noted>, Refusal> {
-        let reached = reach(
-            caller,
-            &[
-                Role::Security,
-                Role::Auditor,
-                Role::Admin,
-                Role::TenantAuditor,
-            ],
-        );
+        let watched: Vec<(Reach, Reach)> = caller
+            .seats
+            .iter()
+            .filter(|seat| WATCHES.contains(&seat.role))
+            .map(|seat| (seat.tenants.clone(), seat.apps.clone()))
+            .collect();
         self.run("reading what happened", move |tx| {
-            Ok(tx.lately(&reached, before, limit)?)
+            Ok(tx.lately(&watched, before, limit)?)
         })
         .await
     }

@@ -10,7 +10,7 @@ use crate::model::{
     Alert, AlertId, AlertState, Caller, Happened, OperatorKind, Reach, Role, Scope, Timestamp,
     Workload,
 };
-use crate::store::control::{Page, Query};
+use crate::store::control::{Page, Query, Tx};
 use crate::store::text;
 use std::time::Duration;
 
@@ -158,46 +158,12 @@ impl Control {
         ask: &Ask,
         scopes: &[Scope],
     ) -> Result<(), Refusal> {
-        if caller.kind != OperatorKind::Workload {
-            return Ok(());
-        }
-        let (id, now) = (caller.person.clone(), self.now());
-        let found = self
-            .run(
-                "reading a workload",
-                move |tx| Ok(tx.find::<Workload>(&id)?),
-            )
-            .await?;
-        let Some(workload) = found else {
-            return Err(Refusal::forbidden(
-                "workload.unregistered",
-                "This workload is not registered.",
-            ));
-        };
-        if let Some(reason) = workload.lapsed(now) {
-            return Err(Refusal::forbidden(
-                reason,
-                "This workload's registration has ended: its owner must renew it.",
-            ));
-        }
-        let within = workload.apps.iter().any(|app| app == ask.app.trim())
-            && workload
-                .tenants
-                .iter()
-                .any(|tenant| tenant == ask.tenant.trim() || tenant == "*");
-        if !within {
-            return Err(Refusal::forbidden(
-                "workload.elsewhere",
-                "This workload is not registered for this app and customer.",
-            ));
-        }
-        match scopes.iter().find(|scope| !workload.scopes.contains(scope)) {
-            Some(scope) => Err(Refusal::forbidden(
-                "workload.scope",
-                format!("This workload may not ask for {scope}."),
-            )),
-            None => Ok(()),
-        }
+        let (who, now, scopes) = (caller.clone(), self.now(), scopes.to_vec());
+        let (tenant, app) = (ask.tenant.trim().to_owned(), ask.app.trim().to_owned());
+        self.run("reading a workload", move |tx| {
+            registered(tx, &who, &tenant, &app, &scopes, now)
+        })
+        .await
     }
 
     /// Notes where a workload called from. Two networks at once raise an alert: a shared identity.
@@ -240,6 +206,47 @@ impl Control {
             Ok(())
         })
         .await
+    }
+}
+
+/// Whether a workload is registered for these scopes here, now. People are not held to this.
+pub(super) fn registered(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    tenant: &str,
+    app: &str,
+    scopes: &[Scope],
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    if caller.kind != OperatorKind::Workload {
+        return Ok(());
+    }
+    let Some(workload) = tx.find::<Workload>(&caller.person)? else {
+        return Err(Refusal::forbidden(
+            "workload.unregistered",
+            "This workload is not registered.",
+        ));
+    };
+    if let Some(reason) = workload.lapsed(now) {
+        return Err(Refusal::forbidden(
+            reason,
+            "This workload's registration has ended: its owner must renew it.",
+        ));
+    }
+    let within = workload.apps.iter().any(|it| it == app)
+        && workload.tenants.iter().any(|it| it == tenant || it == "*");
+    if !within {
+        return Err(Refusal::forbidden(
+            "workload.elsewhere",
+            "This workload is not registered for this app and customer.",
+        ));
+    }
+    match scopes.iter().find(|scope| !workload.scopes.contains(scope)) {
+        Some(scope) => Err(Refusal::forbidden(
+            "workload.scope",
+            format!("This workload may not ask for {scope}."),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -83,13 +83,24 @@ impl Tx<'_> {
             LockKey::App(_) => "g.app",
             LockKey::All => "''",
         };
-        let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-        write::many(
+        let most = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let wanted = key.folded();
+        // SQLite folds ASCII only: what has other letters is compared below.
+        let mut found = write::many(
             self.sql,
             &format!(
-                "WHERE s.ended_at IS NULL AND {column} = ?1 ORDER BY g.issued_at DESC, g.id DESC LIMIT ?2"
+                "WHERE s.ended_at IS NULL
+                 AND ({column} = ?1 OR lower({column}) = ?1 OR {column} GLOB '*[^ -~]*')
+                 ORDER BY g.issued_at DESC, g.id DESC LIMIT ?2"
             ),
-            rusqlite::params![key.value(), limit],
-        )
+            rusqlite::params![wanted.value(), if *key == LockKey::All { most } else { -1 }],
+        )?;
+        let is_meant = |stored: &Stored| {
+            let keys = locks::keys(&stored.grant, Some(stored.session.id));
+            keys.iter().any(|key| key.folded() == wanted)
+        };
+        found.retain(is_meant);
+        found.truncate(limit.unwrap_or(usize::MAX));
+        Ok(found)
     }
 }

@@ -49,23 +49,29 @@ impl Tx<'_> {
         )
     }
 
-    /// What happened lately in these tenants, newest first, before `before` where that is given.
+    /// What happened lately in any of these (tenants, apps), newest first, before `before` where that is given.
     pub fn lately(
         &self,
-        tenants: &Reach,
+        seats: &[(Reach, Reach)],
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Noted>, StoreError> {
         let mut values: Vec<Value> = vec![before.unwrap_or(i64::MAX).into()];
-        let within = match tenants {
+        let mut within = |column: &str, reach: &Reach| match reach {
             Reach::All => "1".to_owned(),
             Reach::Only(names) => {
                 values.extend(names.iter().cloned().map(Value::from));
-                format!("tenant IN ({})", vec!["?"; names.len()].join(", "))
+                format!("{column} IN ({})", vec!["?"; names.len()].join(", "))
             }
         };
+        let mut any = vec!["0".to_owned()];
+        for (tenants, apps) in seats {
+            let tenant = within("tenant", tenants);
+            any.push(format!("({tenant} AND {})", within("app", apps)));
+        }
+        let any = any.join(" OR ");
         let limit = limit.clamp(1, 1_000);
-        let rest = format!("sequence < ? AND {within} ORDER BY sequence DESC LIMIT {limit}");
+        let rest = format!("sequence < ? AND ({any}) ORDER BY sequence DESC LIMIT {limit}");
         self.noted(&rest, values)
     }
 

@@ -63,7 +63,7 @@ kept!(AccessRequest, "requests", "request", it => Index {
 });
 
 kept!(Lock, "locks", "lock", it => Index {
-    person: it.key.to_string(),
+    person: it.key.folded().to_string(),
     state: if it.lifted_at.is_some() { "lifted" } else { "held" },
     at: it.at.millis(),
     due: it.until.map(Timestamp::millis),

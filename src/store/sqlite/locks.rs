@@ -25,13 +25,17 @@ pub(in crate::store) fn holding(
     keys: &[LockKey],
     now: Timestamp,
 ) -> Result<Option<Lock>, RowError> {
-    let marks = vec!["?"; keys.len()].join(", ");
+    // As they are, too: for locks that were set before names were folded.
+    let spelt = keys.iter().map(ToString::to_string);
+    let folded = keys.iter().map(|key| key.folded().to_string());
+    let wanted: Vec<String> = spelt.chain(folded).collect();
+    let marks = vec!["?"; wanted.len()].join(", ");
     let sql = format!(
         "SELECT body FROM locks WHERE state = 'held' AND (due IS NULL OR due > ?)
          AND person IN ({marks}) ORDER BY id LIMIT 1"
     );
     let mut values = vec![Value::from(now.millis())];
-    values.extend(keys.iter().map(|key| Value::from(key.to_string())));
+    values.extend(wanted.into_iter().map(Value::from));
     let mut query = tx.prepare_cached(&sql)?;
     let mut rows = query.query(rusqlite::params_from_iter(values))?;
     let Some(row) = rows.next()? else {

@@ -228,7 +228,7 @@ impl Stage {
 
     /// What happened, newest first.
     pub(super) fn happened(&self, limit: usize) -> Vec<Noted> {
-        self.put(|tx| tx.lately(&Reach::All, None, limit))
+        self.put(|tx| tx.lately(&[(Reach::All, Reach::All)], None, limit))
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answered {

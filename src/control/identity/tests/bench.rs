@@ -331,6 +331,19 @@ impl<'b> Browser<'b> {
         Ok(answered)
     }
 
+    pub(super) async fn get_as(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Anything<Answered> {
+        let request = headers
+            .iter()
+            .fold(Request::get(path), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        self.send(request, String::new()).await
+    }
+
     pub(super) async fn get(&mut self, path: &str) -> Anything<Answered> {
         self.send(Request::get(path), String::new()).await
     }

@@ -2,6 +2,7 @@
 
 use super::bench::{Bench, Browser, oidc, settings};
 use super::provider::Provider;
+use crate::control::gate::{Gate as _, Peer};
 use crate::control::identity::{HumanSettings, Settings};
 use crate::store::external::forge::Anything;
 use http::StatusCode;
@@ -55,6 +56,54 @@ async fn sign_ins_from_one_address_are_bounded() -> Outcome {
     );
     bench.forward(60);
     assert_eq!(browser.get("/login").await?.status, StatusCode::SEE_OTHER);
+    Ok(())
+}
+
+/// Somebody else behind the same address, or a page that its visitor's browser loads, is no reason to refuse who is known.
+#[tokio::test]
+async fn a_good_token_is_good_whoever_else_tries() -> Outcome {
+    let (bench, provider) = with(|it| it.max_sign_ins = 3).await?;
+    provider.script.lock().device = None;
+    let poll = json!({"device_code": "dev-1"});
+    let given = bench.api("/api/v1/login/device/token", &poll).await?;
+    let token = given.json()?["token"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let mut browser = Browser::new(&bench);
+    for _ in 0..9 {
+        let embedded = browser
+            .get_as("/login", &[("sec-fetch-dest", "image")])
+            .await?;
+        assert_eq!(embedded.status, StatusCode::FORBIDDEN);
+    }
+    for _ in 0..3 {
+        let page = browser
+            .get_as("/login", &[("sec-fetch-dest", "document")])
+            .await?;
+        assert_eq!(page.status, StatusCode::SEE_OTHER);
+    }
+    assert_eq!(
+        browser.get("/login").await?.status,
+        StatusCode::TOO_MANY_REQUESTS
+    );
+    let who = |token: String| {
+        let identity = std::sync::Arc::clone(&bench.identity);
+        async move {
+            let request = http::Request::get("/api/v1/whoami");
+            let request = request.header("authorization", format!("Bearer {token}"));
+            let (mut parts, ()) = request.body(())?.into_parts();
+            parts.extensions.insert(Peer {
+                address: "192.0.2.7:1000".parse()?,
+                certificate: None,
+            });
+            let found = identity.caller(&parts).await;
+            Anything::Ok(found.map(|it| it.person).map_err(|why| why.reason))
+        }
+    };
+    assert_eq!(who(token).await?, Ok("ada@support.example".to_owned()));
+    let bad = crate::model::Secret::fresh()?.reveal();
+    assert_eq!(who(bad).await?, Err("login.too-many"));
     Ok(())
 }
 

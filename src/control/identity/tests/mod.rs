@@ -3,6 +3,7 @@
 mod assertion;
 mod bench;
 mod device;
+mod left_open;
 mod limits;
 mod logins;
 mod oidc;

@@ -9,6 +9,7 @@ use crate::model::{
 use std::time::Duration;
 
 mod emergency;
+mod evasion;
 
 type Outcome = Result<(), Refusal>;
 

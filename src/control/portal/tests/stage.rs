@@ -217,7 +217,7 @@ impl Stage {
 
     /// What happened, newest first.
     pub(super) fn happened(&self) -> Vec<Noted> {
-        self.put(|tx| tx.lately(&Reach::All, None, 100))
+        self.put(|tx| tx.lately(&[(Reach::All, Reach::All)], None, 100))
     }
 
     pub(super) fn stored(&self, id: RequestId) -> AccessRequest {
