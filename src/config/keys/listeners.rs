@@ -66,7 +66,7 @@ section! {
         trusted_proxies: Vec<Cidr> = [];
         /// Connections open at once. Beyond: closed.
         max_connections: usize = 1024 in [1, 1_000_000], "connections";
-        /// How long a handshake or the head of a request may take.
+        /// How long a handshake, the head of a request, or a body after it may take.
         head_timeout: Duration = "10s" in [SECOND, MINUTE];
         /// The longest body of a request to the portal or the API.
         max_body: Size = "256KiB" in [1024, 16 * MIB];

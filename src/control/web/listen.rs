@@ -1,5 +1,6 @@
 //! The portal's listener: bounded connections, TLS with optional client certificates, HTTP/1.1.
 
+use super::timely::Timely;
 use crate::control::gate::Peer;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -22,7 +23,7 @@ pub struct Settings {
     pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
     /// Connections open at once.
     pub max_connections: usize,
-    /// How long a handshake or a request head may take.
+    /// How long a handshake or a request head may take, and a body after its head.
     pub head_timeout: Duration,
 }
 
@@ -92,9 +93,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     router: Router,
     stop: CancellationToken,
 ) {
+    let head_timeout = settings.head_timeout;
     let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(peer.clone());
-        request.map(axum::body::Body::new)
+        request.map(|body| axum::body::Body::new(Timely::new(body, head_timeout)))
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder

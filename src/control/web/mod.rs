@@ -3,6 +3,7 @@
 pub mod extract;
 pub mod listen;
 pub mod shared;
+mod timely;
 
 use super::api::{self, Api};
 use super::identity::{self, Identity};
