@@ -125,17 +125,7 @@ impl Control {
                 let votes = tx.votes(at.id)?;
                 duties::may_activate(&who, &request, &votes, &settings.step_up, now)?;
                 at.holds(&request)?;
-                registered(
-                    tx,
-                    &who,
-                    &request.tenant.id,
-                    &request.app,
-                    &request.scopes,
-                    now,
-                )?;
-                if let Some(lock) = tx.locked(&keys(&request), now)? {
-                    return Err(locked(&lock.key));
-                }
+                usable(tx, &who, &request, now)?;
                 ceiling(tx, &who, &settings)?;
                 let agreed = duties::agreed(&request, &votes, now);
                 let approvals = agreed.iter().map(|vote| vote.person.clone()).collect();
@@ -204,23 +194,12 @@ impl Control {
                         "Only the person who asked may use what was granted.",
                     ));
                 }
-                duties::may_use(&who, &request)?;
-                registered(
-                    tx,
-                    &who,
-                    &request.tenant.id,
-                    &request.app,
-                    &request.scopes,
-                    now,
-                )?;
                 at.holds(&request)?;
                 duties::is_fresh(&who, &settings.step_up, now)?;
                 let id = request.grant.ok_or_else(|| {
                     Refusal::conflict("request.not-activated", "This request was not activated.")
                 })?;
-                if let Some(lock) = tx.locked(&keys(&request), now)? {
-                    return Err(locked(&lock.key));
-                }
+                usable(tx, &who, &request, now)?;
                 let stored = tx.grant(id)?.ok_or_else(Refusal::not_found)?;
                 let session = tx.reissue(id, hash, code_expires)?.map_err(|why| {
                     Refusal::conflict("session.started", format!("No new link: {why}."))
@@ -250,6 +229,22 @@ impl Control {
                 Err(refusal)
             }
         }
+    }
+}
+
+/// Whether what was agreed to may still be used: by this caller's seats or registration as they are now, and unlocked.
+fn usable(
+    tx: &Tx<'_>,
+    who: &Caller,
+    request: &AccessRequest,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    duties::may_use(who, request)?;
+    let (tenant, app) = (&request.tenant.id, &request.app);
+    registered(tx, who, tenant, app, &request.scopes, now)?;
+    match tx.locked(&keys(request), now)? {
+        Some(lock) => Err(locked(&lock.key)),
+        None => Ok(()),
     }
 }
 
