@@ -111,3 +111,55 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     // What the client does with its end is no concern of ours.
     let _ = connection.await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Settings, listen};
+    use axum::Router;
+    use axum::body::Bytes as Whole;
+    use axum::routing::post;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio_util::sync::CancellationToken;
+
+    #[tokio::test]
+    async fn a_body_that_trickles_holds_no_place() -> Result<(), Box<dyn std::error::Error>> {
+        let free = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let address = free.local_addr()?;
+        drop(free);
+        let settings = Settings {
+            address,
+            tls: None,
+            max_connections: 1,
+            head_timeout: Duration::from_millis(300),
+        };
+        let router = Router::new().route("/", post(|_: Whole| async { "whole" }));
+        let stop = CancellationToken::new();
+        let listening = listen(settings, router, stop.clone()).await?;
+        let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n";
+        let mut slow = TcpStream::connect(address).await?;
+        slow.write_all(head.as_bytes()).await?;
+        let (mut reads, mut writes) = slow.into_split();
+        let trickle = tokio::spawn(async move {
+            while writes.write_all(b"a").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        let mut answer = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(5), reads.read_to_string(&mut answer));
+        read.await.map_err(|_| "the place is held")?.ok();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        trickle.abort();
+        // The only place is free again.
+        let mut next = TcpStream::connect(address).await?;
+        let whole = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\nconnection: close\r\n\r\na";
+        next.write_all(whole.as_bytes()).await?;
+        let mut answer = String::new();
+        next.read_to_string(&mut answer).await?;
+        assert!(answer.ends_with("whole"), "{answer}");
+        stop.cancel();
+        listening.await?;
+        Ok(())
+    }
+}
