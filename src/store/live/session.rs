@@ -28,6 +28,13 @@ const SLOTS: usize = 5;
 
 type Kept = OnceLock<Arc<dyn Any + Send + Sync>>;
 
+/// What comes with a session's first use.
+#[derive(Default)]
+struct Beside {
+    slots: [Kept; SLOTS],
+    usage: Usage,
+}
+
 /// A session as requests see it. All but its use and its end is fixed.
 pub struct LiveSession {
     pub id: SessionId,
@@ -42,8 +49,7 @@ pub struct LiveSession {
     /// The last use that the store knows of.
     flushed: AtomicI64,
     /// Most sessions of a large store are not in use: these come with the first use.
-    slots: OnceLock<Box<[Kept; SLOTS]>>,
-    usage: OnceLock<Box<Usage>>,
+    beside: OnceLock<Box<Beside>>,
 }
 
 impl LiveSession {
@@ -60,8 +66,7 @@ impl LiveSession {
             ending: OnceLock::new(),
             last_used: AtomicI64::new(used),
             flushed: AtomicI64::new(used),
-            slots: OnceLock::new(),
-            usage: OnceLock::new(),
+            beside: OnceLock::new(),
         }
     }
 
@@ -113,12 +118,12 @@ impl LiveSession {
 
     /// What it was used for, counted in this process.
     pub fn usage(&self) -> &Usage {
-        self.usage.get_or_init(Box::default)
+        &self.beside.get_or_init(Box::default).usage
     }
 
     /// Whether anything is left of it that outlives its end for a moment.
     pub(super) fn was_used(&self) -> bool {
-        self.usage.get().is_some() || self.slots.get().is_some()
+        self.beside.get().is_some()
     }
 
     /// What a neighbour keeps in `slot`, made the first time. `None` only where the slot holds another
@@ -128,15 +133,15 @@ impl LiveSession {
         slot: Slot,
         make: impl FnOnce() -> T,
     ) -> Option<Arc<T>> {
-        let slots = self.slots.get_or_init(Default::default);
-        let kept = slots.get(slot as usize)?;
+        let beside = self.beside.get_or_init(Box::default);
+        let kept = beside.slots.get(slot as usize)?;
         let any = kept.get_or_init(|| Arc::new(make()));
         Arc::clone(any).downcast().ok()
     }
 
     /// What is in `slot`, if anything is.
     pub fn kept<T: Any + Send + Sync>(&self, slot: Slot) -> Option<Arc<T>> {
-        let kept = self.slots.get()?.get(slot as usize)?.get()?;
+        let kept = self.beside.get()?.slots.get(slot as usize)?.get()?;
         Arc::clone(kept).downcast().ok()
     }
 }

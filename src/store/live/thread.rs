@@ -370,8 +370,9 @@ impl Keeper {
         match self.store.unrecorded(limit) {
             Ok(rows) => {
                 self.backlog = rows.len() >= limit;
+                // Another process may have written since the last look: nothing is told that is not done here.
                 for stored in &rows {
-                    self.announce(stored);
+                    self.apply(stored);
                 }
             }
             Err(error) => self.failed(&error),
@@ -403,5 +404,57 @@ impl Keeper {
         let bad = behind > self.shared.settings.max_clock_step;
         self.shared
             .note_clock(if bad { behind } else { Duration::ZERO });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Event;
+    use super::*;
+    use crate::model::{Binding, Clock, Secret, SessionId};
+    use crate::store::conformance::{NOW, Outcome, grant};
+    use crate::store::live::Settings;
+    use crate::store::sqlite::{self, Sqlite};
+    use crate::store::{Issue, Redemption, Target};
+
+    #[test]
+    fn no_end_is_told_before_it_is_done() -> Outcome {
+        let dir = tempfile::tempdir()?;
+        let file = sqlite::Settings {
+            path: dir.path().join("locum.db"),
+            ..sqlite::Settings::default()
+        };
+        let (store, other) = (Sqlite::open(&file)?, Sqlite::open(&file)?);
+        let (code, cookie, session) = (Secret::fresh()?, Secret::fresh()?, SessionId::fresh());
+        other.issue(&Issue {
+            grant: grant(),
+            session,
+            binding: Binding::default(),
+            code: code.hash(),
+            code_expires: NOW.plus(Duration::from_secs(30)),
+        })?;
+        let started = other.redeem(&Redemption {
+            session,
+            code: code.hash(),
+            cookie: cookie.hash(),
+            binding: Binding::default(),
+            now: NOW,
+        })?;
+        assert!(started.is_ok());
+        let now = Arc::new(std::sync::atomic::AtomicI64::new(NOW.millis()));
+        let shared = Arc::new(Shared::new(Clock::Fixed(now), Settings::default()));
+        let (events, mut told) = mpsc::channel(8);
+        let mut keeper = Keeper::load(Arc::new(store), Arc::clone(&shared), events)?;
+        let live = shared.get(session).ok_or("it is not live")?;
+        while told.try_recv().is_ok() {}
+        // Another process ends it after this one has looked for changes, and before it looks for events.
+        other.revoke(&Target::Session(session), "cli:root", NOW)?;
+        keeper.backlog = true;
+        std::thread::sleep(EVENTS_INTERVAL);
+        keeper.pump_events(false);
+        let event = told.try_recv()?.event;
+        assert!(matches!(event, Event::Ended { .. }), "{event:?}");
+        assert!(live.ended().is_cancelled() && shared.get(session).is_none());
+        Ok(())
     }
 }
