@@ -12,7 +12,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
 const SUBJECT = 'kim@acme.example';
 const ASK = {
-  do: 'send', app: 'shop', tenant: 'acme', subject: SUBJECT, subject_name: 'Kim Park', scopes: 'orders', minutes: '30',
+  do: 'send', app: 'shop', tenant: 'acme', subject: SUBJECT, subject_name: 'Kim Park', scopes: ['view', 'orders'], minutes: '30',
   ticket: 'SUP-1042', reason_code: 'billing', reason: 'Order 1 was charged twice',
 };
 

@@ -108,7 +108,7 @@ export class Portal {
     this.origin = `https://localhost:${port}`;
     writeFileSync(path.join(dir, 'access.cedar'), ACCESS, { mode: 0o600 });
     writeFileSync(path.join(dir, 'locum.toml'), config({ dir, portal: port }), { mode: 0o600 });
-    this.app = await storefront(dir, ops);
+    this.app = await storefront(dir, ops, this.origin);
     this.started.push(this.app.program);
     this.locum = await Locum.start({
       dir, ops, app: 'shop', config: path.join(dir, 'locum.toml'),
@@ -136,7 +136,8 @@ export class Portal {
       await go(from);
       return page.evaluate(async ([where, fields]) => {
         const csrf = document.querySelector('input[name=csrf]').value;
-        const answer = await fetch(where, { method: 'POST', body: new URLSearchParams({ csrf, ...fields }) });
+        const pairs = Object.entries({ csrf, ...fields }).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+        const answer = await fetch(where, { method: 'POST', body: new URLSearchParams(pairs) });
         return { status: answer.status, url: answer.url, text: await answer.text() };
       }, [where, fields]);
     };
