@@ -79,6 +79,18 @@ fn help_tells_where_to_begin() {
       policy        Check, test and explain policy, without serving
       grant         Give, look at and take back authority to stand in for a customer
       audit         Look at the journal and prove that it is whole
+      login         Sign in at the portal, for the commands that ask it
+      logout        Forget the token that `locum login` kept
+      whoami        Show who the portal takes you for, and what you may do
+      request       Ask for access to a customer's account, and turn a yes into a session
+      approve       Agree to a request of somebody else
+      deny          Refuse a request of somebody else
+      session       See who stands in for whom now, and end it
+      lock          Refuse present and future access by a key: an operator, a customer, a ticket, an
+                    app, or all
+      break-glass   Ask in an emergency and open the session at once
+      review        Read and write the reviews that follow break-glass
+      workload      Keep the inventory of automation and AI agents that may ask for access
       certs         Make certificates for development
       completions   Print a completion script for a shell
       man           Print the manual page, or write the pages of all commands
@@ -93,14 +105,18 @@ fn help_tells_where_to_begin() {
 
     Exit codes:
       0  done, and the answer is yes
-      1  done, and the answer is no: a check, a test or a verification failed
+      1  done, and the answer is no: a check, a test or a verification failed,
+         or the portal refused the step and said why
       2  the command line makes no sense
       3  cannot: a file, the store or the network is out of reach, or the
          configuration cannot be used
+      4  sign in first, or again: `locum login`
 
     Files:
       config/locum.toml   the configuration; every key is in docs/configuration.md
       config/policy/      route policy; see docs/policy.md
+      $XDG_STATE_HOME/locum/credentials.json
+                          what `locum login` keeps; nobody else may read it
 
     Begin with:
       locum certs dev          make certificates for this machine
