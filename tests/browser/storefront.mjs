@@ -222,7 +222,7 @@ describe('the shop works as it does alone', () => {
 
 describe('what would take the account over is refused', () => {
   test('resetting MFA', async () => {
-    const { page, bar, close } = await begin({ scope: 'view,orders' });
+    const { page, bar, close } = await begin({ scope: 'view,orders,security' });
     await page.locator('header .menu summary').click();
     await page.getByRole('link', { name: 'Security' }).click();
     await page.getByRole('button', { name: 'Reset two-step verification' }).click();
