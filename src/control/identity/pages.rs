@@ -13,11 +13,12 @@ use askama::Template;
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Not signed in · Locum</title>
+<link rel="icon" href="/favicon.ico" type="image/svg+xml">
 <link rel="stylesheet" href="/login/style.css">
 </head>
 <body>
 <main>
-<p class="brand">Locum</p>
+<p class="brand"><img src="/favicon.ico" alt="" width="28" height="28"> Locum</p>
 <h1>{{ head }}</h1>
 <p>{{ detail }}</p>
 <p><a class="button" href="{{ again }}">{{ action }}</a></p>
@@ -45,11 +46,12 @@ pub(super) struct NotSignedIn<'p> {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sign in · Locum</title>
+<link rel="icon" href="/favicon.ico" type="image/svg+xml">
 <link rel="stylesheet" href="/login/style.css">
 </head>
 <body>
 <main>
-<p class="brand">Locum</p>
+<p class="brand"><img src="/favicon.ico" alt="" width="28" height="28"> Locum</p>
 <h1>{% if fresh %}Sign in again{% else %}Sign in{% endif %}</h1>
 <p>This is a demonstration: choose whom to be. Outside of it, people sign in with your identity provider.</p>
 <form method="post" action="/login/persona">
@@ -85,11 +87,12 @@ pub(super) struct Personas<'p> {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ head }} · Locum</title>
 {% if let Some(url) = provider %}<meta http-equiv="refresh" content="0;url={{ url }}">
-{% endif %}<link rel="stylesheet" href="/login/style.css">
+{% endif %}<link rel="icon" href="/favicon.ico" type="image/svg+xml">
+<link rel="stylesheet" href="/login/style.css">
 </head>
 <body>
 <main>
-<p class="brand">Locum</p>
+<p class="brand"><img src="/favicon.ico" alt="" width="28" height="28"> Locum</p>
 <h1>{{ head }}</h1>
 <p>{{ detail }}</p>
 {% if let Some(url) = provider %}<p><a class="button" href="{{ url }}">Sign out of the identity provider too</a></p>

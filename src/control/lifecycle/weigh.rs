@@ -30,6 +30,11 @@ impl Control {
             return Vec::new();
         };
         let settings = self.settings.load_full();
+        // One that must be named will be: until then the answer would only say that it is missing.
+        let mut ask = ask.clone();
+        if settings.ticket_required && ask.ticket.trim().is_empty() {
+            ask.ticket = "named-later".to_owned();
+        }
         let duration = match ask.minutes {
             0 => settings.default_time,
             minutes => Duration::from_secs(minutes.saturating_mul(60)),
@@ -38,7 +43,7 @@ impl Control {
             let alone = [scope.name.clone()];
             let facts = facts(
                 caller,
-                ask,
+                &ask,
                 &alone,
                 scope.tier,
                 class,

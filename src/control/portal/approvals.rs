@@ -90,6 +90,7 @@ struct One {
     others: String,
     facts: Facts,
     votes: Vec<Voted>,
+    needed: u8,
     digest: String,
     pill: Pill,
     left: Option<Left>,
@@ -130,8 +131,9 @@ async fn show(call: &Call, id: RequestId, trouble: Option<&Refusal>) -> Shown {
             .iter()
             .map(|it| voted(it, request, now))
             .collect(),
+        needed: request.needs.approvals,
         digest: request.digest(),
-        pill: Pill::request(request.state),
+        pill: Pill::request(request),
         left: request
             .state
             .is_open()

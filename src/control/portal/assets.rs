@@ -64,6 +64,12 @@ impl Asset {
     }
 }
 
+/// The mark, where browsers look for it by themselves.
+pub(super) async fn icon() -> Response {
+    let kind = [(header::CONTENT_TYPE, MARK.kind)];
+    (kind, MARK.body).into_response()
+}
+
 /// Serves one file. An old name is gone: the page that named it is never kept.
 pub(super) async fn serve(Path(name): Path<String>) -> Response {
     let wanted = format!("/assets/{name}");

@@ -157,7 +157,7 @@ fn asked(control: &Control, request: &AccessRequest) -> Asked {
         question: words::question(request, &control.routes.scopes(&request.app)),
         pill: match (request.state, request.needs.consent, request.consented) {
             (RequestState::Pending, true, None) => Pill::new("warn", "Waits for your consent"),
-            (state, ..) => Pill::request(state),
+            _ => Pill::request(request),
         },
     }
 }

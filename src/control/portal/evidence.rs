@@ -162,7 +162,7 @@ fn row(noted: &Noted) -> Row {
         });
     Row {
         sequence: noted.sequence,
-        at: When::at(
+        at: When::exact(
             happened
                 .at
                 .unwrap_or(crate::model::Timestamp::from_millis(0)),

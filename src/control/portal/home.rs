@@ -39,6 +39,7 @@ struct Under {
     what: String,
     pill: Pill,
     next: &'static str,
+    tone: &'static str,
 }
 
 #[derive(Template)]
@@ -129,10 +130,14 @@ fn under(request: &AccessRequest) -> Under {
             words::tenant(request),
             words::span(request.duration)
         ),
-        pill: Pill::request(request.state),
+        pill: Pill::request(request),
         next: match request.state {
             RequestState::Approved => "Activate it",
             _ => "See who answers",
+        },
+        tone: match request.state {
+            RequestState::Approved => "",
+            _ => "quiet",
         },
     }
 }

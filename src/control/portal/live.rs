@@ -7,7 +7,7 @@ use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};
 use crate::control::duties;
 use crate::control::lifecycle::Which;
-use crate::control::refusal::{Problem, Refusal};
+use crate::control::refusal::{Kind, Problem, Refusal};
 use crate::model::{LockKey, Role};
 use crate::store::Stored;
 use askama::Template;
@@ -106,7 +106,7 @@ async fn table(call: &Call) -> Result<Table, Refusal> {
             tenant: grant.tenant_label().to_owned(),
             app: grant.app.clone(),
             ticket: grant.ticket.clone(),
-            since: stored.session.started_at.map(When::at),
+            since: stored.session.started_at.map(When::clock),
             last: stored.last_used.map(When::clock),
             left: Left::until(grant.expires_at, now),
             pill: Pill::session(stored.state()),
@@ -147,6 +147,10 @@ pub(super) async fn act(call: Call) -> Shown {
         Ok(key) if call.form.get("do") == "lock" => {
             let done = call.control().lock(call.caller(), key, &reason, None).await;
             done.map(|_| "locked")
+        }
+        Ok(_) if call.form.get("do") != "end" => {
+            let detail = "Choose: lock and end, or end only.";
+            Err(Refusal::new(Kind::Invalid, "live.what", detail))
         }
         Ok(key) => {
             let done = call.control().end_all(call.caller(), key, &reason).await;

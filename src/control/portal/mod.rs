@@ -102,6 +102,7 @@ pub fn router() -> Router<Shared> {
         .route("/parts/nav", get(to(frame::nav_part)))
         .route("/parts/sessions", get(to(home::part)))
         .route("/parts/live", get(to(live::part)))
+        .route("/favicon.ico", get(assets::icon))
         .route("/assets/{name}", get(assets::serve))
         .layer(axum::middleware::from_fn(headers::dress))
 }

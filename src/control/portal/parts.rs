@@ -2,7 +2,7 @@
 //! that pages may put it in as it is.
 
 use crate::control::refusal::Refusal;
-use crate::model::{RequestState, Review, ReviewState, Timestamp};
+use crate::model::{AccessRequest, RequestState, Review, ReviewState, Timestamp};
 use crate::store::State;
 use askama::Template;
 use askama::filters::HtmlSafe;
@@ -14,8 +14,8 @@ use std::fmt::Display;
 pub(super) struct When {
     iso: String,
     text: String,
-    short: String,
-    clock: bool,
+    shown: String,
+    form: &'static str,
 }
 
 /// How long something lasts yet.
@@ -70,24 +70,35 @@ impl HtmlSafe for Notice {}
 
 impl When {
     pub(super) fn at(at: Timestamp) -> Self {
+        Self::new(at, "", "%-d %b %Y, %H:%M UTC")
+    }
+
+    /// The day alone.
+    pub(super) fn day(at: Timestamp) -> Self {
+        Self::new(at, "day", "%-d %b %Y")
+    }
+
+    /// To the second, for what follows on each other.
+    pub(super) fn exact(at: Timestamp) -> Self {
+        Self::new(at, "exact", "%-d %b, %H:%M:%S UTC")
+    }
+
+    fn new(at: Timestamp, form: &'static str, shown: &str) -> Self {
         let told = |form: &str| {
             jiff::Timestamp::from_millisecond(at.millis())
                 .map_or_else(|_| at.to_string(), |at| at.strftime(form).to_string())
         };
         Self {
             iso: at.to_string(),
-            text: told("%-d %b %Y, %H:%M UTC"),
-            short: told("%H:%M:%S UTC"),
-            clock: false,
+            text: told("%-d %b %Y, %H:%M:%S UTC"),
+            shown: told(shown),
+            form,
         }
     }
 
     /// Only the time of day, where the day is told elsewhere.
     pub(super) fn clock(at: Timestamp) -> Self {
-        Self {
-            clock: true,
-            ..Self::at(at)
-        }
+        Self::new(at, "clock", "%H:%M:%S UTC")
     }
 }
 
@@ -124,8 +135,12 @@ impl Pill {
         Self { tone, word }
     }
 
-    pub(super) const fn request(state: RequestState) -> Self {
-        match state {
+    pub(super) fn request(request: &AccessRequest) -> Self {
+        let needs = &request.needs;
+        match request.state {
+            RequestState::Pending if needs.approvals == 0 && needs.consent => {
+                Self::new("warn", "Waits for the customer")
+            }
             RequestState::Queued => Self::new("warn", "Waits for the ticket system"),
             RequestState::Pending => Self::new("warn", "Waits for approval"),
             RequestState::Approved => Self::new("good", "Approved"),

@@ -75,7 +75,7 @@ fn row(call: &Call, request: &AccessRequest) -> Row {
         ticket: request.ticket.clone(),
         able: words::able_to(&request.scopes, &known),
         emergency: request.emergency.is_some(),
-        pill: Pill::request(request.state),
+        pill: Pill::request(request),
     }
 }
 
@@ -195,6 +195,7 @@ struct One {
     pill: Pill,
     facts: Facts,
     votes: Vec<Voted>,
+    needed: u8,
     next: Next,
     /// The next step breaks the glass.
     is_grave: bool,
@@ -221,13 +222,14 @@ async fn show(
     let is_open = request.state.is_open();
     let page = One {
         frame,
-        pill: Pill::request(request.state),
+        pill: Pill::request(request),
         facts: facts(call, request),
         votes: seen
             .votes
             .iter()
             .map(|it| voted(it, request, now))
             .collect(),
+        needed: request.needs.approvals,
         next: next(call, &seen),
         is_grave: request.emergency.is_some() && request.state == RequestState::Approved,
         left: is_open.then(|| Left::until(request.expires_at, now)),
@@ -317,7 +319,7 @@ fn told(request: &AccessRequest, agreed: usize, own: bool) -> (String, String) {
         ),
         RequestState::Pending => (
             "The customer must consent".to_owned(),
-            "Everybody else agreed. Send the consent link to the customer’s administrator.".to_owned(),
+            "Nobody else needs to agree any more. An approver sends the consent link to the customer’s administrator.".to_owned(),
         ),
         RequestState::Approved if own => (
             "Approved: you may begin".to_owned(),

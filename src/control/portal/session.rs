@@ -120,13 +120,16 @@ fn lines(history: &[Noted], recorded: Option<&Recorded>) -> Vec<Line> {
 fn step(noted: &Noted) -> Line {
     let happened = &noted.happened;
     Line {
-        at: When::at(happened.at.unwrap_or(Timestamp::from_millis(0))),
+        at: When::exact(happened.at.unwrap_or(Timestamp::from_millis(0))),
         class: if told::is_refusal(happened) {
             "refused"
         } else {
             ""
         },
-        who: happened.actor.clone(),
+        who: match happened.actor.as_str() {
+            "locum" => String::new(),
+            who => who.to_owned(),
+        },
         what: told::clause(&happened.code).to_owned(),
         details: told::details(happened),
         id: None,
@@ -153,7 +156,7 @@ fn exchange(it: &Exchange) -> Line {
         details.push(("status".to_owned(), it.status.to_string()));
     }
     Line {
-        at: When::at(it.at),
+        at: When::exact(it.at),
         class,
         who: String::new(),
         what: word.to_owned(),

@@ -104,9 +104,14 @@ fn lasted(stored: &Stored, now: Timestamp) -> String {
 fn touched(recorded: &Recorded) -> Vec<String> {
     let tally = tally(recorded);
     let through = tally.read + tally.changed;
+    let were = |count: usize| if count == 1 { "was" } else { "were" };
+    let requests = if through == 1 { "request" } else { "requests" };
     let mut sentences = vec![format!(
-        "{through} requests were let through, {} of them to change something; {} were refused.",
-        tally.changed, tally.refused
+        "{through} {requests} {} let through, {} of them to change something; {} {} refused.",
+        were(through),
+        tally.changed,
+        tally.refused,
+        were(tally.refused),
     )];
     let changed = recorded
         .exchanges
@@ -163,7 +168,7 @@ mod tests {
         assert_eq!(
             touched(&recorded),
             [
-                "4 requests were let through, 3 of them to change something; 1 were refused.",
+                "4 requests were let through, 3 of them to change something; 1 was refused.",
                 "Changed: order:1, orders.note."
             ]
         );

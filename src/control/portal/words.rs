@@ -32,13 +32,14 @@ pub(super) fn list<T: AsRef<str>>(words: &[T]) -> String {
     }
 }
 
-/// The sentence of each scope, as the route policy says it; its name where it says none.
+/// The sentence of each scope, as the route policy says it and in its order, the mildest first; its name where it says none.
 pub(super) fn sentences(scopes: &[Scope], known: &[ScopeChoice]) -> Vec<String> {
-    let told = scopes.iter().map(|scope| {
-        let choice = known.iter().find(|choice| choice.name == *scope);
-        choice.map_or_else(|| scope.to_string(), |choice| choice.sentence.clone())
-    });
-    told.collect()
+    let told = known.iter().filter(|choice| scopes.contains(&choice.name));
+    let told = told.map(|choice| choice.sentence.clone());
+    let unknown = scopes
+        .iter()
+        .filter(|scope| !known.iter().any(|choice| choice.name == **scope));
+    told.chain(unknown.map(ToString::to_string)).collect()
 }
 
 /// The same within a sentence: "see orders and change a delivery address".
@@ -47,6 +48,10 @@ pub(super) fn able_to(scopes: &[Scope], known: &[ScopeChoice]) -> String {
         .iter()
         .map(|it| within(it))
         .collect();
+    // What has commas of its own is parted by something stronger.
+    if lower.len() > 1 && lower.iter().any(|it| it.contains([',', ':'])) {
+        return lower.join("; and ");
+    }
     list(&lower)
 }
 

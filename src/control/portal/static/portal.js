@@ -4,6 +4,8 @@
 
 const each = (root, selector, work) => root.querySelectorAll(selector).forEach(work);
 const local = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+const exact = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const dayOnly = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 const clockOnly = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 function left(until) {
@@ -23,7 +25,7 @@ function dress(root) {
   each(root, 'time[datetime]', (time) => {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) return;
-    time.textContent = (time.dataset.form === 'clock' ? clockOnly : local).format(at);
+    time.textContent = ({ clock: clockOnly, day: dayOnly, exact }[time.dataset.form] ?? local).format(at);
   });
   each(root, 'button[data-copy]', (button) => {
     button.hidden = !navigator.clipboard;
@@ -93,11 +95,15 @@ function check(form) {
 
 /** The customer's link carries its secret behind the `#`, which no server log ever sees. */
 function consent(form) {
-  const secret = location.hash.slice(1);
-  if (!secret) return;
-  history.replaceState(null, '', location.pathname);
-  form.elements.token.value = secret;
-  form.submit();
+  const send = () => {
+    const secret = location.hash.slice(1);
+    if (!secret) return;
+    history.replaceState(null, '', location.pathname);
+    form.elements.token.value = secret;
+    form.submit();
+  };
+  window.addEventListener('hashchange', send);
+  send();
 }
 
 dress(document);

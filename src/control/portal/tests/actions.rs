@@ -384,3 +384,34 @@ async fn the_customers_auditor_consents_signed_in_to_what_they_saw() {
     assert_eq!(done.header("location"), format!("{path}?done=consented"));
     assert_eq!(stage.stored(wanted.id).state, RequestState::Approved);
 }
+
+#[tokio::test]
+async fn the_enter_key_decides_nothing() {
+    let stage = Stage::new();
+    let asked = stage.asked();
+    let bo = person("bo", &[(Role::Approver, "*")]);
+    let path = format!("/approvals/{}", asked.id);
+    let digest = asked.digest();
+    let fields = [("digest", digest.as_str()), ("reason", "Not on a Friday")];
+    let seen = stage.post(&bo, &path, &fields).await;
+    assert_eq!(seen.reasons(), ["vote.verdict"]);
+    seen.shows("value=\"Not on a Friday\"");
+    let sam = person("sam", &[(Role::Security, "*")]);
+    let fields = [("key", "all"), ("reason", "x")];
+    assert_eq!(
+        stage.post(&sam, "/live", &fields).await.reasons(),
+        ["live.what"]
+    );
+    for (path, who) in [
+        (path.as_str(), &bo),
+        ("/live", &sam),
+        ("/requests/new", &ada()),
+    ] {
+        let page = stage.get(who, path).await;
+        let main = page.text.split("<main").nth(1).expect("a main part");
+        let form = main.split("method=\"post\"").nth(1).expect("a form");
+        let first = form.split("<button").nth(1).expect("a button");
+        let first = first.split('>').next().expect("a tag");
+        assert!(first.ends_with(" hidden"), "{path}: {first}");
+    }
+}
