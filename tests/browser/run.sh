@@ -35,12 +35,12 @@ python_packages apps/datasette/requirements.txt "$root/target/browser/datasette"
 
 files=("$@")
 shopt -s nullglob
-[ ${#files[@]} -gt 0 ] || files=(storefront.mjs control.mjs apps/*.mjs banner*.mjs)
+[ ${#files[@]} -gt 0 ] || files=(storefront.mjs control.mjs portal.mjs apps/*.mjs banner*.mjs)
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # One file at a time: several tests hold Locum to a second.
-node --test --test-concurrency=1 --test-timeout=240000 --test-reporter=spec "${files[@]}" | tee "$log"
+node --test --test-concurrency=1 --test-timeout=480000 --test-reporter=spec "${files[@]}" | tee "$log"
 
 for line in '^ℹ tests [1-9]' '^ℹ fail 0$' '^ℹ cancelled 0$' '^ℹ skipped 0$' '^ℹ todo 0$'; do
   grep -Eq "$line" "$log" || { echo "browser tests: expected a line like $line" >&2; exit 1; }
