@@ -33,7 +33,7 @@ impl Control {
         // One that must be named will be: until then the answer would only say that it is missing.
         let mut ask = ask.clone();
         if settings.ticket_required && ask.ticket.trim().is_empty() {
-            ask.ticket = "named-later".to_owned();
+            "named-later".clone_into(&mut ask.ticket);
         }
         let duration = match ask.minutes {
             0 => settings.default_time,
