@@ -124,6 +124,11 @@ fn help_tells_where_to_begin() {
       locum run                serve
     --- exit 0
     ");
+}
+
+#[test]
+fn help_of_a_command_tells_its_options() {
+    let dir = tempfile::tempdir().expect("a directory");
     assert_snapshot!(locum_in(dir.path(), &["grant", "revoke", "-h"], &[]), @r"
     Take a grant back and end its session
 
