@@ -27,6 +27,7 @@ mod medium;
 mod part;
 mod receipt;
 mod record;
+pub mod recording;
 mod recover;
 mod redact;
 mod report;
