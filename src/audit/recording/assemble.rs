@@ -1,9 +1,8 @@
 //! Heads, in the order of the tape, put together into exchanges.
 
-use super::frame::Digest;
-use super::head::{Begin, BodyEnd, Data, Field, GapHead, Head, Headers, MessageHead, Which};
-use super::hex;
-use super::taped::{Body, Gap, Message, Piece, Side, Taped};
+use super::digest::{self, Digest};
+use super::head::{Begin, BodyEnd, Data, Field, GapHead, Head, Headers, MessageHead};
+use super::taped::{Body, Gap, Message, Piece, Side, Taped, Which};
 use crate::model::{ExchangeId, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -87,7 +86,7 @@ impl Assembly {
     }
 
     fn data(&mut self, data: &Data) -> Result<(), String> {
-        let digest = hex::decode(&data.chunk).ok_or("a chunk's digest is not readable")?;
+        let digest = digest::decode(&data.chunk).ok_or("a chunk's digest is not readable")?;
         let side = side(self.taped(data.x)?, data.side, data.at);
         let body = side.body.get_or_insert_default();
         body.pieces.push(Piece {
@@ -99,13 +98,10 @@ impl Assembly {
 
     fn body(&mut self, end: BodyEnd) -> Result<(), String> {
         let taped = self.taped(end.x)?;
-        let pieces = match end.same {
-            None => None,
-            Some(which) => Some(of(taped, which).map_or_else(Vec::new, |side| {
-                let body = side.body.as_ref();
-                body.map_or_else(Vec::new, |body| body.pieces.clone())
-            })),
-        };
+        let pieces = end.same.map(|which| {
+            let body = of(taped, which).and_then(|side| side.body.as_ref());
+            body.map(|body| body.pieces.clone()).unwrap_or_default()
+        });
         let at = taped.opened_at;
         let body = side(taped, end.side, at).body.get_or_insert_default();
         if let Some(pieces) = pieces {
@@ -122,7 +118,7 @@ impl Assembly {
     }
 
     fn message(&mut self, head: MessageHead) -> Result<(), String> {
-        let chunks = head.chunks.iter().map(|text| hex::decode(text));
+        let chunks = head.chunks.iter().map(|text| digest::decode(text));
         let chunks = chunks
             .collect::<Option<Vec<_>>>()
             .ok_or("a chunk's digest is not readable")?;

@@ -2,19 +2,18 @@
 
 use super::about::{About, Erased, sync_dir};
 use super::error::RecordingError;
-use super::library::{Library, key_path};
-use super::{holds, seal};
+use super::keyring::key_path;
+use super::{holds, part, seal};
 use crate::model::SessionId;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
 pub(super) fn erase(
-    library: &Library,
+    dir: &Path,
     session: SessionId,
     erased: Erased,
 ) -> Result<About, RecordingError> {
-    let dir = library.dir();
     let _lock = holds::lock(dir)?;
     let about = About::read(dir, session)?.ok_or(RecordingError::Absent { session })?;
     let holds = holds::read(dir)?;
@@ -28,15 +27,15 @@ pub(super) fn erase(
         ..about
     };
     about.write(dir)?;
-    finish(library, session)?;
+    finish(dir, session)?;
     Ok(about)
 }
 
 /// Destroys what is left of a recording whose erasing was decided.
-pub(super) fn finish(library: &Library, session: SessionId) -> Result<(), RecordingError> {
-    let key = key_path(library.dir(), session);
+pub(super) fn finish(dir: &Path, session: SessionId) -> Result<(), RecordingError> {
+    let key = key_path(dir, session);
     destroy(&key).map_err(RecordingError::io(&key, "destroy"))?;
-    let parts: Vec<_> = library.parts(session).collect();
+    let parts: Vec<_> = part::parts(dir, session).collect();
     // The last first: what is left after a crash is found from the beginning.
     for part in parts.iter().rev() {
         fs::remove_file(part).map_err(RecordingError::io(part, "remove"))?;

@@ -1,7 +1,7 @@
 //! What a frame says once it is open: a chunk of bytes, or a head in JSON. `docs/recording.md` states each.
 
+use super::digest::{Digest, sha256};
 use super::head::Head;
-use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt;
 
 /// The longest chunk. Bytes.
@@ -13,14 +13,6 @@ pub(super) const MAX_FRAME: usize = 1 << 20;
 const HEAD: u8 = 1;
 const RAW: u8 = 2;
 const ZSTD: u8 = 3;
-
-/// The SHA-256 of a chunk's bytes, by which it is known.
-pub(super) type Digest = [u8; 32];
-
-pub(super) fn sha256(bytes: &[u8]) -> Digest {
-    let digest = digest(&SHA256, bytes);
-    digest.as_ref().try_into().unwrap_or_default()
-}
 
 /// An open frame.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! The heads: JSON frames that say what happened and which chunks hold the bytes.
 
-use super::taped::{From, Kind};
+use super::taped::{From, Kind, Which};
 use crate::model::{ExchangeId, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +19,12 @@ pub(super) enum Head {
     End(End),
 }
 
-/// Who wrote the part, and what was found of the one before.
+/// Who wrote the part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Part {
     pub(super) session: SessionId,
-    pub(super) part: u32,
+    #[serde(rename = "part")]
+    pub(super) number: u32,
     pub(super) at: Timestamp,
     /// Locum's version.
     pub(super) locum: String,
@@ -44,18 +45,6 @@ pub(super) struct Begin {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) action: String,
     pub(super) mode: String,
-}
-
-/// Which of an exchange's three sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Which {
-    /// What the operator's client sent.
-    Request,
-    /// What the app sent.
-    Received,
-    /// What the operator's client got.
-    Shown,
 }
 
 /// A side's status and fields.

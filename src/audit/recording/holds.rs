@@ -40,7 +40,7 @@ impl Hold {
         // An id, not a secret; were it taken, placing it would be refused.
         let _ = aws_lc_rs::rand::fill(&mut random);
         Self {
-            id: format!("h{}", super::hex::encode(&random)),
+            id: format!("h{}", super::digest::encode(&random)),
             on,
             reason: reason.to_owned(),
             by: by.to_owned(),

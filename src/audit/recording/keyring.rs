@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The wrapped key of a session, as its key file holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,13 @@ pub(super) struct Wrapped {
     /// The master key's id.
     pub(super) key: String,
     /// Base64: salt (32) ‖ ciphertext (32) ‖ tag (16) of a local master key; whatever a KMS gave.
-    pub(super) wrapped: String,
+    #[serde(rename = "wrapped")]
+    pub(super) blob: String,
+}
+
+/// Where a session's wrapped key lies.
+pub(super) fn key_path(dir: &Path, session: SessionId) -> PathBuf {
+    dir.join(format!("{session}.key"))
 }
 
 /// All master keys that are at hand.
@@ -52,7 +58,7 @@ impl Keyring {
             });
         };
         let key = SessionKey::fresh().map_err(|_| no_random(&master.id))?;
-        let wrapped = match &master.source {
+        let blob = match &master.source {
             KeySource::Kms(kms) => super::kms::wrap(kms, &master.id, session, key.bytes())?,
             local => STANDARD.encode(wrap(&bytes(master, local)?, &master.id, session, &key)?),
         };
@@ -60,7 +66,7 @@ impl Keyring {
             version: 1,
             session,
             key: master.id.clone(),
-            wrapped,
+            blob,
         };
         Ok((key, wrapped))
     }
@@ -74,7 +80,7 @@ impl Keyring {
         let master = self.keys.iter().find(|key| key.id == wrapped.key);
         let master = master.ok_or_else(sealed)?;
         match &master.source {
-            KeySource::Kms(kms) => super::kms::unwrap(kms, &master.id, session, &wrapped.wrapped)
+            KeySource::Kms(kms) => super::kms::unwrap(kms, &master.id, session, &wrapped.blob)
                 .map(SessionKey::from_bytes),
             local => unwrap(&bytes(master, local)?, &master.id, wrapped),
         }
@@ -115,7 +121,7 @@ fn unwrap(master: &[u8; 32], id: &str, from: &Wrapped) -> Result<SessionKey, Rec
             from.session
         ),
     };
-    let blob = STANDARD.decode(&from.wrapped).map_err(|_| wrong())?;
+    let blob = STANDARD.decode(&from.blob).map_err(|_| wrong())?;
     let (salt, body) = blob.split_first_chunk::<32>().ok_or_else(wrong)?;
     let mut body = body.to_vec();
     let nonce = Nonce::assume_unique_for_key([0; 12]);
@@ -165,7 +171,7 @@ fn parse(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 {
         return STANDARD.decode(text).ok()?.try_into().ok();
     }
-    super::hex::decode(text)
+    super::digest::decode(text)
 }
 
 /// Locum's own key file: made if absent, for this user's eyes alone.
@@ -176,7 +182,7 @@ fn own(path: &Path) -> Result<String, RecordingError> {
         Err(why) => return Err(RecordingError::io(path, "read the key in")(why)),
     }
     let fresh = random().map_err(|_| no_random("own"))?;
-    let text = super::hex::encode(&fresh) + "\n";
+    let text = super::digest::encode(&fresh) + "\n";
     let opened = fs::OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -2,7 +2,7 @@
 
 use super::about::{About, Erased};
 use super::error::RecordingError;
-use super::keyring::{Keyring, Wrapped};
+use super::keyring::{Keyring, Wrapped, key_path};
 use super::seal::SessionKey;
 use super::settings::Settings;
 use super::tape::Tape;
@@ -98,7 +98,7 @@ impl Library {
     fn summed(&self, about: About, holds: &[Hold]) -> Summary {
         let mut bytes = 0;
         let mut written_at = about.opened_at;
-        for path in self.parts(about.session) {
+        for path in part::parts(&self.dir, about.session) {
             let Ok(found) = fs::metadata(path) else { break };
             bytes += found.len();
             let changed = found.modified().ok().and_then(|at| {
@@ -115,13 +115,6 @@ impl Library {
             bytes,
             written_at,
         }
-    }
-
-    /// The paths of a session's parts that exist, in order.
-    pub(super) fn parts(&self, session: SessionId) -> impl Iterator<Item = PathBuf> + '_ {
-        (1..=part::MAX_PARTS)
-            .map(move |number| part::path(&self.dir, session, number))
-            .take_while(|path| path.exists())
     }
 
     /// Opens a recording. For checks by machines; where a person is to see it, [`Library::view`] is the way.
@@ -200,7 +193,7 @@ impl Library {
 
     /// Destroys a session's key, then its tape. Nothing brings it back. What is known of it from outside stays.
     pub fn erase(&self, session: SessionId, erased: Erased) -> Result<About, RecordingError> {
-        erase::erase(self, session, erased)
+        erase::erase(&self.dir, session, erased)
     }
 }
 
@@ -238,7 +231,3 @@ impl<E: std::fmt::Display> std::fmt::Display for ViewError<E> {
 }
 
 impl<E: std::fmt::Debug + std::fmt::Display> std::error::Error for ViewError<E> {}
-
-pub(super) fn key_path(dir: &Path, session: SessionId) -> PathBuf {
-    dir.join(format!("{session}.key"))
-}

@@ -13,12 +13,12 @@ pub mod settings;
 
 mod about;
 mod assemble;
+mod digest;
 mod erase;
 mod error;
 mod frame;
 mod head;
 mod header;
-mod hex;
 mod holds;
 mod keyring;
 mod kms;
@@ -31,12 +31,11 @@ mod taped;
 
 pub use about::{About, Erased};
 pub use error::RecordingError;
-pub use head::Which;
 pub use library::{Hold, HoldOn, Library, Summary, ViewError, Viewing};
 pub use scan::Torn;
 pub use settings::Settings;
 pub use tape::Tape;
-pub use taped::{Body, From, Gap, Kind, Message, Side, Taped};
+pub use taped::{Body, From, Gap, Kind, Message, Side, Taped, Which};
 
 #[cfg(test)]
 pub mod testing;

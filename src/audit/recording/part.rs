@@ -1,7 +1,8 @@
 //! One part of a tape while it is written: frames are sealed into a buffer, the buffer goes to the file in one write.
 
+use super::digest::{Digest, sha256};
 use super::error::RecordingError;
-use super::frame::{self, CHUNK, Digest, Effort};
+use super::frame::{self, CHUNK, Effort};
 use super::head::{self, Head};
 use super::seal::{Sealer, SessionKey};
 use crate::model::{SessionId, Timestamp};
@@ -24,6 +25,13 @@ pub(super) fn path(dir: &Path, session: SessionId, part: u32) -> PathBuf {
         0 | 1 => dir.join(format!("{session}.tape")),
         _ => dir.join(format!("{session}.{part}.tape")),
     }
+}
+
+/// The paths of a session's parts that exist, in order.
+pub(super) fn parts(dir: &Path, session: SessionId) -> impl Iterator<Item = PathBuf> + '_ {
+    (1..=MAX_PARTS)
+        .map(move |number| path(dir, session, number))
+        .take_while(|path| path.exists())
 }
 
 /// How far a part has come; what the journal says of it.
@@ -79,7 +87,7 @@ impl PartWriter {
         };
         writer.head(&Head::Part(head::Part {
             session,
-            part,
+            number: part,
             at,
             locum: env!("CARGO_PKG_VERSION").into(),
         }))?;
@@ -100,7 +108,7 @@ impl PartWriter {
     /// Keeps `bytes` (at most [`CHUNK`]) unless this part has them already; returns what they are known by.
     pub(super) fn chunk(&mut self, bytes: &[u8], effort: Effort) -> Result<Digest, RecordingError> {
         debug_assert!(bytes.len() <= CHUNK);
-        let digest = frame::sha256(bytes);
+        let digest = sha256(bytes);
         if self.known.contains(&digest) {
             return Ok(digest);
         }

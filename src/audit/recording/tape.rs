@@ -1,9 +1,9 @@
 //! One session's recording, open for reading.
 
 use super::assemble::Assembly;
+use super::digest::{self, Digest};
 use super::error::RecordingError;
-use super::frame::{Digest, Frame, Outline, outline};
-use super::hex;
+use super::frame::{Frame, Outline, outline};
 use super::scan::{Opened, Part, Place, Scan, Step, Torn};
 use super::seal::SessionKey;
 use super::taped::{Body, Gap, Taped};
@@ -103,7 +103,7 @@ impl Tape {
             context.update(&bytes);
             out.extend_from_slice(&bytes);
         }
-        let found = hex::encode(context.finish().as_ref());
+        let found = digest::encode(context.finish().as_ref());
         if found != *body.stored_sha256.as_ref().unwrap_or(&body.sha256) {
             let path = self.store.parts.first().map(|part| part.path.clone());
             return Err(RecordingError::damaged(
@@ -181,7 +181,7 @@ impl Store {
             let path = self.parts.first().map(|part| part.path.clone());
             return Err(RecordingError::damaged(
                 &path.unwrap_or_default(),
-                format!("chunk {} is missing", hex::encode(digest)),
+                format!("chunk {} is missing", digest::encode(digest)),
             ));
         };
         match part.frame(place)? {

@@ -1,6 +1,6 @@
 //! What a reader of a tape gets: exchanges, their sides, bodies and messages.
 
-use super::frame::Digest;
+use super::digest::Digest;
 use crate::model::{ExchangeId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,18 @@ pub struct Message {
     pub withheld: Option<String>,
 }
 
+/// Which of an exchange's three sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    /// What the operator's client sent.
+    Request,
+    /// What the app sent.
+    Received,
+    /// What the operator's client got.
+    Shown,
+}
+
 /// Who sent a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -121,7 +133,7 @@ pub enum Kind {
 pub struct Gap {
     pub at: Timestamp,
     /// `request`, `received`, `shown`; absent for messages.
-    pub side: Option<super::head::Which>,
+    pub side: Option<Which>,
     pub bytes: u64,
     pub messages: u64,
     pub why: String,

@@ -1,15 +1,14 @@
 //! Small tapes for tests of what reads them.
 
 use super::about::About;
-use super::frame::{CHUNK, Effort, sha256};
-use super::head::{self, Begin, BodyEnd, Data, Field, Head, Headers, MessageHead, Which};
-use super::hex;
+use super::digest::{self, sha256};
+use super::frame::{CHUNK, Effort};
+use super::head::{self, Begin, BodyEnd, Data, Field, Head, Headers, MessageHead};
 use super::holds;
-use super::keyring::Keyring;
-use super::library::key_path;
+use super::keyring::{Keyring, key_path};
 use super::part::PartWriter;
 use super::settings::Settings;
-use super::taped::{From, Kind};
+use super::taped::{From, Kind, Which};
 use crate::model::{ExchangeId, GrantId, SessionId, Tier, Timestamp};
 use std::fs;
 
@@ -108,7 +107,7 @@ impl Sample {
         for piece in body.chunks(CHUNK) {
             let at = self.at();
             let digest = self.part.chunk(piece, Effort::Compress).unwrap();
-            let chunk = hex::encode(&digest);
+            let chunk = digest::encode(&digest);
             let data = Data { x, side, at, chunk };
             self.part.head(&Head::Data(data)).unwrap();
         }
@@ -132,7 +131,7 @@ impl Sample {
             x,
             side,
             bytes: body.len() as u64,
-            sha256: hex::encode(&sha256(body)),
+            sha256: digest::encode(&sha256(body)),
             stored_sha256: None,
             whole: true,
             redacted: false,
@@ -147,7 +146,7 @@ impl Sample {
         let at = self.at();
         let mut chunks = Vec::new();
         for piece in payload.chunks(CHUNK) {
-            chunks.push(hex::encode(
+            chunks.push(digest::encode(
                 &self.part.chunk(piece, Effort::Compress).unwrap(),
             ));
         }

@@ -1,4 +1,14 @@
-//! Digests as text: lower-case hexadecimal digits.
+//! SHA-256 digests, and their text: lower-case hexadecimal digits.
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// The SHA-256 of a chunk's bytes, by which it is known.
+pub(super) type Digest = [u8; 32];
+
+pub(super) fn sha256(bytes: &[u8]) -> Digest {
+    let digest = digest(&SHA256, bytes);
+    digest.as_ref().try_into().unwrap_or_default()
+}
 
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut out = Vec::with_capacity(bytes.len() * 2);
