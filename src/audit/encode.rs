@@ -12,12 +12,16 @@ use std::net::IpAddr;
 /// The version of the OCSF schema that the records follow.
 pub(super) const OCSF: &str = "1.5.0";
 
+/// What adds `locum`, `seq`, `prev` and `hash` to a record. 999 is OCSF's number for extensions that are not registered.
+const EXTENSION: &[u8] =
+    b"\"extensions\":[{\"name\":\"locum\",\"uid\":\"999\",\"version\":\"1.0.0\"}]";
+
 /// What encoding needs of the settings.
 #[derive(Debug)]
 pub(super) struct Encoder {
     pub(super) redactor: Redactor,
     pub(super) max_field: usize,
-    /// `"product":{…}`, the same in each record.
+    /// `"product":{…},"extensions":[…]`, the same in each record.
     pub(super) product: Vec<u8>,
 }
 
@@ -33,14 +37,17 @@ pub(super) struct Context {
     pub(super) method: Box<[u8]>,
 }
 
+/// OCSF `activity_id` for what it does not know.
+pub(super) const OTHER: u8 = 99;
+
 /// OCSF `activity_id` of class 6003.
-fn activity(method: &str) -> u8 {
+pub(super) fn activity(method: &str) -> u8 {
     match method {
         "POST" => 1,
         "GET" | "HEAD" | "OPTIONS" | "QUERY" => 2,
         "PUT" | "PATCH" => 3,
         "DELETE" => 4,
-        _ => 99,
+        _ => OTHER,
     }
 }
 
@@ -49,7 +56,8 @@ impl Encoder {
         let mut product =
             b"\"product\":{\"name\":\"Locum\",\"vendor_name\":\"Locum\",\"version\":\"".to_vec();
         product.extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes());
-        product.extend_from_slice(b"\"}");
+        product.extend_from_slice(b"\"},");
+        product.extend_from_slice(EXTENSION);
         Self {
             redactor: Redactor::new(redact),
             max_field,
@@ -72,6 +80,7 @@ impl Encoder {
             activity,
             b"\"severity_id\":1,\"status_id\":0,\"action_id\":1,",
         );
+        self.activity_name(out, activity, opening.method);
         self.metadata(out, "exchange.opened", opening.exchange, "open");
         let start = out.len();
         self.endpoints(out, opening);
@@ -105,7 +114,9 @@ impl Encoder {
             let ids = b"\"severity_id\":2,\"status_id\":2,\"action_id\":2,";
             ("exchange.refused", b"refused", ids)
         };
-        class(out, at, activity(opening.method), ids);
+        let activity = activity(opening.method);
+        class(out, at, activity, ids);
+        self.activity_name(out, activity, opening.method);
         status_code(out, refusal.status);
         self.text(out, "status_detail", refusal.reason.as_bytes());
         out.push(b',');
@@ -149,6 +160,13 @@ impl Encoder {
                 b"\"severity_id\":1,\"status_id\":1,\"action_id\":1,"
             },
         );
+        if context.activity == OTHER {
+            // The method is the encoded one of the opening: `"http_method":"…"`.
+            out.extend_from_slice(b"\"activity_name\":");
+            let value = context.method.splitn(2, |b| *b == b':').nth(1);
+            out.extend_from_slice(value.unwrap_or(b"\"Other\""));
+            out.push(b',');
+        }
         if let Some(status) = closing.status {
             status_code(out, status);
         }
@@ -164,13 +182,13 @@ impl Encoder {
         out.extend_from_slice(session.map_or(NOBODY, SessionPart::actor));
         out.extend_from_slice(b"\"http_request\":{");
         out.extend_from_slice(&context.method);
-        out.extend_from_slice(b",\"length\":");
+        out.extend_from_slice(b",\"body_length\":");
         number(out, closing.request_bytes);
         out.push(b'}');
         if let Some(status) = closing.status {
             out.extend_from_slice(b",\"http_response\":{\"code\":");
             number(out, u64::from(status));
-            out.extend_from_slice(b",\"length\":");
+            out.extend_from_slice(b",\"body_length\":");
             number(out, closing.response_bytes);
             out.push(b'}');
         }
@@ -223,7 +241,12 @@ impl Encoder {
     /// The rest of `http_request`, after its method.
     fn request(&self, out: &mut Vec<u8>, opening: &Opening<'_>) {
         out.extend_from_slice(b",\"url\":{");
-        self.text(out, "hostname", opening.host);
+        let (hostname, port) = host_and_port(opening.host);
+        self.text(out, "hostname", hostname);
+        if let Some(port) = port {
+            out.extend_from_slice(b",\"port\":");
+            number(out, u64::from(port));
+        }
         if let Some(canonical) = opening.canonical {
             let (path, query) = canonical
                 .split_once('?')
@@ -235,6 +258,10 @@ impl Encoder {
                 self.redactor
                     .query_string(out, query.as_bytes(), self.max_field);
             }
+        } else {
+            // What cannot be read in one way only has no path: it stands here as it came.
+            out.push(b',');
+            self.redacted(out, "url_string", opening.target);
         }
         out.push(b'}');
         if let Some(agent) = opening.user_agent {
@@ -274,6 +301,14 @@ impl Encoder {
         out.push(b'"');
     }
 
+    /// OCSF wants a word for what it does not know.
+    fn activity_name(&self, out: &mut Vec<u8>, activity: u8, method: &str) {
+        if activity == OTHER {
+            self.text(out, "activity_name", method.as_bytes());
+            out.push(b',');
+        }
+    }
+
     fn text(&self, out: &mut Vec<u8>, key: &str, value: &[u8]) {
         self::key(out, key);
         escape::string(out, value, self.max_field);
@@ -301,6 +336,27 @@ fn class(out: &mut Vec<u8>, at: Timestamp, activity: u8, ids: &[u8]) {
     number(out, 600_300 + u64::from(activity));
     out.push(b',');
     out.extend_from_slice(ids);
+}
+
+/// An authority as sent, taken apart: name or address without brackets, and the port where there is one.
+fn host_and_port(host: &[u8]) -> (&[u8], Option<u16>) {
+    let (name, port) = match memchr::memrchr(b':', host) {
+        Some(at) => {
+            let port = host.get(at + 1..).and_then(|p| std::str::from_utf8(p).ok());
+            let port = port.filter(|p| p.bytes().all(|b| b.is_ascii_digit()));
+            (host.get(..at), port.and_then(|p| p.parse().ok()))
+        }
+        None => (None, None),
+    };
+    let (name, port) = match (name, port) {
+        // An IPv6 address ends with its bracket.
+        (Some(name), Some(port)) if !name.contains(&b':') || name.ends_with(b"]") => {
+            (name, Some(port))
+        }
+        _ => (host, None),
+    };
+    let bare = name.strip_prefix(b"[").and_then(|n| n.strip_suffix(b"]"));
+    (bare.unwrap_or(name), port)
 }
 
 fn status_code(out: &mut Vec<u8>, status: u16) {

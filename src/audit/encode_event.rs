@@ -1,7 +1,7 @@
 //! Everything but exchanges as OCSF: who came and went (3002), what was granted (3003), alerts (2004), and the life of
 //! Locum itself (6002).
 
-use super::encode::{Encoder, OCSF, ip, key};
+use super::encode::{Encoder, OCSF, OTHER, key};
 use super::escape::{self, number};
 use super::event::Event;
 use super::part::SessionPart;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 /// An OCSF class and activity: `category_uid` is `uid / 1000`, `type_uid` is `uid * 100 + activity`.
 #[derive(Clone, Copy)]
 pub(super) struct Class {
-    uid: u16,
+    pub(super) uid: u16,
     activity: u8,
     severity: u8,
 }
@@ -27,15 +27,15 @@ pub(super) const fn class(uid: u16, activity: u8, severity: u8) -> Class {
 const LOGON: Class = class(3002, 1, 1);
 const LOGOFF: Class = class(3002, 2, 1);
 const ASSIGN: Class = class(3003, 1, 1);
-const REVOKE: Class = class(3003, 99, 1);
+const REVOKE: Class = class(3003, OTHER, 1);
 const FINDING: Class = class(2004, 1, 4);
-const API: Class = class(6003, 99, 1);
+const API: Class = class(6003, OTHER, 1);
 pub(super) const START: Class = class(6002, 3, 1);
 const STOP: Class = class(6002, 4, 1);
 const UPDATE: Class = class(6002, 8, 1);
 const UPDATE_FAILED: Class = class(6002, 8, 3);
-pub(super) const STATE: Class = class(6002, 99, 1);
-pub(super) const TROUBLE: Class = class(6002, 99, 3);
+pub(super) const STATE: Class = class(6002, OTHER, 1);
+pub(super) const TROUBLE: Class = class(6002, OTHER, 3);
 
 /// A member of `locum`.
 #[derive(Clone, Copy)]
@@ -49,14 +49,16 @@ use Value::{Flag, Number, Text};
 
 /// What one event becomes.
 pub(super) struct Draft<'a> {
-    class: Class,
-    code: &'a str,
-    session: Option<&'a SessionPart>,
+    pub(super) class: Class,
+    pub(super) code: &'a str,
+    pub(super) session: Option<&'a SessionPart>,
     exchange: Option<ExchangeId>,
-    client: Option<IpAddr>,
+    pub(super) client: Option<IpAddr>,
     /// Who did it, where no session says so.
-    actor: Option<&'a str>,
-    fields: &'a [(&'a str, Value<'a>)],
+    pub(super) actor: Option<&'a str>,
+    /// Words with spaces between them, where no session says what was granted.
+    pub(super) privileges: &'a str,
+    pub(super) fields: &'a [(&'a str, Value<'a>)],
 }
 
 impl<'a> Draft<'a> {
@@ -68,6 +70,7 @@ impl<'a> Draft<'a> {
             exchange: None,
             client: None,
             actor: None,
+            privileges: "",
             fields,
         }
     }
@@ -93,8 +96,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn client(self, client: Option<IpAddr>) -> Self {
+    pub(super) fn client(self, client: Option<IpAddr>) -> Self {
         Self { client, ..self }
+    }
+
+    pub(super) fn privileges(self, privileges: &'a str) -> Self {
+        Self { privileges, ..self }
     }
 }
 
@@ -283,9 +290,20 @@ impl Encoder {
             out.push(b'"');
         }
         out.extend_from_slice(b"},");
+        if class.activity == OTHER {
+            out.extend_from_slice(b"\"activity_name\":");
+            escape::string(out, draft.code.as_bytes(), self.max_field);
+            out.push(b',');
+        }
         self.class_members(out, draft);
         out.extend_from_slice(b"\"locum\":{");
         if let Some(session) = draft.session {
+            if class.uid == 2004 {
+                // A finding has no actor of its own.
+                out.extend_from_slice(b"\"operator\":");
+                out.extend_from_slice(session.operator());
+                out.push(b',');
+            }
             out.extend_from_slice(session.full());
         }
         for (name, value) in draft.fields {
@@ -302,63 +320,6 @@ impl Encoder {
         }
         out.push(b'}');
     }
-
-    /// What the class wants besides the base event.
-    fn class_members(&self, out: &mut Vec<u8>, draft: &Draft<'_>) {
-        if let Some(session) = draft.session {
-            out.extend_from_slice(session.actor());
-        } else if let Some(actor) = draft.actor {
-            out.extend_from_slice(b"\"actor\":{\"user\":{\"uid\":");
-            escape::string(out, actor.as_bytes(), self.max_field);
-            out.extend_from_slice(b",\"type_id\":1}},");
-        }
-        match draft.class.uid {
-            // `user` is who signs in, or who gets the privileges: the operator, as in `actor`.
-            3002 | 3003 => {
-                let user = draft
-                    .session
-                    .and_then(|s| s.actor().strip_prefix(b"\"actor\":{"))
-                    .and_then(|s| s.strip_suffix(b"},"));
-                match (user, draft.actor) {
-                    (Some(user), _) => out.extend_from_slice(user),
-                    (None, Some(actor)) => {
-                        out.extend_from_slice(b"\"user\":{\"uid\":");
-                        escape::string(out, actor.as_bytes(), self.max_field);
-                        out.extend_from_slice(b",\"type_id\":1}");
-                    }
-                    (None, None) => {
-                        out.extend_from_slice(b"\"user\":{\"name\":\"unknown\",\"type_id\":0}");
-                    }
-                }
-                out.push(b',');
-            }
-            2004 => {
-                out.extend_from_slice(b"\"finding_info\":{\"title\":");
-                let title = draft.fields.iter().find_map(|(_, v)| match v {
-                    Text(text) => Some(*text),
-                    _ => None,
-                });
-                escape::string(out, title.unwrap_or(draft.code).as_bytes(), self.max_field);
-                out.extend_from_slice(b",\"uid\":\"");
-                event_uid(out);
-                out.extend_from_slice(b"\"},");
-            }
-            6002 => {
-                out.extend_from_slice(b"\"app\":{\"name\":\"Locum\",\"vendor_name\":\"Locum\"},");
-            }
-            _ => {
-                out.extend_from_slice(b"\"api\":{\"operation\":\"observe\"},");
-                if draft.client.is_none() {
-                    out.extend_from_slice(b"\"src_endpoint\":{\"name\":\"locum\"},");
-                }
-            }
-        }
-        if let Some(client) = draft.client {
-            out.extend_from_slice(b"\"src_endpoint\":{\"ip\":\"");
-            ip(out, client);
-            out.extend_from_slice(b"\"},");
-        }
-    }
 }
 
 /// A session's summary in numbers.
@@ -374,7 +335,7 @@ fn counts<'a>(used: &Used) -> [(&'a str, Value<'a>); 6] {
 }
 
 /// 128 random bits: an id for what is no exchange.
-fn event_uid(out: &mut Vec<u8>) {
+pub(super) fn event_uid(out: &mut Vec<u8>) {
     let mut bytes = [0u8; 16];
     // Ids are no secrets; the chain's sequence number is unique in any case.
     let _ = aws_lc_rs::rand::fill(&mut bytes);

@@ -14,6 +14,7 @@ mod commit;
 mod core;
 mod counters;
 mod encode;
+mod encode_class;
 mod encode_control;
 mod encode_event;
 mod encode_own;

@@ -3,6 +3,7 @@
 use super::escape;
 use crate::model::{Grant, GrantId, OperatorKind, Scope, Session, SessionId};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Who acts as whom, under which authority. Cheap to clone; make one when the session becomes live.
@@ -18,6 +19,12 @@ struct Encoded {
     full: Vec<u8>,
     /// The same, only what identifies: for the records that follow an opening.
     brief: Vec<u8>,
+    /// Where the list of scopes stands in `full`, brackets included.
+    scopes: Range<usize>,
+    /// Where the operator's id stands in `actor`, quotes included.
+    operator: Range<usize>,
+    /// `"service":{…},`: the app.
+    service: Vec<u8>,
 }
 
 impl SessionPart {
@@ -61,12 +68,14 @@ impl SessionPart {
         let mut full = brief.clone();
         member(&mut full, "ticket", &grant.ticket, max);
         member(&mut full, "reason", &grant.reason, max);
+        let scopes = full.len() + "\"scopes\":".len();
         list(
             &mut full,
             "scopes",
             grant.scopes.iter().map(Scope::as_str),
             max,
         );
+        let scopes = scopes..full.len() - 1;
         if !grant.approvals.is_empty() {
             list(
                 &mut full,
@@ -81,12 +90,19 @@ impl SessionPart {
             b"\"break_glass\":false,"
         });
 
+        let (actor, operator) = actor(grant, max);
+        let mut service = b"\"service\":{\"name\":".to_vec();
+        escape::string(&mut service, grant.app.as_bytes(), max);
+        service.extend_from_slice(b"},");
         Self(Arc::new(Encoded {
             session: session.map(|s| s.id),
             grant: grant.id,
-            actor: actor(grant, max),
+            actor,
             full,
             brief,
+            scopes,
+            operator,
+            service,
         }))
     }
 
@@ -109,6 +125,22 @@ impl SessionPart {
     pub(super) fn brief(&self) -> &[u8] {
         &self.0.brief
     }
+
+    /// The scopes as a JSON list.
+    pub(super) fn scopes(&self) -> &[u8] {
+        self.0.full.get(self.0.scopes.clone()).unwrap_or(b"[]")
+    }
+
+    /// The operator's id as a JSON text.
+    pub(super) fn operator(&self) -> &[u8] {
+        let operator = self.0.operator.clone();
+        self.0.actor.get(operator).unwrap_or(b"\"\"")
+    }
+
+    /// `"service":{…},`: the app as OCSF has it.
+    pub(super) fn service(&self) -> &[u8] {
+        &self.0.service
+    }
 }
 
 impl fmt::Debug for SessionPart {
@@ -120,20 +152,23 @@ impl fmt::Debug for SessionPart {
     }
 }
 
-/// OCSF `actor.user`: type 1 is a user, 4 a service. <https://schema.ocsf.io/objects/user>
-fn actor(grant: &Grant, max: usize) -> Vec<u8> {
+/// OCSF `actor.user`, and where the operator's id stands in it. Type 1 is a user; of services OCSF 1.5 knows nothing.
+/// <https://schema.ocsf.io/1.5.0/objects/user>
+fn actor(grant: &Grant, max: usize) -> (Vec<u8>, Range<usize>) {
     let operator = &grant.operator;
     let mut out = b"\"actor\":{\"user\":{\"uid\":".to_vec();
+    let start = out.len();
     escape::string(&mut out, operator.id.as_bytes(), max);
+    let id = start..out.len();
     if let Some(name) = &operator.name {
         out.extend_from_slice(b",\"name\":");
         escape::string(&mut out, name.as_bytes(), max);
     }
     out.extend_from_slice(match operator.kind {
         OperatorKind::Human => b",\"type_id\":1}},",
-        OperatorKind::Workload => b",\"type_id\":4}},",
+        OperatorKind::Workload => b",\"type_id\":99,\"type\":\"Service\"}},",
     });
-    out
+    (out, id)
 }
 
 fn person(out: &mut Vec<u8>, word: &str, id: &str, name: Option<&str>, max: usize) {

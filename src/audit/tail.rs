@@ -191,7 +191,8 @@ impl Entry {
             Timestamp::from_millis(time),
             printable(self.event())
         );
-        if let Some(operator) = self.text(&["actor", "user", "uid"]) {
+        let actor = self.text(&["actor", "user", "uid"]);
+        if let Some(operator) = actor.or_else(|| self.text(&["locum", "operator"])) {
             let subject = self.text(&["locum", "subject", "uid"]).unwrap_or("-");
             let _ = write!(line, " {}→{}", printable(operator), printable(subject));
         }
