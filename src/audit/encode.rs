@@ -10,7 +10,7 @@ use crate::model::{Effect, ExchangeId, Timestamp};
 use std::net::IpAddr;
 
 /// The version of the OCSF schema that the records follow.
-pub(super) const OCSF: &str = "1.5.0";
+pub(super) const OCSF: &str = "1.6.0";
 
 /// What adds `locum`, `seq`, `prev` and `hash` to a record. 999 is OCSF's number for extensions that are not registered.
 const EXTENSION: &[u8] =
@@ -33,8 +33,17 @@ pub(super) struct Context {
     pub(super) activity: u8,
     /// `"api":{…},"src_endpoint":{…},"dst_endpoint":{…},`
     pub(super) endpoints: Box<[u8]>,
-    /// `"http_method":"…"`
+    /// `"http_method":"…",`; `"method":"…",` for `locum` where OCSF does not know the method.
     pub(super) method: Box<[u8]>,
+}
+
+/// The methods that OCSF 1.6 knows: `http_request.http_method` is one of them.
+const METHODS: [&str; 9] = [
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT",
+];
+
+fn is_ocsf(method: &[u8]) -> bool {
+    method.starts_with(b"\"http_method\"")
 }
 
 /// OCSF `activity_id` for what it does not know.
@@ -87,12 +96,10 @@ impl Encoder {
         let endpoints = out.get(start..).unwrap_or_default().into();
         actor(out, opening);
         out.extend_from_slice(b"\"http_request\":{");
-        let start = out.len();
-        self.text(out, "http_method", opening.method.as_bytes());
-        let method = out.get(start..).unwrap_or_default().into();
-        self.request(out, opening);
+        let method = self.method(opening.method);
+        self.request(out, opening, &method);
         out.extend_from_slice(b"},\"locum\":{");
-        self.locum(out, opening);
+        self.locum(out, opening, &method);
         out.push(b'}');
         Context {
             exchange: opening.exchange,
@@ -124,8 +131,8 @@ impl Encoder {
         self.endpoints(out, opening);
         actor(out, opening);
         out.extend_from_slice(b"\"http_request\":{");
-        self.text(out, "http_method", opening.method.as_bytes());
-        self.request(out, opening);
+        let method = self.method(opening.method);
+        self.request(out, opening, &method);
         out.extend_from_slice(b"},\"http_response\":{\"code\":");
         number(out, u64::from(refusal.status));
         out.extend_from_slice(b"},\"locum\":{\"outcome\":\"");
@@ -135,7 +142,7 @@ impl Encoder {
             self.text(out, "detail", refusal.detail.as_bytes());
             out.push(b',');
         }
-        self.locum(out, opening);
+        self.locum(out, opening, &method);
         out.push(b'}');
     }
 
@@ -161,11 +168,9 @@ impl Encoder {
             },
         );
         if context.activity == OTHER {
-            // The method is the encoded one of the opening: `"http_method":"…"`.
             out.extend_from_slice(b"\"activity_name\":");
             let value = context.method.splitn(2, |b| *b == b':').nth(1);
-            out.extend_from_slice(value.unwrap_or(b"\"Other\""));
-            out.push(b',');
+            out.extend_from_slice(value.unwrap_or(b"\"Other\","));
         }
         if let Some(status) = closing.status {
             status_code(out, status);
@@ -181,8 +186,10 @@ impl Encoder {
         out.extend_from_slice(&context.endpoints);
         out.extend_from_slice(session.map_or(NOBODY, SessionPart::actor));
         out.extend_from_slice(b"\"http_request\":{");
-        out.extend_from_slice(&context.method);
-        out.extend_from_slice(b",\"body_length\":");
+        if is_ocsf(&context.method) {
+            out.extend_from_slice(&context.method);
+        }
+        out.extend_from_slice(b"\"body_length\":");
         number(out, closing.request_bytes);
         out.push(b'}');
         if let Some(status) = closing.status {
@@ -196,6 +203,9 @@ impl Encoder {
         out.extend_from_slice(closing.outcome.as_str().as_bytes());
         out.extend_from_slice(b"\",");
         out.extend_from_slice(session.map_or(b"" as &[u8], SessionPart::brief));
+        if !is_ocsf(&context.method) {
+            out.extend_from_slice(&context.method);
+        }
         if let Some(upstream) = closing.upstream {
             self.text(out, "upstream", upstream.as_bytes());
             out.push(b',');
@@ -238,9 +248,22 @@ impl Encoder {
         }
     }
 
-    /// The rest of `http_request`, after its method.
-    fn request(&self, out: &mut Vec<u8>, opening: &Opening<'_>) {
-        out.extend_from_slice(b",\"url\":{");
+    /// As in [`Context::method`].
+    fn method(&self, method: &str) -> Box<[u8]> {
+        let mut out = Vec::with_capacity(24);
+        let is_known = METHODS.contains(&method);
+        key(&mut out, if is_known { "http_method" } else { "method" });
+        escape::string(&mut out, method.as_bytes(), self.max_field);
+        out.push(b',');
+        out.into()
+    }
+
+    /// The members of `http_request`.
+    fn request(&self, out: &mut Vec<u8>, opening: &Opening<'_>, method: &[u8]) {
+        if is_ocsf(method) {
+            out.extend_from_slice(method);
+        }
+        out.extend_from_slice(b"\"url\":{");
         let (hostname, port) = host_and_port(opening.host);
         self.text(out, "hostname", hostname);
         if let Some(port) = port {
@@ -271,7 +294,10 @@ impl Encoder {
     }
 
     /// The members of `locum` for openings and refusals; the last one has no comma.
-    fn locum(&self, out: &mut Vec<u8>, opening: &Opening<'_>) {
+    fn locum(&self, out: &mut Vec<u8>, opening: &Opening<'_>, method: &[u8]) {
+        if !is_ocsf(method) {
+            out.extend_from_slice(method);
+        }
         if let Some(session) = opening.session {
             out.extend_from_slice(session.full());
         }

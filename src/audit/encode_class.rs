@@ -1,4 +1,4 @@
-//! What each OCSF class wants of an event beside the base: <https://schema.ocsf.io/1.5.0>.
+//! What each OCSF class wants of an event beside the base: <https://schema.ocsf.io/1.6.0>.
 
 use super::encode::{Encoder, ip};
 use super::encode_event::{Draft, Value, event_uid};
@@ -9,6 +9,16 @@ const NOBODY: &[u8] = b"\"user\":{\"name\":\"unknown\",\"type_id\":0}";
 
 impl Encoder {
     pub(super) fn class_members(&self, out: &mut Vec<u8>, draft: &Draft<'_>) {
+        if draft.class.uid != 2004 {
+            let failed = [".refused", ".failed"]
+                .iter()
+                .any(|end| draft.code.ends_with(end));
+            out.extend_from_slice(if failed {
+                b"\"status_id\":2,"
+            } else {
+                b"\"status_id\":1,"
+            });
+        }
         match draft.class.uid {
             2004 => return self.finding(out, draft),
             // Its actor would be the host's.

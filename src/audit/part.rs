@@ -152,8 +152,8 @@ impl fmt::Debug for SessionPart {
     }
 }
 
-/// OCSF `actor.user`, and where the operator's id stands in it. Type 1 is a user; of services OCSF 1.5 knows nothing.
-/// <https://schema.ocsf.io/1.5.0/objects/user>
+/// OCSF `actor.user`, and where the operator's id stands in it. Type 1 is a user, 4 a service.
+/// <https://schema.ocsf.io/1.6.0/objects/user>
 fn actor(grant: &Grant, max: usize) -> (Vec<u8>, Range<usize>) {
     let operator = &grant.operator;
     let mut out = b"\"actor\":{\"user\":{\"uid\":".to_vec();
@@ -166,7 +166,7 @@ fn actor(grant: &Grant, max: usize) -> (Vec<u8>, Range<usize>) {
     }
     out.extend_from_slice(match operator.kind {
         OperatorKind::Human => b",\"type_id\":1}},",
-        OperatorKind::Workload => b",\"type_id\":99,\"type\":\"Service\"}},",
+        OperatorKind::Workload => b",\"type_id\":4}},",
     });
     (out, id)
 }

@@ -196,7 +196,8 @@ impl Entry {
             let subject = self.text(&["locum", "subject", "uid"]).unwrap_or("-");
             let _ = write!(line, " {}→{}", printable(operator), printable(subject));
         }
-        if let Some(method) = self.text(&["http_request", "http_method"]) {
+        let method = self.text(&["http_request", "http_method"]);
+        if let Some(method) = method.or_else(|| self.text(&["locum", "method"])) {
             let _ = write!(line, " {}", printable(method));
         }
         if let Some(target) = self.target() {

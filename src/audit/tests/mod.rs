@@ -2,6 +2,7 @@
 
 mod cost;
 mod crash;
+mod every;
 mod faults;
 pub(super) mod fixture;
 mod kill;

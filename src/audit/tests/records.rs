@@ -70,7 +70,7 @@ fn an_exchange_is_two_records_in_ocsf_shape() {
     assert_eq!(closed["locum"]["first_byte_us"], 1200);
     assert_eq!(closed["locum"]["request_sha256"], "ab".repeat(32));
     assert_eq!(closed["locum"]["upstream"], "127.0.0.1:9000");
-    assert_eq!(closed["http_response"]["length"], 512);
+    assert_eq!(closed["http_response"]["body_length"], 512);
     let report = verified(dir.path());
     assert!(report.is_intact(), "{report}");
     assert_eq!((report.records, report.open_exchanges), (4, 0));
@@ -142,7 +142,7 @@ fn a_dropped_receipt_closes_itself_as_aborted() {
     );
 }
 
-fn one_of_each(session: &SessionPart) -> [Event<'_>; 11] {
+pub(super) fn one_of_each(session: &SessionPart) -> [Event<'_>; 11] {
     let exchange = ExchangeId::fresh();
     let client = Some("2001:db8::1".parse().expect("address"));
     [

@@ -69,7 +69,10 @@ fn exchanges(entries: &[Entry]) -> Vec<Exchange> {
 
 fn exchange(entry: &Entry, id: &str) -> Exchange {
     let text = |path: &[&str]| entry.text(path).unwrap_or_default().to_owned();
-    let method = text(&["http_request", "http_method"]);
+    let method = entry.text(&["http_request", "http_method"]);
+    // OCSF does not know every method.
+    let method = method.or_else(|| entry.text(&["locum", "method"]));
+    let method = method.unwrap_or_default().to_owned();
     let is_safe = matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE");
     let at = entry.value(&["time"]).and_then(Value::as_i64);
     Exchange {
