@@ -12,18 +12,19 @@ use crate::control::desk::{
 use crate::control::duties::StepUp;
 use crate::control::identity::{self, Identity};
 use crate::control::signals::{self, Signals};
-use crate::control::subjects::{SubjectDesk, SubjectSettings};
+use crate::control::subjects::{self, SubjectDesk, SubjectSettings};
 use crate::control::tickets::{self, TicketDesk, TicketSettings};
 use crate::control::web::shared::Web;
 use crate::control::web::{self, listen};
 use crate::model::{Scope, SessionId};
 use crate::policy::access::AccessPolicy;
+use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::Plane;
-use crate::store::control::Book;
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -55,7 +56,7 @@ impl Running {
         let subjects =
             SubjectDesk::new(&SubjectSettings::from(&config.subjects)).map_err(cannot)?;
         let (tickets, subjects) = (Arc::new(tickets), Arc::new(subjects));
-        let book = Book::open(&super::translate::sqlite(config)).map_err(RunError::Store)?;
+        let book = parts.book.clone();
         let clock = parts.plane.clock.clone();
         let alerts = Alerts::new(
             book.clone(),
@@ -67,7 +68,7 @@ impl Running {
             book.clone(),
             clock,
             events(config)?,
-            signer(parts),
+            signer(&parts.keys),
             parts.counted.signals.clone(),
         );
         let control = Arc::new(Control {
@@ -78,6 +79,7 @@ impl Running {
             subjects: Arc::clone(&subjects) as _,
             alarm: Arc::new(alerts.clone()),
             routes: Arc::new(Served(Arc::clone(&parts.plane))),
+            agreed: Arc::default(),
         });
         let identity = Identity::new(
             who(config)?,
@@ -102,29 +104,55 @@ impl Running {
         })
     }
 
-    /// Takes a new configuration: all that can fail is made before anything is replaced.
-    pub(super) fn reload(&self, config: &Config) -> Result<(), RunError> {
+    /// Rung when enough people agreed to other rules.
+    pub(super) fn agreed(&self) -> Arc<Notify> {
+        Arc::clone(&self.control.agreed)
+    }
+
+    /// Makes of a new configuration what can be put in place of the old: all that can fail.
+    pub(super) fn prepare(config: &Config) -> Result<Prepared, RunError> {
         let cannot = |why: tickets::SetupError| RunError::build(why.what.clone(), why);
-        let settings = settings(config)?;
-        let who = who(config)?;
-        let (channels, events) = (channels(config)?, events(config)?);
         let tickets = TicketDesk::prepare(&TicketSettings::from(&config.tickets));
-        let tickets = tickets.map_err(cannot)?;
         let subjects = SubjectDesk::prepare(&SubjectSettings::from(&config.subjects));
-        let subjects = subjects.map_err(cannot)?;
-        // The last that can fail, and whole or not at all.
-        self.identity
-            .replace(who)
-            .map_err(|problems| no_identity(&problems))?;
-        self.tickets.put(tickets);
-        self.subjects.put(subjects);
-        self.alerts.reload(channels);
-        self.signals.reload(events);
-        self.control.settings.store(Arc::new(settings));
-        self.api
-            .settings
-            .store(Arc::new(api::Settings::from(config)));
-        Ok(())
+        let identity = Identity::prepare(who(config)?);
+        Ok(Prepared {
+            settings: settings(config)?,
+            channels: channels(config)?,
+            events: events(config)?,
+            api: api::Settings::from(config),
+            tickets: tickets.map_err(cannot)?,
+            subjects: subjects.map_err(cannot)?,
+            identity: identity.map_err(|problems| no_identity(&problems))?,
+        })
+    }
+
+    /// Puts it in place. Nothing here can fail.
+    pub(super) fn put(&self, new: Prepared) {
+        self.identity.put(new.identity);
+        self.tickets.put(new.tickets);
+        self.subjects.put(new.subjects);
+        self.alerts.reload(new.channels);
+        self.signals.reload(new.events);
+        self.control.settings.store(Arc::new(new.settings));
+        self.api.settings.store(Arc::new(new.api));
+    }
+}
+
+/// What a reload puts in place, made ready.
+pub(super) struct Prepared {
+    settings: Settings,
+    channels: alerts::Settings,
+    events: signals::Settings,
+    api: api::Settings,
+    tickets: tickets::Prepared,
+    subjects: subjects::Prepared,
+    identity: identity::Prepared,
+}
+
+impl Prepared {
+    /// The rules that requests for access would be decided by.
+    pub(super) fn access(&self) -> &AccessPolicy {
+        &self.settings.access
     }
 }
 
@@ -141,9 +169,9 @@ fn events(config: &Config) -> Result<signals::Settings, RunError> {
 }
 
 /// Signs with the key that assertions are signed with, whichever that is by then.
-fn signer(parts: &Arc<Parts>) -> signals::Sign {
-    let parts = Arc::clone(parts);
-    Arc::new(move |typ, claims| parts.keys.load().sign_as(typ, claims))
+fn signer(keys: &Arc<ArcSwap<KeyRing>>) -> signals::Sign {
+    let keys = Arc::clone(keys);
+    Arc::new(move |typ, claims| keys.load().sign_as(typ, claims))
 }
 
 /// What alerts and signals count.
@@ -198,7 +226,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, RunError> {
     })
 }
 
-fn access_policy(config: &Config) -> Result<AccessPolicy, RunError> {
+pub(super) fn access_policy(config: &Config) -> Result<AccessPolicy, RunError> {
     let options = super::access::access_options(config);
     AccessPolicy::load(&config.access.policy, &options).map_err(RunError::Policy)
 }
@@ -339,11 +367,11 @@ pub(super) async fn start(
     let api = Arc::clone(&running.api);
     // Set once: this is the only place that starts a control plane.
     let _ = parts.control.set(running);
-    let shared = Arc::clone(parts);
+    let keys = Arc::clone(&parts.keys);
     let web = Arc::new(Web {
         control: Arc::clone(&control),
         gate: Arc::clone(&identity) as _,
-        jwks: Arc::new(move || shared.keys.load().jwks()),
+        jwks: Arc::new(move || keys.load().jwks()),
         views: super::views::views(config, &parts.plane),
     });
     let settings = listen::Settings {

@@ -5,6 +5,7 @@ mod build;
 mod control;
 mod events;
 mod ops;
+mod rules;
 mod serve;
 mod signals;
 mod subject;
@@ -15,13 +16,14 @@ pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
 
 use crate::audit::{Event, Journal, StartError};
-use crate::config::{Config, Problems};
+use crate::config::{Config, Problems, Written};
 use crate::model::{Attempts, Clock};
 use crate::policy;
 use crate::proxy::budget::Budget;
 use crate::proxy::listener::Shutdown;
 use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::{Places, Plane};
+use crate::store::control::Book;
 use crate::store::live::Live;
 use crate::store::sqlite::Sqlite;
 use crate::store::{GrantStore, StoreError};
@@ -91,18 +93,24 @@ impl RunError {
 pub(crate) struct Parts {
     pub path: PathBuf,
     pub plane: Arc<Plane>,
-    pub keys: ArcSwap<KeyRing>,
+    pub book: Book,
+    /// What is in force.
+    pub config: ArcSwap<Config>,
+    /// Shared with whoever signs or shows keys, whichever they are by then.
+    pub keys: Arc<ArcSwap<KeyRing>>,
     pub tls: serve::TlsConfigs,
+    /// Held while everything is read again.
+    pub reading: tokio::sync::Mutex<()>,
     /// Where the portal is on.
     pub control: OnceLock<control::Running>,
     pub counted: control::Counted,
 }
 
-/// Serves until told to stop. `path` is the configuration's file, read again on SIGHUP.
+/// Serves until told to stop. `path` is the configuration's file, read again on SIGHUP; `written` what it says.
 ///
 /// # Errors
 /// Whatever keeps Locum from serving whole.
-pub fn run(config: &Config, path: &Path) -> Result<(), RunError> {
+pub fn run(config: &Config, written: &Written, path: &Path) -> Result<(), RunError> {
     log::start(&config.log.level, translate::log_format(config));
     let clock = Clock::System;
     make_private(&config.state_dir).map_err(RunError::io(format!(
@@ -112,7 +120,7 @@ pub fn run(config: &Config, path: &Path) -> Result<(), RunError> {
     let journal = Arc::new(
         Journal::start(translate::journal(config)?, clock.clone()).map_err(RunError::Journal)?,
     );
-    let served = serve_with(config, path, clock, &journal);
+    let served = serve_with(config, written, path, clock, &journal);
     let cause = match &served {
         Ok(()) => "signal".to_owned(),
         Err(error) => error.to_string(),
@@ -123,6 +131,7 @@ pub fn run(config: &Config, path: &Path) -> Result<(), RunError> {
 
 fn serve_with(
     config: &Config,
+    written: &Written,
     path: &Path,
     clock: Clock,
     journal: &Arc<Journal>,
@@ -141,6 +150,18 @@ fn serve_with(
     counted.register(&mut metrics);
     let metrics = Arc::new(metrics);
     let setup = build::setup(config, &keys, &live)?;
+    let book = Book::open(&translate::sqlite(config)).map_err(RunError::Store)?;
+    // Without the portal nobody asks for access, and nothing decides on it.
+    let asks = config.listeners.portal.enabled;
+    let access = asks.then(|| control::access_policy(config)).transpose()?;
+    let rules = rules::Read {
+        config,
+        written,
+        policy: &setup.policy,
+        access: access.as_ref(),
+        keys: &keys,
+    };
+    rules::start(&book, &rules.rules(), clock.now())?;
     metrics
         .policy_rows
         .set(i64::try_from(setup.policy.rows()).unwrap_or(i64::MAX));
@@ -159,12 +180,14 @@ fn serve_with(
         policy_buffers: Budget::default(),
         current: ArcSwap::from_pointee(setup),
     });
-    let keys = ArcSwap::new(keys);
     let parts = Parts {
         path: path.to_owned(),
         plane,
-        keys,
+        book,
+        config: ArcSwap::from_pointee(config.clone()),
+        keys: Arc::new(ArcSwap::new(keys)),
         tls: serve::TlsConfigs::new(config)?,
+        reading: tokio::sync::Mutex::new(()),
         control: OnceLock::new(),
         counted,
     };
@@ -197,6 +220,9 @@ fn serve_until_stopped(
         )
         .await?;
         let portal = control::start(config, &parts, &shutdown.drain).await?;
+        if let Some(control) = parts.control.get() {
+            tokio::spawn(signals::agreed(Arc::clone(&parts), control.agreed()));
+        }
         announce(config, &parts);
         ready();
         signals::wait(&parts, &shutdown).await?;

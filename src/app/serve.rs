@@ -33,15 +33,13 @@ impl TlsConfigs {
         })
     }
 
-    /// Reads the certificates again. All or nothing; connections that are open keep what they have.
-    pub(super) fn reload(&self, config: &Config) -> Result<(), RunError> {
-        let new = Self::new(config)?;
+    /// Serves with these from now on; connections that are open keep what they have.
+    pub(super) fn put(&self, new: Self) {
         for (old, new) in [(&self.apps, new.apps), (&self.portal, new.portal)] {
             if let (Some(old), Some(new)) = (old, new) {
                 old.store(new.load_full());
             }
         }
-        Ok(())
     }
 }
 

@@ -1,16 +1,20 @@
 //! What the world tells the process: stop, stop now, read everything again.
 
-use super::serve::Workers;
-use super::{Parts, RunError, build};
+use super::serve::{TlsConfigs, Workers};
+use super::{Parts, RunError, build, control, rules};
 use crate::audit::Event;
-use crate::config::{self, Config};
+use crate::config::Config;
+use crate::control::changes::{self, Cause, Way};
+use crate::model::Change;
 use crate::proxy::listener::Shutdown;
+use crate::proxy::setup::Setup;
 use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::Plane;
 use crate::telemetry::Limit;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 /// How often a drain looks whether the last connection is gone.
 const LOOK: Duration = Duration::from_millis(20);
@@ -38,7 +42,7 @@ pub(super) async fn wait(parts: &Arc<Parts>, shutdown: &Shutdown) -> Result<(), 
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => break,
-            _ = hup.recv() => reload(parts).await,
+            _ = hup.recv() => reload(parts, Cause::Told).await,
         }
     }
     shutdown.drain.cancel();
@@ -74,17 +78,36 @@ pub(super) async fn drain(config: &Config, shutdown: &Shutdown, plane: &Plane, w
     shutdown.kill.cancel();
 }
 
-/// Reads configuration, policy and certificates again. Whole or not at all: what is bad is refused and said.
-pub(super) async fn reload(parts: &Arc<Parts>) {
+/// Reads everything again whenever enough people agreed to a change of it.
+pub(super) async fn agreed(parts: Arc<Parts>, agreed: Arc<Notify>) {
+    loop {
+        agreed.notified().await;
+        reload(&parts, Cause::Agreed).await;
+    }
+}
+
+/// Reads configuration, policy and certificates again. Whole or not at all: what is bad is refused and said; what needs
+/// votes waits for them.
+pub(super) async fn reload(parts: &Arc<Parts>, cause: Cause) {
+    let _one_at_a_time = parts.reading.lock().await;
     let working = Arc::clone(parts);
-    let read = tokio::task::spawn_blocking(move || read_again(&working)).await;
+    let read = tokio::task::spawn_blocking(move || read_again(&working, cause)).await;
     let plane = &parts.plane;
     match read {
-        Ok(Ok(digest)) => {
+        Ok(Ok(Reloaded::Taken(digest))) => {
             plane.metrics.reloaded("taken");
             tracing::info!(
                 policy = digest,
                 "configuration, policy and certificates were read again"
+            );
+        }
+        Ok(Ok(Reloaded::Waits(change))) => {
+            plane.metrics.reloaded("waits");
+            tracing::warn!(
+                change = %change.id,
+                needed = change.needed,
+                "the reload waits for people to agree to change {}; what was good stays",
+                change.id
             );
         }
         Ok(Err(error)) => {
@@ -101,43 +124,93 @@ pub(super) async fn reload(parts: &Arc<Parts>) {
     }
 }
 
-fn read_again(parts: &Parts) -> Result<String, RunError> {
-    let config = Config::load(&parts.path, config::environment()).map_err(RunError::Config)?;
+/// What came of a reload.
+enum Reloaded {
+    /// In force, with this digest of the route policy.
+    Taken(String),
+    Waits(Box<Change>),
+}
+
+/// Everything that a reload puts in place. Whatever can fail has not.
+struct Prepared {
+    setup: Setup,
+    keys: Arc<KeyRing>,
+    tls: TlsConfigs,
+    control: Option<control::Prepared>,
+}
+
+fn prepare(parts: &Parts, config: &Config) -> Result<Prepared, RunError> {
     let keys =
         KeyRing::load(&config.keys_dir()).map_err(|why| RunError::build("signing keys", why))?;
     let keys = Arc::new(keys);
-    let setup = match build::setup(&config, &keys, &parts.plane.live) {
-        Ok(setup) => setup,
-        Err(error) => {
-            if let RunError::Policy(problems) = &error {
-                parts.plane.journal.note(&Event::PolicyRefused {
-                    digest: "",
-                    problem: &problems.to_string(),
-                });
-            }
-            return Err(error);
+    let setup = build::setup(config, &keys, &parts.plane.live).inspect_err(|error| {
+        if let RunError::Policy(problems) = error {
+            parts.plane.journal.note(&Event::PolicyRefused {
+                digest: "",
+                problem: &problems.to_string(),
+            });
         }
+    })?;
+    let control = parts.control.get();
+    let control = control.map(|_| control::Running::prepare(config));
+    Ok(Prepared {
+        setup,
+        keys,
+        tls: TlsConfigs::new(config)?,
+        control: control.transpose()?,
+    })
+}
+
+fn read_again(parts: &Parts, cause: Cause) -> Result<Reloaded, RunError> {
+    let (config, written) = rules::read(&parts.path)?;
+    let new = prepare(parts, &config)?;
+    let read = rules::Read {
+        config: &config,
+        written: &written,
+        policy: &new.setup.policy,
+        access: new.control.as_ref().map(control::Prepared::access),
+        keys: &new.keys,
     };
-    if let Some(control) = parts.control.get() {
-        control.reload(&config)?;
+    let (rules, now) = (read.rules(), parts.plane.clock.now());
+    let way = changes::offer(&parts.book, &rules, cause, now).map_err(RunError::Store)?;
+    match way {
+        Way::Free(by) => {
+            // Written first: should the process die now, the next start finds in force what it reads.
+            changes::take(&parts.book, &rules, by.as_deref(), now).map_err(RunError::Store)?;
+        }
+        Way::Waits(change) => {
+            // Certificates are no rules: they run out, whatever people think of the rest.
+            parts.tls.put(TlsConfigs::new(&parts.config.load())?);
+            return Ok(Reloaded::Waits(change));
+        }
+        Way::Others => {
+            let why = "the files are others than those that people agreed to: send SIGHUP to have them voted on";
+            return Err(RunError::build("access.reload_votes", why));
+        }
     }
-    parts.tls.reload(&config)?;
-    parts.keys.store(keys);
-    let digest = setup.policy.digest().to_owned();
-    let rows = setup.policy.rows();
-    parts
-        .plane
-        .metrics
-        .policy_rows
-        .set(i64::try_from(rows).unwrap_or(i64::MAX));
-    parts.plane.journal.note(&Event::PolicyLoaded {
+    parts.config.store(Arc::new(config));
+    Ok(Reloaded::Taken(put(parts, new)))
+}
+
+/// Puts it in place: nothing here can fail. Returns the digest of the route policy.
+fn put(parts: &Parts, new: Prepared) -> String {
+    if let (Some(control), Some(made)) = (parts.control.get(), new.control) {
+        control.put(made);
+    }
+    parts.tls.put(new.tls);
+    parts.keys.store(new.keys);
+    let digest = new.setup.policy.digest().to_owned();
+    let rows = new.setup.policy.rows();
+    let plane = &parts.plane;
+    let told = i64::try_from(rows).unwrap_or(i64::MAX);
+    plane.metrics.policy_rows.set(told);
+    plane.journal.note(&Event::PolicyLoaded {
         digest: &digest,
         rows: rows as u64,
     });
-    parts
-        .plane
+    plane
         .journal
         .note(&Event::ConfigReloaded { digest: &digest });
-    parts.plane.current.store(Arc::new(setup));
-    Ok(digest)
+    plane.current.store(Arc::new(new.setup));
+    digest
 }

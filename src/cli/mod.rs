@@ -4,6 +4,7 @@ mod answer;
 mod audit;
 mod break_glass;
 mod certs;
+mod change;
 mod check_config;
 mod completions;
 mod exit;
@@ -26,7 +27,7 @@ pub use exit::{Exit, Failure};
 use output::Output;
 use std::path::PathBuf;
 
-use crate::config::{Config, Problems};
+use crate::config::{Config, Problems, Written};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -102,6 +103,7 @@ enum Command {
     Deny(answer::Deny),
     Session(session::Session),
     Lock(lock::Lock),
+    Change(change::Change),
     BreakGlass(Box<break_glass::BreakGlass>),
     Review(review::Review),
     Workload(workload::Workload),
@@ -118,12 +120,12 @@ struct Context {
 }
 
 impl Context {
-    /// The configuration, with the process's environment over it.
-    fn load(&self) -> Result<Config, Failure> {
-        Config::load(&self.config, crate::config::environment()).map_err(unusable)
+    /// The configuration, with the process's environment over it, and each key that is written.
+    fn load_written(&self) -> Result<(Config, Written), Failure> {
+        Config::load_written(&self.config, crate::config::environment()).map_err(unusable)
     }
 
-    /// As [`Context::load`], for commands that do not serve: certificates and secrets may be missing.
+    /// The configuration, for commands that do not serve: certificates and secrets may be missing.
     fn load_without_files(&self) -> Result<Config, Failure> {
         Config::load_without_files(&self.config, crate::config::environment()).map_err(unusable)
     }
@@ -179,6 +181,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Deny(it) => it.run(context),
         Command::Session(it) => it.run(context),
         Command::Lock(it) => it.run(context),
+        Command::Change(it) => it.run(context),
         Command::BreakGlass(it) => it.run(context),
         Command::Review(it) => it.run(context),
         Command::Workload(it) => it.run(context),

@@ -17,6 +17,7 @@ mod schema;
 mod setting;
 mod suggest;
 mod units;
+mod written;
 
 pub use keys::access::{
     ChangeWindow, HookSignature, Subjects, TicketPreset, TicketSystem, TicketWebhook, Tickets,
@@ -48,6 +49,7 @@ pub use moment::Moment;
 pub use net::{Address, Cidr, DnsName, HeaderName, HostHeader, Label, Origin, UrlPath};
 pub use problem::{Place, Problem, Problems};
 pub use units::Size;
+pub use written::Written;
 
 use problem::Found;
 use schema::Section as _;
@@ -70,6 +72,17 @@ impl Config {
         path: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
+        Self::load_written(path, environment).map(|(config, _)| config)
+    }
+
+    /// As [`Config::load`], with each key that is written in the same text.
+    ///
+    /// # Errors
+    /// Every problem there is, in the order of the file.
+    pub fn load_written(
+        path: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Self, Written), Problems> {
         Self::read(path, environment, Files::Check)
     }
 
@@ -78,14 +91,14 @@ impl Config {
         path: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
-        Self::read(path, environment, Files::Ignore)
+        Self::read(path, environment, Files::Ignore).map(|(config, _)| config)
     }
 
     fn read(
         path: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
         files: Files,
-    ) -> Result<Self, Problems> {
+    ) -> Result<(Self, Written), Problems> {
         let text = std::fs::read_to_string(path).map_err(|e| Problems::unreadable(path, e))?;
         parse(path, &text, environment, files)
     }
@@ -190,7 +203,7 @@ fn parse(
     text: &str,
     environment: impl IntoIterator<Item = (String, String)>,
     files: Files,
-) -> Result<Config, Problems> {
+) -> Result<(Config, Written), Problems> {
     let mut found = Found::new(path);
     let mut root = document::parse(text, &mut found);
     let is_toml = found.is_empty();
@@ -210,7 +223,7 @@ fn parse(
         }
     }
     match config {
-        Some(config) if found.is_empty() => Ok(config),
+        Some(config) if found.is_empty() => Ok((config, written::of(&root))),
         _ => Err(found.into_problems()),
     }
 }

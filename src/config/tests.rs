@@ -11,6 +11,7 @@ const SMALLEST: &str = include_str!("../../tests/data/smallest.toml");
 fn read_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
     let environment = environment.iter().map(|(n, v)| ((*n).into(), (*v).into()));
     parse(Path::new("a.toml"), text, environment, Files::Ignore)
+        .map(|(config, _)| config)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 

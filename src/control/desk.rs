@@ -13,6 +13,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// What an asynchronous neighbour gives back.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -163,6 +164,8 @@ pub struct Control {
     pub subjects: Arc<dyn Subjects>,
     pub alarm: Arc<dyn Alarm>,
     pub routes: Arc<dyn Routes>,
+    /// Rung when enough people agreed to a change of Locum's own rules.
+    pub agreed: Arc<Notify>,
 }
 
 impl fmt::Debug for Control {

@@ -6,6 +6,7 @@
 pub mod alerts;
 pub mod api;
 mod backoff;
+pub mod changes;
 pub mod desk;
 pub mod duties;
 pub mod gate;

@@ -126,6 +126,7 @@ impl Bench {
             subjects: Arc::clone(&around) as _,
             alarm: Arc::clone(&around) as _,
             routes: Arc::clone(&around) as _,
+            agreed: Arc::default(),
         };
         Self {
             control: Arc::new(control),

@@ -149,6 +149,10 @@ id!(
     /// An alert: `a` and 26 digits.
     AlertId, "a", "alert"
 );
+id!(
+    /// A change of Locum's own rules: `c` and 26 digits.
+    ChangeId, "c", "change"
+);
 
 #[cfg(test)]
 mod tests {

@@ -2,12 +2,14 @@
 
 pub mod alert;
 pub mod attempts;
+pub mod change;
 pub mod clock;
 pub mod decision;
 pub mod grant;
 pub mod happened;
 pub mod id;
 pub mod lock;
+pub mod manifest;
 pub mod person;
 pub mod reason;
 pub mod request;
@@ -20,12 +22,14 @@ pub mod workload;
 
 pub use alert::{Alert, AlertState};
 pub use attempts::Attempts;
+pub use change::{Brought, Change, ChangeState, ChangeVote};
 pub use clock::{Clock, Timestamp};
 pub use decision::{Decision, Effect, Tier};
 pub use grant::{Grant, Operator, OperatorKind, Subject, Tenant};
 pub use happened::Happened;
-pub use id::{AlertId, ExchangeId, GrantId, LockId, RequestId, ReviewId, SessionId};
+pub use id::{AlertId, ChangeId, ExchangeId, GrantId, LockId, RequestId, ReviewId, SessionId};
 pub use lock::{Lock, LockKey};
+pub use manifest::{Difference, Manifest};
 pub use person::{Caller, Method, Proof, Reach, Role, Seat};
 pub use reason::{Findings, Reason};
 pub use request::{AccessRequest, Emergency, Needs, RequestState, SubjectClass, Verdict, Vote};

@@ -12,10 +12,34 @@ pub(super) fn check(check: &mut Check<'_>) {
     assertion(check);
     workloads(check);
     times(check);
+    reload_votes(check);
     for n in 0..check.config.roles.len() {
         if let Some(row) = check.config.roles.get(n) {
             role(check, &format!("roles[{n}]"), row);
         }
+    }
+}
+
+/// Votes that nobody could cast would keep everything as it is for ever.
+fn reload_votes(check: &mut Check<'_>) {
+    let (config, key) = (check.config, "access.reload_votes");
+    if config.access.reload_votes == 0 {
+        return;
+    }
+    if !config.listeners.portal.enabled {
+        let remedy = "set listeners.portal.enabled = true: people vote there";
+        check.problem(key, "has no effect without the portal", remedy);
+    }
+    let votes = |row: &RoleRow| {
+        let everywhere = |list: &[String]| list.iter().any(|it| it == "*");
+        matches!(row.role, RoleName::Security | RoleName::Admin)
+            && everywhere(&row.tenants)
+            && everywhere(&row.apps)
+    };
+    if !config.roles.iter().any(votes) {
+        let remedy =
+            "give a group the role security or admin with tenants = [\"*\"] and apps = [\"*\"]";
+        check.problem(key, "there is nobody who could vote", remedy);
     }
 }
 
@@ -237,6 +261,18 @@ apps = ['shop']
         let text = BASE.replace("ADDRESS", address) + more;
         let read = parse(Path::new("a.toml"), &text, [], Files::Ignore);
         read.map_or_else(|problems| problems.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn votes_on_a_reload_need_somebody_who_can_cast_them() {
+        let votes = "[access]\nreload_votes = 1\n";
+        let found = problems("", votes);
+        assert!(found.contains("there is nobody who could vote"), "{found}");
+        let role = "[[roles]]\ngroup = 'g'\nrole = 'security'\ntenants = ['*']\napps = ['*']\n";
+        assert_eq!(problems("", &format!("{votes}{role}")), "");
+        let narrow = role.replace("tenants = ['*']", "tenants = ['acme']");
+        let found = problems("", &format!("{votes}{narrow}"));
+        assert!(found.contains("there is nobody who could vote"), "{found}");
     }
 
     const DEMO: &str = "[identity]\ndemo = true\n[[personas]]\nid = 'ada'\nname = 'Ada'\n";

@@ -36,6 +36,12 @@ section! {
         queue_unchecked: bool = false;
         /// The time zone of hours in policies, in minutes east of UTC; 1440 more than meant, so that it is never negative: 1440 is UTC.
         zone: usize = 1440 in [0, 2880], "minutes + 1440";
+        /// People who must agree, at the portal, before a reload changes route policy, access policy, roles, keys or any
+        /// key of this file. 0: nobody. Else a start with other rules is refused too, unless they were agreed to: see
+        /// `docs/access.md`.
+        reload_votes: u8 = 0 in [0, 2], "people";
+        /// Persons who can change these files on the host. None of them votes on a change, since it may be their own.
+        host_admins: Vec<String> = [];
         /// How often what is due is looked for: requests that expire, reviews that are overdue.
         sweep_interval: Duration = "1s" in [100, MINUTE];
     }

@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use calls::{agreeing, asking, happenings, locks, reviews, sessions, who, workloads};
+use calls::{agreeing, asking, changes, happenings, locks, reviews, sessions, who, workloads};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -115,6 +115,9 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::end_all))
         .routes(routes!(locks::list, locks::set))
         .routes(routes!(locks::lift))
+        .routes(routes!(changes::list))
+        .routes(routes!(changes::one))
+        .routes(routes!(changes::vote))
         .routes(routes!(reviews::list))
         .routes(routes!(reviews::one))
         .routes(routes!(reviews::verdict))

@@ -1,6 +1,8 @@
 //! Texts as callers send them: each type knows its bounds, checks them as it is read, and says them in the document.
 
-use crate::model::{ExchangeId, LockId, LockKey, RequestId, ReviewId, Scope, SessionId, Timestamp};
+use crate::model::{
+    ChangeId, ExchangeId, LockId, LockKey, RequestId, ReviewId, Scope, SessionId, Timestamp,
+};
 use crate::store::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::borrow::Cow;
@@ -122,6 +124,12 @@ parsed!(
     digits!("s")
 );
 parsed!(LockRef(LockId), "LockId", "The id of a lock.", digits!("k"));
+parsed!(
+    ChangeRef(ChangeId),
+    "ChangeId",
+    "The id of a change of Locum's own rules.",
+    digits!("c")
+);
 parsed!(
     ReviewRef(ReviewId),
     "ReviewId",

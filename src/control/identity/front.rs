@@ -23,6 +23,15 @@ pub struct Identity {
     made: ArcSwap<Made>,
 }
 
+/// New settings, made ready and not used yet.
+pub struct Prepared(Arc<Made>);
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prepared")
+    }
+}
+
 /// What a reload replaces.
 pub(super) struct Made {
     pub(super) settings: Settings,
@@ -101,10 +110,14 @@ impl Identity {
         })
     }
 
+    /// Makes of new settings what can be put in their place (blocking: reads key files).
+    pub fn prepare(settings: Settings) -> Result<Prepared, Vec<SettingsError>> {
+        Ok(Prepared(Arc::new(Made::new(settings)?)))
+    }
+
     /// Takes new settings; whoever is signed in stays so, with the seats that their groups give now.
-    pub fn replace(&self, settings: Settings) -> Result<(), Vec<SettingsError>> {
-        self.made.store(Arc::new(Made::new(settings)?));
-        Ok(())
+    pub fn put(&self, prepared: Prepared) {
+        self.made.store(prepared.0);
     }
 
     pub(super) fn made(&self) -> Arc<Made> {

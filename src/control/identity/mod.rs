@@ -34,7 +34,7 @@ mod workload;
 
 pub use api::document;
 pub use device::{DevicePoll, DeviceRequest, DeviceStarted, DeviceToken, DeviceWaiting};
-pub use front::Identity;
+pub use front::{Identity, Prepared};
 pub use routes::router;
 pub use settings::{
     AssertionSettings, HumanSettings, OidcSettings, Persona, RoleRow, Settings, SettingsError,

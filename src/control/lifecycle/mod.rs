@@ -3,6 +3,7 @@
 mod activate;
 mod ask;
 mod at;
+mod change;
 mod consent;
 mod emergency;
 mod end;

@@ -1,11 +1,12 @@
 //! What happens by itself when its time comes: requests expire, queued ones ask for their ticket again, reviews escalate.
 
 use super::vote::settle;
+use crate::control::changes::told;
 use crate::control::desk::{Control, TicketRefused};
 use crate::control::refusal::Refusal;
 use crate::model::{
-    AccessRequest, Alert, AlertId, AlertState, Happened, RequestState, Review, ReviewState,
-    Timestamp,
+    AccessRequest, Alert, AlertId, AlertState, Change, ChangeState, Happened, RequestState, Review,
+    ReviewState, Timestamp,
 };
 use crate::store::control::Query;
 
@@ -19,6 +20,7 @@ impl Control {
     /// Does all that is due. Called about once a second.
     pub async fn sweep(&self) -> Result<(), Refusal> {
         self.expire().await?;
+        self.expire_changes().await?;
         self.unqueue().await?;
         self.escalate().await
     }
@@ -39,6 +41,26 @@ impl Control {
                     Happened::new("request.expired", "locum").about(&request),
                     now,
                 )?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes of Locum's own rules that nobody finished in time.
+    async fn expire_changes(&self) -> Result<(), Refusal> {
+        let now = self.now();
+        self.run("expiring changes", move |tx| {
+            let due = Query {
+                states: vec!["pending", "agreed"],
+                due_by: Some(now),
+                limit: BATCH,
+                ..Query::default()
+            };
+            for mut change in tx.list::<Change>(&due)?.items {
+                change.state = ChangeState::Expired;
+                tx.update(&mut change)?;
+                tx.note(told("change.expired", "locum", &change), now)?;
             }
             Ok(())
         })

@@ -8,7 +8,7 @@ use super::nav::{self, Here, Item};
 use super::parts::Notice;
 use crate::control::duties;
 use crate::control::refusal::{Kind, Refusal};
-use crate::model::{Caller, Review, Role};
+use crate::model::{Caller, Change, Review, Role, Verdict};
 use crate::store::control::Query;
 use askama::Template;
 
@@ -42,9 +42,11 @@ impl Frame {
     async fn of(call: &Call, title: &str, here: Here) -> Self {
         let caller = call.caller();
         let (approvals, reviews) = waiting(call).await;
+        let changes = changes(call).await;
         let nav = nav::items(caller, here, |page| match page {
             Here::Approvals => approvals,
             Here::Reviews => reviews,
+            Here::Policy => changes,
             _ => 0,
         });
         let mut notices = Vec::new();
@@ -102,6 +104,22 @@ async fn waiting(call: &Call) -> (usize, usize) {
         reviews = due.map_or(0, |page| page.items.iter().filter(mine).count());
     }
     (approvals, reviews)
+}
+
+/// Changes of Locum's own rules that this person could answer now.
+async fn changes(call: &Call) -> usize {
+    let (control, caller, now) = (call.control(), call.caller(), call.control().now());
+    if duties::may_see_changes(caller).is_err() {
+        return 0;
+    }
+    let query = Query {
+        states: vec!["pending"],
+        ..Query::default()
+    };
+    let mine =
+        |it: &&Change| duties::may_answer_change(caller, it, Verdict::Approve, None, now).is_ok();
+    let page = control.changes(caller, query).await;
+    page.map_or(0, |page| page.items.iter().filter(mine).count())
 }
 
 #[derive(Template)]

@@ -9,6 +9,7 @@ mod ask;
 mod ask_view;
 mod assets;
 mod call;
+mod changes;
 mod consent;
 mod customer;
 mod done;
@@ -94,6 +95,10 @@ pub fn router() -> Router<Shared> {
             get(to(workloads::disable_form)).post(to(workloads::disable)),
         )
         .route("/policy", get(to(policy::show)))
+        .route(
+            "/policy/changes/{id}",
+            get(to(changes::one)).post(to(changes::vote)),
+        )
         .route("/locks", get(to(locks::list)).post(to(locks::set)))
         .route("/locks/{id}/lift", post(to(locks::lift)))
         .route("/evidence", get(to(evidence::list)))

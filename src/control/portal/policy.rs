@@ -2,6 +2,7 @@
 
 use super::answer::{Shown, render};
 use super::call::Call;
+use super::changes::{self, Row};
 use super::frame::Frame;
 use super::nav::Here;
 use super::views::Explain;
@@ -43,6 +44,9 @@ struct Page {
     typed_scopes: String,
     explained: Option<Explained>,
     wrong: Option<String>,
+    /// Changes of Locum's own rules: those that wait, and others.
+    changes: Vec<Row>,
+    earlier: Vec<Row>,
 }
 
 pub(super) async fn show(call: Call) -> Shown {
@@ -64,6 +68,7 @@ pub(super) async fn show(call: Call) -> Shown {
         },
     };
     let settings = call.control().settings.load_full();
+    let (changes, earlier) = changes::rows(&call).await?;
     let page = Page {
         frame: call.frame("Policy", Here::Policy).await,
         digest: view.digest(),
@@ -83,6 +88,8 @@ pub(super) async fn show(call: Call) -> Shown {
         typed,
         explained,
         wrong,
+        changes,
+        earlier,
     };
     render(None, &page)
 }

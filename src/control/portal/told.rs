@@ -2,7 +2,7 @@
 
 use crate::model::Happened;
 
-const TOLD: [(&str, &str); 34] = [
+const TOLD: [(&str, &str); 41] = [
     ("request.created", "asked for access"),
     ("request.approved", "everybody agreed"),
     ("request.cancelled", "took the request back"),
@@ -38,6 +38,13 @@ const TOLD: [(&str, &str); 34] = [
     ("control.refused", "was refused"),
     ("login.in", "signed in"),
     ("login.out", "signed out"),
+    ("change.asked", "brought other rules"),
+    ("change.approve", "agreed to other rules"),
+    ("change.deny", "did not agree to other rules"),
+    ("change.agreed", "enough people agreed to other rules"),
+    ("change.taken", "brought rules into force"),
+    ("change.expired", "the change of rules expired"),
+    ("change.void", "the change of rules is void"),
     ("policy.loaded", "a policy was loaded"),
     ("config.reloaded", "the configuration was loaded anew"),
 ];
@@ -50,7 +57,9 @@ pub(super) fn clause(code: &str) -> &str {
 
 /// What is worth reading beside the clause.
 pub(super) fn details(happened: &Happened) -> Vec<(String, String)> {
-    const SHOWN: [&str; 18] = [
+    const SHOWN: [&str; 20] = [
+        "kinds",
+        "differs",
         "reason",
         "step",
         "key",

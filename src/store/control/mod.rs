@@ -5,6 +5,7 @@
 
 mod answers;
 mod authority;
+mod force;
 mod logins;
 mod outbox;
 mod shelf;
@@ -13,6 +14,7 @@ mod votes;
 
 pub use answers::{Claim, Once};
 pub use authority::Open;
+pub use force::InForce;
 pub use logins::{Login, LoginKind};
 pub use outbox::Noted;
 pub use shelf::{Index, Kept, Page, Query};

@@ -2,7 +2,8 @@
 
 use super::{RowError, StoreError, Tx, failed};
 use crate::model::{
-    AccessRequest, Alert, Lock, Reach, Review, Timestamp, Transmission, TransmissionState, Workload,
+    AccessRequest, Alert, Change, Lock, Reach, Review, Timestamp, Transmission, TransmissionState,
+    Workload,
 };
 use rusqlite::types::Value;
 use serde::{Serialize, de::DeserializeOwned};
@@ -12,7 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 pub struct Index {
     pub app: String,
     pub tenant: String,
-    /// Whom it is about: an operator, a workload's owner; for a lock, its key; for a transmission, its receiver.
+    /// Whom it is about: an operator, a workload's owner; for a lock, its key; for a transmission, its receiver;
+    /// for a change, its digest.
     pub person: String,
     pub state: &'static str,
     pub at: i64,
@@ -104,6 +106,14 @@ kept!(Transmission, "transmissions", "transmission", it => Index {
     state: it.state.as_str(),
     at: it.ended_at.millis(),
     due: (it.state == TransmissionState::Waiting).then(|| it.next_at.millis()),
+});
+
+kept!(Change, "changes", "change", it => Index {
+    person: it.digest.clone(),
+    state: it.state.as_str(),
+    at: it.at.millis(),
+    due: it.state.is_open().then(|| it.expires_at.millis()),
+    ..Index::default()
 });
 
 /// Which rows to list; every member given must match.

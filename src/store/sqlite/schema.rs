@@ -225,6 +225,31 @@ CREATE TABLE signals_heard (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX signals_heard_by_end ON signals_heard(forget_after);
 ",
+    "
+CREATE TABLE changes (
+    id      TEXT PRIMARY KEY,
+    app     TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    person  TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    due     INTEGER,
+    version INTEGER NOT NULL,
+    body    TEXT NOT NULL               -- JSON
+) STRICT;
+CREATE INDEX changes_by_state ON changes(state, person);
+CREATE INDEX changes_by_due ON changes(due) WHERE due IS NOT NULL;
+
+-- The rules that are in force: one row, written before they decide anything.
+CREATE TABLE in_force (
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    digest   TEXT NOT NULL,
+    votes    INTEGER NOT NULL,          -- that a change of them needs
+    authors  TEXT NOT NULL,             -- JSON: persons who may not cast one
+    since    INTEGER NOT NULL,
+    manifest TEXT NOT NULL              -- JSON
+) STRICT;
+",
 ];
 
 /// The version that this build writes.

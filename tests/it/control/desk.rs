@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everybody that tests sign in as: id, groups.
-const PEOPLE: [(&str, &str); 5] = [
+const PEOPLE: [(&str, &str); 6] = [
     ("ada", "support"),
     ("bo", "leads"),
     ("cy", "leads"),
     ("sam", "security"),
+    ("max", "security"),
     ("oz", "oncall"),
 ];
 
@@ -118,6 +119,33 @@ impl Desk {
             assert!(Instant::now() < until, "no portal: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Starts the binary, which refuses; returns what it says.
+    pub(super) fn start_refused(&self) -> String {
+        let done = Command::new(env!("CARGO_BIN_EXE_locum"))
+            .args(["run", "--config"])
+            .arg(self.file("locum.toml"))
+            .output()
+            .expect("locum runs");
+        assert!(!done.status.success(), "{done:?}");
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    }
+
+    /// Replaces words in a file of the folder.
+    pub(super) fn edit(&self, name: &str, old: &str, new: &str) {
+        let text = std::fs::read_to_string(self.file(name)).expect("a file");
+        assert!(text.contains(old), "{old} in {text}");
+        std::fs::write(self.file(name), text.replace(old, new)).expect("written");
+    }
+
+    /// SIGHUP.
+    pub(super) fn hup(&self) {
+        let id = self.child.as_ref().map(Child::id).expect("it runs");
+        let done = Command::new("kill")
+            .args(["-HUP", &id.to_string()])
+            .status();
+        assert!(done.expect("kill runs").success());
     }
 
     pub(super) fn log(&self) -> String {

@@ -100,6 +100,7 @@ fn control(bench: &Bench, alerts: &Alerts, open_unalerted: bool) -> Control {
         subjects: Arc::new(Neighbours),
         alarm: Arc::new(alerts.clone()),
         routes: Arc::new(Neighbours),
+        agreed: Arc::default(),
     }
 }
 

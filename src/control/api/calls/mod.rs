@@ -2,6 +2,7 @@
 
 pub(super) mod agreeing;
 pub(super) mod asking;
+pub(super) mod changes;
 pub(super) mod document;
 pub(super) mod happenings;
 pub(super) mod locks;

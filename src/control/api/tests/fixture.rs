@@ -195,6 +195,7 @@ impl Stage {
             subjects: Arc::new(Outside),
             alarm: Arc::new(Outside),
             routes: Arc::new(Outside),
+            agreed: Arc::default(),
         });
         let api = api::new(
             Arc::clone(&control),

@@ -18,6 +18,7 @@ struct Acme {
     review: String,
     lock: String,
     workload: String,
+    change: String,
 }
 
 impl Acme {
@@ -28,6 +29,7 @@ impl Acme {
             review: things::review(stage).id.to_string(),
             lock: things::lock(stage).id.to_string(),
             workload: things::workload(stage).id,
+            change: things::change(stage).id.to_string(),
         }
     }
 
@@ -37,6 +39,7 @@ impl Acme {
             it if it.starts_with("/api/v1/requests/") => &self.request,
             it if it.starts_with("/api/v1/sessions/") => &self.session,
             it if it.starts_with("/api/v1/reviews/") => &self.review,
+            it if it.starts_with("/api/v1/changes/") => &self.change,
             _ => &self.lock,
         };
         template.replace("{id}", id)
@@ -55,7 +58,7 @@ fn body(operation: &str, acme: &Acme) -> Value {
             "app": "shop", "tenant": "acme", "subject": "kim@acme.example", "incident": "INC-77",
             "reason_code": "outage", "reason": "Help",
         }),
-        "vote" => json!({"digest": "0".repeat(64), "verdict": "approve"}),
+        "vote" | "vote-change" => json!({"digest": "0".repeat(64), "verdict": "approve"}),
         "consent" => json!({"agrees": true}),
         "end-session" | "lift-lock" => json!({"reason": "Because"}),
         "end-sessions" | "lock" => json!({"key": "tenant:acme", "reason": "Because"}),
@@ -71,7 +74,8 @@ fn body(operation: &str, acme: &Acme) -> Value {
 }
 
 /// Operations that say something to everybody, of themselves or of nobody.
-const LISTS: [&str; 9] = [
+const LISTS: [&str; 10] = [
+    "changes",
     "whoami",
     "apps",
     "requests",

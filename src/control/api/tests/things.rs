@@ -2,9 +2,10 @@
 
 use super::fixture::{MINUTE, Stage};
 use crate::model::{
-    AccessRequest, Binding, EndCause, Ended, Grant, GrantId, Happened, Lock, LockId, LockKey,
-    Needs, Operator, OperatorKind, RequestId, RequestState, Review, ReviewId, ReviewState, Secret,
-    SessionId, Subject, SubjectClass, Tenant, Tier, Verdict, Vote, Workload,
+    AccessRequest, Binding, Brought, Change, ChangeId, ChangeState, EndCause, Ended, Grant,
+    GrantId, Happened, Lock, LockId, LockKey, Needs, Operator, OperatorKind, RequestId,
+    RequestState, Review, ReviewId, ReviewState, Secret, SessionId, Subject, SubjectClass, Tenant,
+    Tier, Verdict, Vote, Workload,
 };
 use crate::store::{Issue, Target};
 
@@ -178,6 +179,30 @@ pub(super) fn lock(stage: &Stage) -> Lock {
     };
     stage.put(|tx| tx.insert(&mut lock));
     lock
+}
+
+/// Rules that somebody brought, of which acme's tenant rules are a part.
+pub(super) fn change(stage: &Stage) -> Change {
+    let now = stage.control.now();
+    let mut change = Change {
+        id: ChangeId::fresh(),
+        digest: "a".repeat(64),
+        before: "b".repeat(64),
+        kinds: vec!["access-policy".to_owned()],
+        differs: vec!["access-policy: zebra of acme: gone".to_owned()],
+        brought: Brought::Reload,
+        by: "the host's administrator".to_owned(),
+        authors: Vec::new(),
+        at: now,
+        expires_at: now.plus(std::time::Duration::from_secs(3600)),
+        needed: 1,
+        votes: Vec::new(),
+        state: ChangeState::Pending,
+        closed_why: None,
+        version: 0,
+    };
+    stage.put(|tx| tx.insert(&mut change));
+    change
 }
 
 /// A workload that may act in acme.

@@ -100,6 +100,16 @@ word!(
     "Where a review is.",
     ["due", "certified", "rejected"]
 );
+word!(
+    ChangeState,
+    "Where a change is in its life.",
+    ["pending", "agreed", "taken", "denied", "expired", "void"]
+);
+word!(
+    Brought,
+    "How a change came: by a reload, or by a start that was refused.",
+    ["reload", "start"]
+);
 word!(LockState, "Whether a lock was lifted.", ["held", "lifted"]);
 word!(
     WorkloadState,
@@ -151,6 +161,8 @@ mod tests {
     fn the_words_are_the_models() {
         agree::<RequestState, model::RequestState>(model::RequestState::as_str);
         agree::<EndCause, model::EndCause>(model::EndCause::as_str);
+        agree::<ChangeState, model::ChangeState>(model::ChangeState::as_str);
+        agree::<Brought, model::Brought>(model::Brought::as_str);
         agree::<SubjectClass, model::SubjectClass>(model::SubjectClass::as_str);
         agree::<ReviewState, model::ReviewState>(model::ReviewState::as_str);
         agree::<Role, model::Role>(model::Role::as_str);

@@ -186,6 +186,7 @@ impl Bench {
             subjects: nobody.clone(),
             alarm: nobody.clone(),
             routes: nobody,
+            agreed: Arc::default(),
         });
         let metrics = Arc::new(Metrics::default());
         let made = Identity::new(settings, Arc::clone(&control), Arc::clone(&metrics));

@@ -197,10 +197,10 @@ async fn what_groups_give_is_looked_up_at_each_use() -> Outcome {
     )));
     let mut settings = super::bench::settings(human);
     settings.roles.clear();
+    let prepared = crate::control::identity::Identity::prepare(settings);
     bench
         .identity
-        .replace(settings)
-        .map_err(|it| format!("{it:?}"))?;
+        .put(prepared.map_err(|it| format!("{it:?}"))?);
     let caller = browser.visit().await?.ok_or("still signed in")?.caller;
     assert_eq!(caller.seats, []);
     Ok(())

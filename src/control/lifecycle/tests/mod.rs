@@ -8,6 +8,7 @@ use crate::model::{
 };
 use std::time::Duration;
 
+mod changes;
 mod emergency;
 mod evasion;
 

@@ -1,6 +1,7 @@
 //! The portal as browsers see it: every page for every role, every form, and what nobody may see.
 
 mod actions;
+mod changes;
 mod duties;
 mod forms;
 mod isolation;

@@ -184,6 +184,7 @@ impl Stage {
             subjects: Arc::new(Outside),
             alarm: Arc::new(Outside),
             routes: Arc::new(Outside),
+            agreed: Arc::default(),
         });
         let web = Arc::new(Web {
             control: Arc::clone(&control),

@@ -122,6 +122,7 @@ fn control(
         subjects: Arc::new(SubjectDesk::new(subjects).unwrap_or_else(|why| panic!("{why}"))),
         alarm: Arc::new(Nobody),
         routes: Arc::new(Shop),
+        agreed: Arc::default(),
     }
 }
 
