@@ -226,6 +226,13 @@ where
         () = idle(&busy, limits.idle_timeout) => {
             worker.plane().metrics.hit(Limit::IdleTimeout);
             connection.as_mut().graceful_shutdown();
+            // It waits for the client to answer a PING, which one that is silent never does.
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => count(&worker, ended),
+                () = idle(&busy, limits.idle_timeout) => {}
+            }
+            return;
         }
         () = drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }

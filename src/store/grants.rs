@@ -299,7 +299,7 @@ pub struct Filter {
 
 /// Changes whenever anybody wrote: compare for equality only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Version(pub u64, pub u64);
+pub struct Version(pub u64);
 
 /// Rows that changed after a revision, oldest change first.
 #[derive(Clone, Debug, Default)]

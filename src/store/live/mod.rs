@@ -1,11 +1,13 @@
 //! The live sessions in memory: what every request is checked against.
 //!
-//! One thread (`locum-store`) owns all traffic with the [`GrantStore`](super::GrantStore): it asks for
-//! changes every few milliseconds, runs the timers, and does the writes of others. Requests only read
-//! shared memory: [`Live::find`] takes no lock that a write holds for long, and never touches a disk.
-//! When the thread has not reached the store for longer than a lease, nothing is live any more.
+//! Two threads have all traffic with the [`GrantStore`](super::GrantStore). `locum-lookout` asks for changes every few
+//! milliseconds, runs the timers, and ends what is over; it only reads. `locum-store` takes in what is new and does the
+//! writes, its own and those of others, so only it waits for a disk. Requests only read shared memory: [`Live::find`]
+//! takes no lock that a write holds for long, and never touches a disk. When the lookout has not reached the store for
+//! longer than a lease, nothing is live any more.
 
 mod events;
+mod lookout;
 mod registry;
 mod session;
 mod settings;

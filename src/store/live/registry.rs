@@ -162,7 +162,14 @@ pub struct Stats {
 pub struct Live {
     shared: Arc<Shared>,
     calls: SyncSender<Message>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    store: JoinHandle<()>,
+    lookout: JoinHandle<()>,
+    /// Dropped, it stops the lookout.
+    looking: SyncSender<()>,
 }
 
 impl Live {
@@ -177,18 +184,17 @@ impl Live {
         let (calls, inbox) = sync_channel(settings.calls.max(1));
         let (events, receiver) = mpsc::channel(settings.events.max(1));
         let shared = Arc::new(Shared::new(clock, settings));
-        let keeper = thread::Keeper::load(store, Arc::clone(&shared), events)?;
-        let thread = std::thread::Builder::new()
-            .name("locum-store".to_owned())
-            .spawn(move || keeper.run(&inbox))
-            .map_err(|source| StoreError::Failed {
-                doing: "starting its thread",
-                source: Box::new(source),
-            })?;
+        let (keeper, lookout) = thread::Keeper::load(store, Arc::clone(&shared), events)?;
+        let (looking, stop) = sync_channel(0);
+        let threads = Threads {
+            store: spawn("locum-store", move || keeper.run(&inbox))?,
+            lookout: spawn("locum-lookout", move || lookout.run(&stop))?,
+            looking,
+        };
         let live = Self {
             shared,
             calls,
-            thread: Mutex::new(Some(thread)),
+            threads: Mutex::new(Some(threads)),
         };
         Ok((Arc::new(live), receiver))
     }
@@ -371,12 +377,14 @@ impl Live {
             .queue_mark(event.session, Event::mark(&event.event));
     }
 
-    /// Writes what is queued and stops the thread (blocking). Afterwards calls are refused, and
+    /// Writes what is queued and stops the threads (blocking). Afterwards calls are refused, and
     /// nothing is live once the lease has run out.
     pub fn stop(&self) {
         let _ = self.calls.send(Message::Stop);
-        if let Some(thread) = self.thread.lock().take() {
-            let _ = thread.join();
+        if let Some(threads) = self.threads.lock().take() {
+            drop(threads.looking);
+            let _ = threads.store.join();
+            let _ = threads.lookout.join();
         }
     }
 }
@@ -387,6 +395,14 @@ impl fmt::Debug for Live {
             .field("stats", &self.stats())
             .finish()
     }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(run).map_err(|source| StoreError::Failed {
+        doing: "starting its thread",
+        source: Box::new(source),
+    })
 }
 
 pub(super) fn expired(at: Timestamp) -> Ended {

@@ -3,6 +3,7 @@
 use super::registry::{Staleness, Tombstone, tombstone};
 use super::session::LiveSession;
 use super::settings::Settings;
+use super::timers::Timers;
 use crate::model::{Clock, Ended, SessionId};
 use crate::store::{Mark, StoreError, Stored};
 use dashmap::DashMap;
@@ -58,6 +59,10 @@ pub(super) struct Shared {
     remains: DashMap<SessionId, Arc<LiveSession>>,
     ends: Mutex<Vec<PendingEnd>>,
     marks: Mutex<Vec<(SessionId, Mark)>>,
+    /// When grants expire.
+    pub(super) expiry: Mutex<Timers>,
+    /// When sessions were used too long ago.
+    pub(super) idle: Mutex<Timers>,
     born: Instant,
     /// When the store was last reached: milliseconds since `born`.
     synced: AtomicU64,
@@ -76,6 +81,8 @@ impl Shared {
             remains: DashMap::new(),
             ends: Mutex::default(),
             marks: Mutex::default(),
+            expiry: Mutex::default(),
+            idle: Mutex::default(),
             born: Instant::now(),
             synced: AtomicU64::new(0),
             clock_behind: AtomicI64::new(0),
@@ -123,13 +130,17 @@ impl Shared {
         }
     }
 
+    /// Whoever no longer finds the session finds its remains: two threads end sessions.
     fn remove(&self, id: SessionId, ended: &Ended) {
-        if let Some((_, session)) = self.sessions.remove(&id) {
+        if let Some(session) = self.get(id) {
             session.finish(ended.clone());
-            if session.was_used() {
-                self.remains.insert(id, session);
-            }
         }
+        self.sessions.remove_if(&id, |_, session| {
+            if session.was_used() {
+                self.remains.insert(id, Arc::clone(session));
+            }
+            true
+        });
     }
 
     pub(super) fn take_remains(&self, id: SessionId) -> Option<Arc<LiveSession>> {
@@ -170,6 +181,17 @@ impl Shared {
         let stone = tombstone(session, first.clone());
         self.graves.lock().add(stone, self.settings.tombstones);
         self.remove(session.id, &first);
+    }
+
+    /// Ends here what the store says is over, and remembers it, so that nobody takes it in who read of it before.
+    pub(super) fn cut(&self, stored: &Stored) {
+        let Some(ended) = &stored.session.ended else {
+            return;
+        };
+        if let Some(session) = self.get(stored.session.id) {
+            self.bury(&session, ended.clone());
+        }
+        self.remember(stored, ended.clone());
     }
 
     /// Remembers what the store says of an ended session: its first cause, whatever was said here.

@@ -1,11 +1,11 @@
-//! The one thread that talks to the store: changes in, endings and uses out, timers in between.
+//! The thread that keeps memory and store in step: changes in, endings, uses and marks out. What must stop at once does not wait
+//! for it: see [`super::lookout`].
 
 use super::events::{self, SessionEvent};
-use super::registry::expired;
+use super::lookout::Lookout;
 use super::session::LiveSession;
-use super::shared::{PendingEnd, Shared};
-use super::timers::Timers;
-use crate::model::{EndCause, Ended, SessionId, Timestamp};
+use super::shared::Shared;
+use crate::model::{Ended, SessionId, Timestamp};
 use crate::store::{GrantStore, Mark, StoreError, Stored, Version};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,10 +35,6 @@ pub(super) struct Keeper {
     events: mpsc::Sender<SessionEvent>,
     version: Option<Version>,
     revision: i64,
-    expiry: Timers,
-    idle: Timers,
-    /// The highest seen of wall clock less uptime, milliseconds.
-    clock_base: i64,
     /// Events wait in the store because the channel was full, or were not asked for yet.
     backlog: bool,
     /// Events handed out whose record the store does not know of yet.
@@ -50,12 +46,12 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Reads everything that is open, once.
+    /// Reads everything that is open, once. The lookout goes on from there.
     pub(super) fn load(
         store: Arc<dyn GrantStore>,
         shared: Arc<Shared>,
         events: mpsc::Sender<SessionEvent>,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<(Self, Lookout), StoreError> {
         let now = Instant::now();
         let mut keeper = Self {
             store,
@@ -63,9 +59,6 @@ impl Keeper {
             events,
             version: None,
             revision: 0,
-            expiry: Timers::default(),
-            idle: Timers::default(),
-            clock_base: i64::MIN,
             backlog: true,
             in_flight: HashMap::new(),
             failing: false,
@@ -90,10 +83,15 @@ impl Keeper {
         }
         keeper.version = Some(version);
         keeper.shared.note_sync();
-        keeper.check_clock();
-        keeper.fire_timers();
+        let mut lookout = Lookout::new(
+            Arc::clone(&keeper.store),
+            Arc::clone(&keeper.shared),
+            version,
+            keeper.revision,
+        );
+        lookout.look();
         keeper.write_ends();
-        Ok(keeper)
+        Ok((keeper, lookout))
     }
 
     pub(super) fn run(mut self, inbox: &Receiver<Message>) {
@@ -134,8 +132,6 @@ impl Keeper {
     }
 
     fn tick(&mut self) {
-        self.check_clock();
-        self.fire_timers();
         self.write_ends();
         self.sync();
         self.write_uses(false);
@@ -162,7 +158,7 @@ impl Keeper {
             Ok(Some((version, changes))) => {
                 // What must stop stops first; the telling of it can wait.
                 for stored in &changes.rows {
-                    self.cut(stored);
+                    self.shared.cut(stored);
                 }
                 for stored in changes.rows {
                     self.apply(&stored);
@@ -176,7 +172,6 @@ impl Keeper {
     }
 
     fn reached(&mut self) {
-        self.shared.note_sync();
         if std::mem::take(&mut self.failing) {
             tracing::info!("the grant store is reachable again");
         }
@@ -189,20 +184,10 @@ impl Keeper {
         }
     }
 
-    fn cut(&self, stored: &Stored) {
-        let live = self.shared.get(stored.session.id);
-        if let (Some(ended), Some(session)) = (&stored.session.ended, live) {
-            self.shared.bury(&session, ended.clone());
-        }
-    }
-
     fn apply(&mut self, stored: &Stored) {
         let id = stored.session.id;
         match (&stored.session.ended, self.shared.get(id)) {
-            (Some(ended), _) => {
-                self.cut(stored);
-                self.shared.remember(stored, ended.clone());
-            }
+            (Some(_), _) => self.shared.cut(stored),
             // Ended here, and the store has yet to learn of it.
             (None, None) if self.shared.grave(id).is_some() => return,
             (None, _) => return self.open_session(stored),
@@ -220,14 +205,17 @@ impl Keeper {
             return self.announce(stored);
         }
         let session = LiveSession::new(stored);
-        if known.is_none() {
-            self.expiry.add(stored.grant.expires_at, id);
-        }
         let idle = self.shared.settings.idle;
-        if session.started_at.is_some() && !idle.is_zero() {
-            self.idle.add(session.last_used().plus(idle), id);
-        }
+        let idles = session.started_at.is_some() && !idle.is_zero();
+        let idle_at = idles.then(|| session.last_used().plus(idle));
         self.shared.put(Arc::new(session));
+        // Only now: a moment that comes finds the session.
+        if known.is_none() {
+            self.shared.expiry.lock().add(stored.grant.expires_at, id);
+        }
+        if let Some(at) = idle_at {
+            self.shared.idle.lock().add(at, id);
+        }
         self.announce(stored);
     }
 
@@ -259,38 +247,6 @@ impl Keeper {
                 }
             }
         }
-    }
-
-    fn fire_timers(&mut self) {
-        let now = self.shared.clock.now();
-        while let Some(id) = self.expiry.pop_due(now) {
-            if let Some(session) = self.shared.get(id) {
-                self.end_here(&session, expired(session.grant.expires_at));
-            }
-        }
-        let idle = self.shared.settings.idle;
-        while let Some(id) = self.idle.pop_due(now) {
-            let Some(session) = self.shared.get(id) else {
-                continue;
-            };
-            let at = session.last_used().plus(idle);
-            if at > now {
-                self.idle.add(at, id);
-                continue;
-            }
-            let by = "locum".to_owned();
-            let cause = EndCause::Idle;
-            self.end_here(&session, Ended { cause, at: now, by });
-        }
-    }
-
-    fn end_here(&self, session: &LiveSession, ended: Ended) {
-        self.shared.bury(session, ended.clone());
-        self.shared.queue_end(PendingEnd {
-            session: session.id,
-            ended,
-            reply: None,
-        });
     }
 
     fn write_ends(&mut self) {
@@ -392,19 +348,6 @@ impl Keeper {
             self.failed(&error);
         }
     }
-
-    /// Compares the wall clock with the one that nobody sets. A clock that went back would give
-    /// ended time to grants again.
-    fn check_clock(&mut self) {
-        let uptime = i64::try_from(self.shared.uptime()).unwrap_or(i64::MAX);
-        let offset = self.shared.clock.now().millis().saturating_sub(uptime);
-        self.clock_base = self.clock_base.max(offset);
-        let behind = u64::try_from(self.clock_base.saturating_sub(offset)).unwrap_or(0);
-        let behind = Duration::from_millis(behind);
-        let bad = behind > self.shared.settings.max_clock_step;
-        self.shared
-            .note_clock(if bad { behind } else { Duration::ZERO });
-    }
 }
 
 #[cfg(test)]
@@ -444,7 +387,7 @@ mod tests {
         let now = Arc::new(std::sync::atomic::AtomicI64::new(NOW.millis()));
         let shared = Arc::new(Shared::new(Clock::Fixed(now), Settings::default()));
         let (events, mut told) = mpsc::channel(8);
-        let mut keeper = Keeper::load(Arc::new(store), Arc::clone(&shared), events)?;
+        let (mut keeper, _lookout) = Keeper::load(Arc::new(store), Arc::clone(&shared), events)?;
         let live = shared.get(session).ok_or("it is not live")?;
         while told.try_recv().is_ok() {}
         // Another process ends it after this one has looked for changes, and before it looks for events.

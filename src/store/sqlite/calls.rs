@@ -1,7 +1,7 @@
 //! The contract of [`GrantStore`] on the file: reads here, the transactions of the writes in `write`.
 
 use super::{
-    Admission, AdmitRefused, Changes, Ended, Filter, GrantId, GrantStore, Issue, Mark, Ordering,
+    Admission, AdmitRefused, Changes, Ended, Filter, GrantId, GrantStore, Issue, Mark,
     RedeemRefused, Redemption, ReissueRefused, Revocation, RowError, SecretHash, SessionId, Sqlite,
     State, StoreError, Stored, Target, Timestamp, Version, write,
 };
@@ -110,20 +110,18 @@ impl GrantStore for Sqlite {
     }
 
     fn version(&self) -> Result<Version, StoreError> {
-        let conn = self.conn.lock();
+        let conn = self.watch.lock();
         let run = || -> Result<i64, RowError> {
             let mut query = conn.prepare_cached("PRAGMA data_version")?;
             Ok(query.query_row([], |row| row.get(0))?)
         };
-        let theirs = run().map_err(|e| e.doing("asking for changes"))?;
-        Ok(Version(
-            theirs.unsigned_abs(),
-            self.own_writes.load(Ordering::Acquire),
-        ))
+        let version = run().map_err(|e| e.doing("asking for changes"))?;
+        Ok(Version(version.unsigned_abs()))
     }
 
     fn changes_since(&self, revision: i64) -> Result<Changes, StoreError> {
-        let rows = self.rows(
+        let rows = Self::rows_by(
+            &self.watch,
             "reading changes",
             "WHERE s.revision > ?1 ORDER BY s.revision",
             [revision],

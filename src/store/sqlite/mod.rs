@@ -21,7 +21,6 @@ use parking_lot::Mutex;
 use rows::COLUMNS;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How the file is used.
@@ -46,8 +45,9 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Sqlite {
     conn: Mutex<Connection>,
-    /// `SQLite`'s `data_version` does not move for a connection's own writes; this does.
-    own_writes: AtomicU64,
+    /// For looking at what changed: reads here never wait for a write that holds `conn`. It never writes, so that
+    /// `SQLite`'s `data_version`, which does not move for a connection's own writes, shows every write.
+    watch: Mutex<Connection>,
 }
 
 impl Sqlite {
@@ -81,9 +81,10 @@ impl Sqlite {
                 });
             }
         }
+        let watch = watching(path, flags, settings).map_err(|e| open(Box::new(e)))?;
         Ok(Self {
             conn: Mutex::new(conn),
-            own_writes: AtomicU64::new(0),
+            watch: Mutex::new(watch),
         })
     }
 
@@ -100,9 +101,7 @@ impl Sqlite {
             tx.commit()?;
             Ok(out)
         };
-        let out = run().map_err(|e| e.doing(doing));
-        self.own_writes.fetch_add(1, Ordering::Release);
-        out
+        run().map_err(|e| e.doing(doing))
     }
 
     /// One write transaction for the control plane's rows.
@@ -120,7 +119,16 @@ impl Sqlite {
         rest: &str,
         params: impl rusqlite::Params,
     ) -> Result<Vec<Stored>, StoreError> {
-        let conn = self.conn.lock();
+        Self::rows_by(&self.conn, doing, rest, params)
+    }
+
+    fn rows_by(
+        conn: &Mutex<Connection>,
+        doing: &'static str,
+        rest: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let conn = conn.lock();
         let run = || -> Result<Vec<Stored>, RowError> {
             let mut query = conn.prepare_cached(&select(rest))?;
             query.query(params)?.and_then(rows::stored).collect()
@@ -150,6 +158,14 @@ fn restrict(path: &Path) -> std::io::Result<()> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     }
     Ok(())
+}
+
+/// A second connection, which only reads.
+fn watching(path: &Path, flags: OpenFlags, settings: &Settings) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(settings.busy_timeout)?;
+    conn.pragma_update(None, "query_only", true)?;
+    Ok(conn)
 }
 
 fn prepare(conn: &Connection, settings: &Settings) -> rusqlite::Result<()> {

@@ -1,5 +1,6 @@
 //! Locum as it runs, on loopback, with an app behind it that remembers each request byte for byte.
 
+use crate::support::plan::free_port;
 use parking_lot::Mutex;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -91,7 +92,7 @@ impl Rig {
     pub(crate) fn start(listener: &str) -> Self {
         let (app, behind) = App::start();
         let dir = tempfile::tempdir().unwrap();
-        let (port, ops) = (free(), free());
+        let (port, ops) = (free_port(), free_port());
         let at = dir.path().display();
         let config = format!(
             r#"suffix = "localhost"
@@ -214,11 +215,6 @@ fn command(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
     command.arg("--config").arg(dir.join("locum.toml"));
     command
-}
-
-fn free() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 impl App {

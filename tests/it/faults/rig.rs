@@ -1,5 +1,6 @@
 //! A real Locum in front of an app that counts, with one session in it.
 
+use crate::support::plan::free_port;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -101,7 +102,7 @@ impl Rig {
     pub(super) fn new(extra: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let app = App::start();
-        let (port, ops) = (free(), free());
+        let (port, ops) = (free_port(), free_port());
         let at = dir.path().display();
         let config = format!(
             "state_dir = '{at}/var'\nworkers = 2\n\
@@ -321,12 +322,6 @@ impl Drop for Rig {
             let _ = child.wait();
         }
     }
-}
-
-/// A port that nobody listens on.
-pub(super) fn free() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Whether it became so in time.

@@ -1,6 +1,7 @@
 //! A webhook whose receiver is down, comes back, or is stopped: nothing is lost, and no request waits.
 
-use super::rig::{Rig, free, wait};
+use super::rig::{Rig, wait};
+use crate::support::plan::free_port;
 use parking_lot::Mutex;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -100,7 +101,7 @@ fn sink(port: u16) -> String {
 
 #[test]
 fn down_then_back_then_restarted() {
-    let port = free();
+    let port = free_port();
     let mut rig = Rig::running(&sink(port));
     for n in 0..40 {
         assert_eq!(rig.get(&format!("/n/{n}")).expect("an answer").status, 200);
