@@ -41,7 +41,7 @@ fn kept(rig: &Rig) -> u64 {
 }
 
 /// Takes bytes until there are none.
-fn fill(path: &Path) {
+pub(super) fn fill(path: &Path) {
     use std::io::Write as _;
     let mut file = std::fs::File::create(path).expect("a file");
     let mut size = 64 << 10;
@@ -57,14 +57,15 @@ fn is_root() -> bool {
     id.stdout == b"0\n"
 }
 
-/// A file system of 256 KiB; unmounted when dropped.
-struct Small(std::path::PathBuf);
+/// A small file system; unmounted when dropped.
+pub(super) struct Small(std::path::PathBuf);
 
 impl Small {
-    fn mount(at: &Path) -> Option<Self> {
+    pub(super) fn mount(at: &Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(at).ok()?;
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=256k,mode=0700", "locum-test"])
+            .args(["-t", "tmpfs", "-o", &format!("size={size},mode=0700")])
+            .arg("locum-test")
             .arg(at)
             .output();
         mounted
@@ -83,7 +84,7 @@ impl Drop for Small {
 fn full_file_system() {
     for durability in ["process", "disk"] {
         let mut rig = Rig::new(&format!("audit.durability = '{durability}'"));
-        let Some(_small) = Small::mount(&rig.journal()) else {
+        let Some(_small) = Small::mount(&rig.journal(), "256k") else {
             eprintln!("not root here: the limit on file size stands in (see full_by_limit)");
             return;
         };

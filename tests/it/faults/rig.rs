@@ -1,6 +1,8 @@
 //! A real Locum in front of an app that counts, with one session in it.
 
+use super::shim::Shim;
 use crate::support::plan::free_port;
+use parking_lot::Mutex;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ pub(super) const BIG: usize = 256 << 20;
 pub(super) struct App {
     pub(super) address: SocketAddr,
     pub(super) reached: Arc<AtomicUsize>,
+    /// The target of each request, in the order they came.
+    pub(super) targets: Arc<Mutex<Vec<String>>>,
     /// How long it works on a request. Milliseconds.
     pub(super) delay: Arc<AtomicU64>,
 }
@@ -30,13 +34,16 @@ impl App {
         let app = Self {
             address: listener.local_addr().expect("an address"),
             reached: Arc::default(),
+            targets: Arc::default(),
             delay: Arc::default(),
         };
         let (reached, delay) = (Arc::clone(&app.reached), Arc::clone(&app.delay));
+        let targets = Arc::clone(&app.targets);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (reached, delay) = (Arc::clone(&reached), Arc::clone(&delay));
-                thread::spawn(move || serve(&stream, &reached, &delay));
+                let targets = Arc::clone(&targets);
+                thread::spawn(move || serve(&stream, &reached, &targets, &delay));
             }
         });
         app
@@ -47,10 +54,17 @@ impl App {
     }
 }
 
-fn serve(stream: &TcpStream, reached: &AtomicUsize, delay: &AtomicU64) {
+fn serve(
+    stream: &TcpStream,
+    reached: &AtomicUsize,
+    targets: &Mutex<Vec<String>>,
+    delay: &AtomicU64,
+) {
     let mut lines = BufReader::new(stream).lines();
     while let Some(Ok(first)) = lines.next() {
         reached.fetch_add(1, Ordering::SeqCst);
+        let target = first.split(' ').nth(1).unwrap_or_default();
+        targets.lock().push(target.to_owned());
         while lines
             .next()
             .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
@@ -95,6 +109,8 @@ pub(super) struct Rig {
     cookie: String,
     /// Runs Locum as this user, so that file permissions mean something to it.
     pub(super) user: Option<u32>,
+    /// What its writes, syncs and clock go through.
+    pub(super) shim: Option<Shim>,
 }
 
 impl Rig {
@@ -124,6 +140,7 @@ impl Rig {
             child: None,
             cookie: String::new(),
             user: None,
+            shim: None,
         }
     }
 
@@ -172,11 +189,7 @@ impl Rig {
 
     /// Starts `locum run`, and waits until it is ready.
     pub(super) fn start(&mut self) {
-        let log =
-            std::fs::File::create(self.dir.path().join("locum.log")).expect("a file for the log");
-        let mut command = self.command(&["run"]);
-        let child = command.stdout(Stdio::null()).stderr(log).spawn();
-        self.child = Some(child.expect("locum starts"));
+        self.begin();
         let ready = wait(|| {
             assert!(self.is_alive(), "locum ended: {}", self.log());
             self.ready().is_some_and(|answer| answer.status == 200)
@@ -187,6 +200,27 @@ impl Rig {
             self.ready(),
             self.log()
         );
+    }
+
+    /// Starts `locum run`, and waits for nothing.
+    pub(super) fn begin(&mut self) {
+        let log =
+            std::fs::File::create(self.dir.path().join("locum.log")).expect("a file for the log");
+        let mut command = self.command(&["run"]);
+        if let Some(shim) = &self.shim {
+            shim.preload(&mut command);
+        }
+        let child = command.stdout(Stdio::null()).stderr(log).spawn();
+        self.child = Some(child.expect("locum starts"));
+    }
+
+    /// A line of `/proc/PID/status`, such as `VmRSS`. KiB.
+    pub(super) fn memory(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("it runs");
+        let found = status.lines().find_map(|it| it.strip_prefix(line));
+        let number = found.and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {line} in {status}"))
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
@@ -298,19 +332,24 @@ impl Rig {
         all
     }
 
-    /// The records of one kind.
-    pub(super) fn records(&self, kind: &str) -> Vec<serde_json::Value> {
+    /// Every whole record whose line contains `text`, in order.
+    pub(super) fn lines_with(&self, text: &str) -> Vec<serde_json::Value> {
         let mut found = Vec::new();
         for segment in self.segments() {
-            let text = std::fs::read_to_string(segment).expect("a segment is text");
-            let whole = text
+            let all = std::fs::read_to_string(segment).expect("a segment is text");
+            let whole = all
                 .split_inclusive('\n')
-                .filter(|line| line.ends_with('\n'));
-            let records = whole.map(|line| {
-                serde_json::from_str::<serde_json::Value>(line).expect("a record is JSON")
-            });
-            found.extend(records.filter(|it| it["metadata"]["event_code"] == kind));
+                .filter(|line| line.ends_with('\n') && line.contains(text));
+            let parse = |line| serde_json::from_str(line).expect("a record is JSON");
+            found.extend(whole.map(parse));
         }
+        found
+    }
+
+    /// The records of one kind.
+    pub(super) fn records(&self, kind: &str) -> Vec<serde_json::Value> {
+        let mut found = self.lines_with(kind);
+        found.retain(|it| it["metadata"]["event_code"] == kind);
         found
     }
 }

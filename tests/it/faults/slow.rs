@@ -8,19 +8,11 @@ use std::time::Duration;
 /// What Locum may hold of a body beyond what it holds anyway, with its allocator's slack. KiB.
 const HELD: u64 = 24 << 10;
 
-fn resident(rig: &Rig) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", rig.pid()));
-    let status = status.expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-    number.expect("a number")
-}
-
 #[test]
 fn slow_reader_holds_no_body_in_memory() {
     let rig = Rig::running("");
     assert_eq!(rig.get("/small").expect("an answer").status, 200);
-    let before = resident(&rig);
+    let before = rig.memory("VmHWM");
     let mut stream = TcpStream::connect(("127.0.0.1", rig.port)).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
     let request = rig.request("/big") + "\r\n";
@@ -36,6 +28,6 @@ fn slow_reader_holds_no_body_in_memory() {
             std::thread::sleep(Duration::from_millis(4));
         }
     }
-    let grown = resident(&rig).saturating_sub(before);
+    let grown = rig.memory("VmHWM").saturating_sub(before);
     assert!(grown < HELD, "{grown} KiB more for one body");
 }
