@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit receivers browser api versus load fuzz
+.PHONY: help demo test lint unit receivers browser api evidence versus load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -34,6 +34,12 @@ browser:
 
 api:
 	tests/api/run.sh
+
+evidence: ## 100 kills -9 each and 100 losses of power under load, failing disks, set clocks: what became of every request, printed
+	@tools/setup build
+	$(CARGO) build --quiet --bin locum
+	LOCUM_KILLS=100 $(CARGO) test --quiet --test it faults::kills -- --nocapture
+	$(CARGO) test --quiet --test it faults:: -- --nocapture --skip faults::kills
 
 versus: ## how to measure Locum beside other proxies
 	@echo "cargo build --release, then give a side-by-side measurement the command benches/versus.sh PORT UPSTREAM DIR"

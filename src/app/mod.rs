@@ -11,6 +11,7 @@ mod signals;
 mod subject;
 mod translate;
 mod views;
+mod watch;
 
 pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
@@ -21,6 +22,7 @@ use crate::model::{Attempts, Clock};
 use crate::policy;
 use crate::proxy::budget::Budget;
 use crate::proxy::listener::Shutdown;
+use crate::proxy::strangers::Strangers;
 use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::{Places, Plane};
 use crate::store::control::Book;
@@ -177,6 +179,7 @@ fn serve_with(
         connections: Places::default(),
         websockets: Places::default(),
         attempts: Attempts::default(),
+        strangers: Strangers::default(),
         policy_buffers: Budget::default(),
         current: ArcSwap::from_pointee(setup),
     });
@@ -213,6 +216,10 @@ fn serve_until_stopped(
         let lane = serve::count(config);
         tokio::spawn(events::record(Arc::clone(&parts.plane), events, lane));
         tokio::spawn(build::refresh_issuers(Arc::clone(&parts.plane)));
+        tokio::spawn(watch::watch(
+            Arc::clone(&parts.plane),
+            config.audit.clock_step,
+        ));
         let ops = ops::listen(
             config.listeners.ops.address,
             Arc::clone(&parts),
@@ -234,6 +241,7 @@ fn serve_until_stopped(
     shutdown.drain.cancel();
     shutdown.kill.cancel();
     workers.join();
+    watch::tell_of_strangers(&parts.plane);
     served
 }
 

@@ -189,6 +189,7 @@ pub(super) fn limits(config: &Config) -> Limits {
         max_handoffs: from.max_handoffs,
         max_grant_form: from.max_grant_form.len(),
         max_via_passes: from.max_via_passes,
+        max_stranger_records: config.audit.max_stranger_records,
         jar: crate::proxy::rewrite::jar::Limits {
             max_cookies: from.max_jar_cookies,
             max_cookie_bytes: from.max_jar_cookie_bytes.len(),

@@ -43,9 +43,11 @@ pub(super) enum Value<'a> {
     Text(&'a str),
     Number(u64),
     Flag(bool),
+    /// An object of numbers.
+    Counts(&'a [(&'a str, u64)]),
 }
 
-use Value::{Flag, Number, Text};
+use Value::{Counts, Flag, Number, Text};
 
 /// What one event becomes.
 pub(super) struct Draft<'a> {
@@ -115,6 +117,7 @@ impl Encoder {
             Event::Alert { .. } | Event::ShadowDiffers { .. } | Event::WebSocketEnded { .. } => {
                 self.traffic(out, event, at);
             }
+            Event::ClockStepped(_) | Event::RefusalsCounted { .. } => self.watched(out, event, at),
             Event::Control(happened) => self.control(out, happened, at),
             _ => self.operation(out, event, at),
         }
@@ -312,6 +315,7 @@ impl Encoder {
                 Text(text) => escape::string(out, text.as_bytes(), self.max_field),
                 Number(n) => number(out, *n),
                 Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+                Counts(counts) => self.object(out, counts),
             }
             out.push(b',');
         }

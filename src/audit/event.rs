@@ -1,7 +1,7 @@
 //! What is recorded besides exchanges: ends, grants, loads, alerts, and the journal's own state.
 
 use super::part::SessionPart;
-use crate::model::{EndCause, ExchangeId, Happened, Used};
+use crate::model::{EndCause, ExchangeId, Happened, Step, Timestamp, Used};
 use std::net::IpAddr;
 
 /// One event. Texts are bounded and escaped by the journal.
@@ -77,6 +77,20 @@ pub enum Event<'a> {
         /// The last sequence number that the sink took.
         sequence: u64,
         detail: &'a str,
+    },
+    /// The wall clock was set, or the machine slept.
+    ClockStepped(Step),
+    /// Refusals of requests that named no session, counted where they were too many to be recorded one by one.
+    RefusalsCounted {
+        since: Timestamp,
+        until: Timestamp,
+        refusals: u64,
+        /// How many for each reason.
+        reasons: &'a [(&'a str, u64)],
+        /// How many from each address, as far as addresses were told apart.
+        addresses: &'a [(&'a str, u64)],
+        /// How many from all others.
+        elsewhere: u64,
     },
     /// A step in the control plane.
     Control(&'a Happened),

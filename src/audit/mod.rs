@@ -18,6 +18,7 @@ mod encode_class;
 mod encode_control;
 mod encode_event;
 mod encode_own;
+mod encode_watch;
 mod error;
 mod escape;
 mod event;

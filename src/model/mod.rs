@@ -23,7 +23,7 @@ pub mod workload;
 pub use alert::{Alert, AlertState};
 pub use attempts::Attempts;
 pub use change::{Brought, Change, ChangeState, ChangeVote};
-pub use clock::{Clock, Timestamp};
+pub use clock::{Clock, Step, Steps, Timestamp};
 pub use decision::{Decision, Effect, Tier};
 pub use grant::{Grant, Operator, OperatorKind, Subject, Tenant};
 pub use happened::Happened;

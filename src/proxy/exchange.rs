@@ -13,6 +13,7 @@ use super::refusal::{self, Refusal};
 use super::refused::{Refused, unrecordable};
 use super::rewrite::banner;
 use super::setup::{App, Setup};
+use super::strangers::Kept;
 use super::way::Way;
 use super::worker::{Plane, Worker};
 use super::{handshake, inline, measure, outbound, own, preflight, reserved, upgrade};
@@ -373,6 +374,9 @@ async fn refuse(
     if let Some(authenticated) = &authenticated {
         authenticated.session.usage().refused();
     }
+    let is_stranger = authenticated.is_none() && former.is_none();
+    let is_recorded =
+        is_recorded || is_stranger && is_counted(plane, setup, inbound, refusal.reason);
     if !is_recorded {
         let app = authenticated
             .as_ref()
@@ -416,6 +420,17 @@ async fn refuse(
         );
     }
     response
+}
+
+/// Whether a stranger's refusal is only counted, since too many were recorded in this second.
+fn is_counted(plane: &Plane, setup: &Setup, inbound: &Inbound, reason: &'static str) -> bool {
+    let (now, address) = (plane.clock.now(), inbound.client().address.ip());
+    let max = setup.limits.max_stranger_records;
+    let kept = plane.strangers.keep(max, now, reason, address);
+    if kept == Kept::Counted {
+        plane.metrics.hit(Limit::StrangerRecords);
+    }
+    kept == Kept::Counted
 }
 
 /// A page with the banner for a person, a problem document for a program.

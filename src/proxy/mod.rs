@@ -33,6 +33,7 @@ pub mod rewrite;
 pub mod session;
 pub mod setup;
 pub mod stamp;
+pub mod strangers;
 pub mod subject;
 pub mod tls;
 pub mod unauthenticated;

@@ -54,6 +54,8 @@ pub struct Limits {
     pub max_grant_form: usize,
     /// How often our own name may stand in `Via`.
     pub max_via_passes: usize,
+    /// Refusals of strangers that are recorded one by one, in a second. 0: all.
+    pub max_stranger_records: u32,
     pub jar: jar::Limits,
 }
 
@@ -86,6 +88,7 @@ impl Default for Limits {
             max_handoffs: 16,
             max_grant_form: 16 * 1024,
             max_via_passes: 4,
+            max_stranger_records: 20,
             jar: jar::Limits::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::budget::Budget;
 use super::setup::Setup;
+use super::strangers::Strangers;
 use crate::audit::Journal;
 use crate::model::{Attempts, Clock};
 use crate::store::live::Live;
@@ -20,6 +21,8 @@ pub struct Plane {
     pub connections: Places,
     pub websockets: Places,
     pub attempts: Attempts,
+    /// Refusals that are not recorded one by one.
+    pub strangers: Strangers,
     /// What is held of bodies to judge requests by.
     pub policy_buffers: Budget,
     pub current: ArcSwap<Setup>,

@@ -48,6 +48,7 @@ pub enum Limit {
     ApiBodyTimeout,
     ApiPersonRate,
     ApiAddressRate,
+    StrangerRecords,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -88,6 +89,7 @@ pub struct Metrics {
     pub alerts: Counter,
     pub policy_rows: Gauge,
     pub live_sessions: Gauge,
+    pub clock_steps: Counter,
     pub seconds: Histogram,
     refusals: Family<ReasonLabel, Counter>,
     limits: Family<LimitLabel, Counter>,
@@ -118,6 +120,7 @@ impl Default for Metrics {
             alerts: Counter::default(),
             policy_rows: Gauge::default(),
             live_sessions: Gauge::default(),
+            clock_steps: Counter::default(),
             seconds: Histogram::new([
                 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
             ]),
@@ -223,6 +226,9 @@ impl Metrics {
         for (name, help, gauge) in gauges {
             self.registry.register(name, help, gauge.clone());
         }
+        let help = "Times that the system's clock was found set";
+        self.registry
+            .register("clock_steps", help, self.clock_steps.clone());
     }
 
     /// Adds what another part counts by itself.

@@ -1,5 +1,7 @@
 //! What must hold when things break: the process is killed, the disk is full, the store or a receiver is gone.
 
+/// A clock that is set while Locum serves.
+mod clock;
 /// A disk that takes nothing more, a directory that cannot be written, a journal that somebody removes.
 mod disk;
 /// Disks that refuse writes and syncs, take parts of them, or take their time, under load.
@@ -22,3 +24,5 @@ mod sink;
 mod slow;
 /// A store that is locked or cannot be read.
 mod store;
+/// Strangers who are refused by the thousand.
+mod strangers;

@@ -2,7 +2,7 @@
 
 use super::fixture::{Support, block_on, done, events, lines, settings, start, verified};
 use crate::audit::{Closing, Event, Outcome, Refusal, SessionPart, Settings};
-use crate::model::{Clock, EndCause, ExchangeId, Timestamp, Used};
+use crate::model::{Clock, EndCause, ExchangeId, Step, Timestamp, Used};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -204,12 +204,32 @@ pub(super) fn one_of_each(session: &SessionPart) -> [Event<'_>; 11] {
     ]
 }
 
+/// What Locum notices of the world around it.
+const NOTICED: [Event<'_>; 2] = [
+    Event::ClockStepped(Step {
+        wall: Timestamp::from_millis(1_000),
+        expected: Timestamp::from_millis(61_000),
+        monotonic: Duration::from_secs(5),
+    }),
+    Event::RefusalsCounted {
+        since: Timestamp::from_millis(1_000),
+        until: Timestamp::from_millis(2_000),
+        refusals: 3,
+        reasons: &[("no-session", 3)],
+        addresses: &[("192.0.2.1", 1), ("2001:db8::1", 1)],
+        elsewhere: 1,
+    },
+];
+
 #[test]
 fn every_event_is_a_record() {
     let dir = tempfile::tempdir().expect("dir");
     let journal = start(dir.path());
     let support = Support::new();
-    let all = one_of_each(&support.session);
+    let all: Vec<_> = one_of_each(&support.session)
+        .into_iter()
+        .chain(NOTICED)
+        .collect();
     for event in &all {
         block_on(journal.event(event)).expect("recorded");
     }
@@ -225,6 +245,12 @@ fn every_event_is_a_record() {
     assert_eq!(records[2].1["locum"]["cause"], "revoked");
     assert_eq!(records[1].1["user"]["uid"], "ada@support.example");
     assert_eq!(records[9].1["finding_info"]["title"], "binding-broken");
+    let stepped = &records[12].1["locum"];
+    assert_eq!(
+        (stepped["by"].as_u64(), stepped["direction"].as_str()),
+        (Some(60_000), Some("back"))
+    );
+    assert_eq!(records[13].1["locum"]["addresses"]["2001:db8::1"], 1);
     assert!(verified(dir.path()).is_intact());
 }
 

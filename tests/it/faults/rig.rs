@@ -236,6 +236,13 @@ impl Rig {
         ask(self.ops, "/readyz", "")
     }
 
+    /// One sample of the exposition.
+    pub(super) fn metric(&self, name: &str) -> Option<u64> {
+        let answer = ask(self.ops, "/metrics", "")?;
+        let line = answer.text.lines().find_map(|it| it.strip_prefix(name))?;
+        line.trim().parse().ok()
+    }
+
     /// SIGKILL.
     pub(super) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

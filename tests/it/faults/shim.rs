@@ -74,11 +74,11 @@ impl Shim {
                 continue;
             }
             let text = path.display().to_string();
-            let lengths = log.lines().filter_map(|line| {
+            let mut lengths = log.lines().filter_map(|line| {
                 let (length, of) = line.split_once(' ')?;
                 (of == text).then(|| length.parse::<u64>().ok())?
             });
-            let (synced, now) = (lengths.last().unwrap_or(0), entry.metadata());
+            let (synced, now) = (lengths.next_back().unwrap_or(0), entry.metadata());
             let now = now.expect("a file").len();
             lost += now.saturating_sub(synced);
             let file = File::options().write(true).open(&path).expect("ours");
