@@ -40,7 +40,7 @@ impl Encoder {
             ("wall", Number(millis(step.wall))),
             ("expected", Number(millis(step.expected))),
             ("monotonic", Number(monotonic)),
-            ("by", Number(step.millis().unsigned_abs())),
+            ("by_ms", Number(step.millis().unsigned_abs())),
             ("direction", Text(direction)),
         ];
         self.draft(out, &Draft::new(TROUBLE, "clock.stepped", &fields), at);

@@ -1,7 +1,7 @@
 //! A journal with every kind of record in it, for the validators that are not ours: `tests/receivers/run.sh`.
 
 use super::fixture::{Faulty, Support, block_on, done, events, small_segments};
-use super::records::one_of_each;
+use super::records::{NOTICED, one_of_each};
 use crate::audit::encode_own::Own;
 use crate::audit::{Event, Journal, Outcome, Refusal};
 use crate::model::{Clock, ExchangeId, Happened, Timestamp};
@@ -126,8 +126,9 @@ fn every_kind_of_record_is_written_once_at_least() {
         client: None,
         detail: "",
     });
-    for event in &one_of_each(&support.session) {
-        block_on(journal.event(event)).expect("recorded");
+    let all = one_of_each(&support.session).into_iter().chain(NOTICED);
+    for event in all {
+        block_on(journal.event(&event)).expect("recorded");
     }
     for up in [false, true] {
         journal.note(&Event::SinkState {

@@ -205,7 +205,7 @@ pub(super) fn one_of_each(session: &SessionPart) -> [Event<'_>; 11] {
 }
 
 /// What Locum notices of the world around it.
-const NOTICED: [Event<'_>; 2] = [
+pub(super) const NOTICED: [Event<'_>; 2] = [
     Event::ClockStepped(Step {
         wall: Timestamp::from_millis(1_000),
         expected: Timestamp::from_millis(61_000),
@@ -247,7 +247,7 @@ fn every_event_is_a_record() {
     assert_eq!(records[9].1["finding_info"]["title"], "binding-broken");
     let stepped = &records[12].1["locum"];
     assert_eq!(
-        (stepped["by"].as_u64(), stepped["direction"].as_str()),
+        (stepped["by_ms"].as_u64(), stepped["direction"].as_str()),
         (Some(60_000), Some("back"))
     );
     assert_eq!(records[13].1["locum"]["addresses"]["2001:db8::1"], 1);

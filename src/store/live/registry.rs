@@ -380,11 +380,16 @@ impl Live {
     /// Writes what is queued and stops the threads (blocking). Afterwards calls are refused, and
     /// nothing is live once the lease has run out.
     pub fn stop(&self) {
-        let _ = self.calls.send(Message::Stop);
-        if let Some(threads) = self.threads.lock().take() {
+        let threads = self.threads.lock().take();
+        let store = threads.map(|threads| {
+            // First, so that what it ended last is written.
             drop(threads.looking);
-            let _ = threads.store.join();
             let _ = threads.lookout.join();
+            threads.store
+        });
+        let _ = self.calls.send(Message::Stop);
+        if let Some(store) = store {
+            let _ = store.join();
         }
     }
 }

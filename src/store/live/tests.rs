@@ -2,7 +2,7 @@
 //! command line.
 
 use super::*;
-use crate::model::{Binding, Clock, EndCause, Secret, SessionId};
+use crate::model::{Binding, Clock, EndCause, Secret, SessionId, Timestamp};
 use crate::store::conformance::{NOW, Outcome, grant};
 use crate::store::sqlite::{self, Sqlite};
 use crate::store::{GrantStore, Issue, RedeemRefused, StoreError, Target};
@@ -210,10 +210,9 @@ async fn time_ends_sessions() -> Outcome {
         Some(EndCause::Idle)
     );
     assert!(is_live(&bench.live.find(busy_issue.session)));
-    bench
-        .clock
-        .store(busy_issue.grant.expires_at.millis() - 1, Ordering::Relaxed);
-    busy.session.touch(bench.live.clock().now());
+    let last = busy_issue.grant.expires_at.millis() - 1;
+    busy.session.touch(Timestamp::from_millis(last));
+    bench.clock.store(last, Ordering::Relaxed);
     bench.advance(Duration::from_millis(1));
     // Refused at once, whether or not the timer has come round.
     assert_eq!(

@@ -12,7 +12,7 @@ fn steps(rig: &Rig) -> Vec<(i64, String)> {
         let locum = &record["locum"];
         let (wall, expected) = (locum["wall"].as_i64(), locum["expected"].as_i64());
         let by = wall.expect("a time") - expected.expect("a time");
-        assert_eq!(Some(by.abs()), locum["by"].as_i64(), "{record}");
+        assert_eq!(Some(by.abs()), locum["by_ms"].as_i64(), "{record}");
         assert!(locum["monotonic"].as_u64() > Some(0), "{record}");
         let direction = locum["direction"].as_str().expect("a word");
         (by, direction.to_owned())
