@@ -26,6 +26,8 @@ mod locks;
 mod origins;
 /// What refused clients are told, and what is on record.
 mod refusals;
+/// What a restart goes on with.
+mod restart;
 /// Sessions: start, cookie, end, binding.
 mod sessions;
 /// WebSockets.

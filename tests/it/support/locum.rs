@@ -105,6 +105,14 @@ impl Locum {
         }
     }
 
+    /// Ends the process by this signal and starts another in the same directory.
+    pub(crate) async fn again(mut self, plan: &Plan, signal: &str) -> Self {
+        self.signal(signal);
+        self.gone().await;
+        self.child = run(self.dir.path(), plan, self.port, self.ops);
+        self.wait().await
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }

@@ -224,6 +224,7 @@ async fn the_customers_auditor_sees_who_was_there_and_ends_it() {
     let stage = Stage::new();
     let session = stage.used(|_| {}).session.expect("used");
     let tia = person("tia", &[(Role::TenantAuditor, "acme")]);
+    stage.put(|tx| tx.start_for_tests(&session.to_string()));
     let page = stage.get(&tia, "/customer").await;
     page.shows("Support was in your accounts once in the last 30 days");
     page.shows("Ada Byron as kim@acme.example");

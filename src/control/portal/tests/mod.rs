@@ -2,6 +2,7 @@
 
 mod actions;
 mod changes;
+mod choices;
 mod duties;
 mod forms;
 mod isolation;
