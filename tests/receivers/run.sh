@@ -19,27 +19,25 @@ if ! cmp -s requirements.txt "$venv/.installed"; then
 fi
 
 log=$(mktemp)
+said=$(mktemp)
 records=$(mktemp -d)
-trap 'rm -rf "$log" "$records"' EXIT
+trap 'rm -rf "$log" "$said" "$records"' EXIT
 cd "$root"
 
 LOCUM_RECORDS=$records "${CARGO:-cargo}" test --quiet --lib audit::tests::every >/dev/null
 "$venv/bin/python" tests/receivers/ocsf.py docs/record.schema.json "$records"
 
-
-# Each must run, and none may be skipped.
-passed() {
+# Runs tests, of which each must pass and none may be skipped. What the receivers say of themselves is shown where one fails.
+run() {
+  "${CARGO:-cargo}" test --quiet "$@" 2>"$said" | tee "$log" || { cat "$said" >&2; exit 1; }
   grep -Eq '^test result: ok\. [1-9][0-9]* passed; 0 failed; 0 ignored' "$log" ||
     { echo "receivers: expected at least one test, and none skipped" >&2; exit 1; }
 }
 
 export LOCUM_RECEIVERS=$venv/bin/python
 if [ "${1:-}" = kafka ]; then
-  "${CARGO:-cargo}" test --quiet --features kafka --lib audit::sink::real::kafka -- --ignored --nocapture 2>/dev/null | tee "$log"
-  passed
+  run --features kafka --lib audit::sink::real::kafka -- --ignored --nocapture
   exit
 fi
-"${CARGO:-cargo}" test --quiet --lib audit::sink::real:: -- --ignored --nocapture --test-threads=2 2>/dev/null | tee "$log"
-passed
-"${CARGO:-cargo}" test --quiet --test it receivers:: -- --ignored --nocapture | tee "$log"
-passed
+run --lib audit::sink::real:: -- --ignored --nocapture --test-threads=2
+run --test it receivers:: -- --ignored --nocapture

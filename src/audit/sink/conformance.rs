@@ -226,7 +226,7 @@ impl Run {
     }
 
     pub(super) fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_mins(2);
+        let deadline = Instant::now() + Duration::from_secs(2 * 60);
         while !is_so(self) {
             assert!(
                 Instant::now() < deadline,
@@ -290,7 +290,7 @@ pub(super) fn is_complete_and_in_order(received: &[u64], last: u64) {
 
 /// Waits until the place has `last`; others tell a little later than they take.
 pub(super) fn arrived(place: &dyn Place, last: u64) -> Vec<u64> {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let received = place.received();
         if received.contains(&last) || Instant::now() > deadline {

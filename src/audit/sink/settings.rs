@@ -58,7 +58,7 @@ impl Default for LagSettings {
             on_lag: OnLag::default(),
             records: 100_000,
             bytes: 256 << 20,
-            time: Duration::from_mins(15),
+            time: Duration::from_secs(15 * 60),
         }
     }
 }

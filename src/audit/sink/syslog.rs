@@ -169,8 +169,7 @@ fn parameter(text: &str) -> String {
 async fn still_open(stream: &mut dyn Stream) -> io::Result<()> {
     let mut bytes = [0; 64];
     match tokio::time::timeout(REFUSES, stream.read(&mut bytes)).await {
-        Err(_) => Ok(()),
-        Ok(Ok(1..)) => Ok(()),
+        Err(_) | Ok(Ok(1..)) => Ok(()),
         Ok(Ok(0)) => Err(io::Error::other("the receiver closed the connection")),
         Ok(Err(error)) => Err(error),
     }

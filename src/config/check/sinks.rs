@@ -215,3 +215,62 @@ fn archive(check: &mut Check<'_>, key: &str, sink: &Sink) {
         check.problem("audit.segment_bytes", "too large for an archive", remedy);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{has, problems};
+
+    #[test]
+    fn what_does_not_fit_a_kind_is_refused_with_a_remedy() {
+        for (keys, part) in [
+            (
+                "kind='splunk'\nurl='https://splunk:8088'",
+                "collector's token",
+            ),
+            ("kind='elastic'", "audit.sinks[0].url: missing"),
+            (
+                "kind='elastic'\nurl='https://e'\nuser='u'",
+                "without a secret",
+            ),
+            ("kind='syslog'", "not the right number of servers"),
+            (
+                "kind='syslog'\nservers=['a:1', 'b:2']",
+                "not the right number of servers",
+            ),
+            ("kind='syslog'\nservers=['logs']", "not host:port"),
+            (
+                "kind='syslog'\nservers=['logs:514']\ntls=false",
+                "in the clear",
+            ),
+            ("kind='kafka'\nservers=['kafka:9092']", "in the clear"),
+            (
+                "kind='nats'\nservers=['nats:4222']\nclient_cert='c'",
+                "go together",
+            ),
+            ("kind='otlp'\nurl='http://collector:4318'", "not https"),
+            ("kind='s3'", "audit.sinks[0].bucket: missing"),
+            (
+                "kind='s3'\nbucket='b'\nuser='u'\nredact=['locum']",
+                "has no effect on an archive",
+            ),
+            (
+                "kind='s3'\nbucket='b'\nuser='u'\nlock_for='1d'",
+                "without a lock",
+            ),
+            ("kind='stdout'\nsubject='x'", "set kind to nats"),
+            ("kind='stdout'\npseudonyms=['actor']", "not one key"),
+            ("kind='stdout'\npseudonym_key_env='K'", "not one key"),
+            ("kind='stdout'\nretry_min='1h'", "shorter than retry_min"),
+        ] {
+            has(
+                &problems(&format!("[[audit.sinks]]\nname='a'\n{keys}\n")),
+                part,
+            );
+        }
+        let large = "kind='s3'\nbucket='b'\nuser='u'\n[audit]\nsegment_bytes='1GiB'";
+        has(
+            &problems(&format!("[[audit.sinks]]\nname='a'\n{large}\n")),
+            "too large for an archive",
+        );
+    }
+}

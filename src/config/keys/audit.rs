@@ -2,7 +2,7 @@
 
 use super::sinks::Sink;
 use crate::config::schema::{choice, section};
-use crate::config::units::{DAY, GIB, KIB, MIB, Size};
+use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, Size};
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -53,14 +53,14 @@ section! {
         index: Option<String> = unset;
         /// `splunk`: the source type.
         sourcetype: String = "locum:ocsf";
-        /// `syslog`: what stands in a message. `json`: the record. `cef`: ArcSight's Common Event Format.
+        /// `syslog`: what stands in a message. `json`: the record. `cef`: Common Event Format.
         message: MessageFormat = "json";
         /// `syslog`: the facility; 13 is "log audit" (RFC 5424).
         facility: u8 = 13 in [0, 23], "number";
         /// `syslog`: the host in each message.
         host: String = "locum";
         /// `syslog`: your private enterprise number, for the name of the structured data.
-        enterprise: u32 = 32473 in [1, 4294967295], "number";
+        enterprise: u32 = 32473 in [1, 4_294_967_295], "number";
         /// `syslog`: the longest message that the receiver takes whole. A longer one is set aside, never cut.
         max_message: Size = "64KiB" in [1024, 16 * MIB];
         /// `otlp`: `http` (protobuf) or `grpc`.

@@ -66,7 +66,7 @@ impl Bucket {
             access_key: "AKIAIOSFODNN7EXAMPLE".into(),
             secret_key: Some(Secret::new("hunter2")),
             ca: None,
-            lock: Some((LockMode::Governance, Duration::from_hours(24))),
+            lock: Some((LockMode::Governance, Duration::from_secs(24 * 3600))),
             journal: journal.into(),
             timeout: Duration::from_secs(5),
         }

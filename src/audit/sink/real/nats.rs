@@ -39,7 +39,7 @@ impl Nats {
             let config = async_nats::jetstream::stream::Config {
                 name: "AUDIT".into(),
                 subjects: vec!["locum.audit".into()],
-                duplicate_window: Duration::from_hours(1),
+                duplicate_window: Duration::from_secs(3600),
                 ..Default::default()
             };
             nats.context()
