@@ -157,6 +157,14 @@ fn every_kind_of_record_is_written_once_at_least() {
             lost: 3,
             cause: "full",
         },
+        Own::Lag {
+            sink: "siem",
+            lagging: true,
+            records: 1,
+            bytes: 2,
+            seconds: 3,
+            refuses: true,
+        },
         Own::Poisoned {
             sink: "siem",
             sequence: 7,
