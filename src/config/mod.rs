@@ -41,6 +41,7 @@ pub use keys::listeners::{
     Scheme, Tls, TlsVersion,
 };
 pub use keys::root::{Config, Policy};
+pub use keys::search::Index;
 pub use keys::upstreams::{
     Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
     Protocol, Upstream, UpstreamTls,
