@@ -48,13 +48,10 @@ pub enum Limit {
     ApiBodyTimeout,
     ApiPersonRate,
     ApiAddressRate,
-<<<<<<< HEAD
     StrangerRecords,
-=======
     Searches,
     SearchTimeout,
     ExportRecords,
->>>>>>> eaeb90c (Index: an SQLite index beside the journal, fed by a thread of its own; what it points at is read and checked at the journal)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

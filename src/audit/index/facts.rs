@@ -78,7 +78,7 @@ impl Field {
             Self::Operator => &[&["actor", "user", "uid"], &["locum", "operator"]],
             Self::Subject => &[&["locum", "subject", "uid"], &["locum", "subject_id"]],
             Self::Tenant => &[&["locum", "tenant", "uid"], &["locum", "tenant_id"]],
-            Self::App => &[&["api", "service", "name"], &["locum", "app"]],
+            Self::App => &[&["locum", "app"], &["api", "service", "name"]],
             Self::Ticket => &[&["locum", "ticket"]],
             Self::Session => &[&["locum", "session"]],
             Self::Grant => &[&["locum", "grant"]],
@@ -101,9 +101,10 @@ impl Field {
         let text = move |path: &Path| at(record, path);
         let first = paths.first().and_then(text);
         let second = paths.get(1).and_then(text);
-        first
-            .into_iter()
-            .chain(second.filter(move |it| Some(*it) != first))
+        // In a step of the control plane the service is Locum itself.
+        let is_settled = self == Self::App && first.is_some();
+        let second = second.filter(|it| !is_settled && Some(*it) != first);
+        first.into_iter().chain(second)
     }
 
     /// Whether the record has this value, or is of this kind: `exchange` is the kind of `exchange.opened`, `order` that
@@ -253,8 +254,11 @@ mod tests {
             "metadata": { "event_code": "exchange.refused" },
             "locum": { "tenant": { "uid": "acme" }, "resource": "order:17", "action": "orders.read" }
         });
-        let step =
-            json!({ "locum": { "tenant_id": "acme", "operator": "ada@x.example", "app": "shop" } });
+        let step = json!({
+            "api": { "operation": "vote.approve", "service": { "name": "Locum" } },
+            "locum": { "tenant_id": "acme", "operator": "ada@x.example", "app": "shop" }
+        });
+        assert!(!Field::App.is(&step, "Locum"));
         assert!(Field::Operator.is(&exchange, "ada@x.example"));
         assert!(Field::Tenant.is(&exchange, "acme") && Field::Tenant.is(&step, "acme"));
         assert!(Field::App.is(&exchange, "shop") && Field::App.is(&step, "shop"));

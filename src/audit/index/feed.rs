@@ -88,6 +88,23 @@ impl Feed {
         self.reader.position().next.saturating_sub(1)
     }
 
+    /// Bytes of the journal that are not indexed yet.
+    ///
+    /// # Errors
+    /// Where the journal's directory cannot be read.
+    pub fn ahead(&self) -> Result<u64, IndexError> {
+        let failed = || IndexError::io(&self.settings.journal);
+        let at = self.reader.position();
+        let mut bytes = 0;
+        for first in segment::list(&self.settings.journal).map_err(failed())? {
+            if first >= at.segment {
+                let path = segment::path(&self.settings.journal, first);
+                bytes += fs::metadata(&path).map_err(failed())?.len();
+            }
+        }
+        Ok(bytes.saturating_sub(at.offset))
+    }
+
     /// Whether the file is still the one that searches find: else the feed must be opened again.
     pub fn is_in_place(&self) -> bool {
         self.file.is_in_place()

@@ -400,7 +400,7 @@ fn a_serving_process_keeps_the_index_and_mends_it() {
     until("eleven are found again", || found() == 11);
     assert_eq!(keeper.counters().rebuilds.load(Ordering::Relaxed), 1);
     let told = || search(&settings, &query(Field::Event, "index.rebuilt"));
-    until("both are on record", || told().entries.len() == 2);
+    until("both are on record", || told().entries.len() >= 2);
 }
 
 #[test]
