@@ -16,7 +16,7 @@ pub enum IndexError {
     Kept { path: PathBuf },
     /// The search was stopped because it took too long.
     Stopped,
-    /// SQLite could not do what was asked.
+    /// `SQLite` could not do what was asked.
     Sql {
         path: PathBuf,
         source: rusqlite::Error,

@@ -116,7 +116,7 @@ impl Field {
     }
 
     /// The value itself and the kinds that it belongs to.
-    fn kinds<'a>(self, value: &'a str) -> impl Iterator<Item = std::borrow::Cow<'a, str>> {
+    fn kinds(self, value: &str) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
         let ends: Vec<usize> = match self {
             Self::Event | Self::Action | Self::Rule => {
                 value.match_indices('.').map(|(at, _)| at).collect()

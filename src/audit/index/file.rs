@@ -1,4 +1,4 @@
-//! The index's file: SQLite with a full-text table of tags and words, and a pointer for each record.
+//! The index's file: `SQLite` with a full-text table of tags and words, and a pointer for each record.
 
 use super::Settings;
 use super::error::IndexError;
@@ -63,7 +63,7 @@ pub fn discard(path: &Path) -> io::Result<()> {
     }
 }
 
-/// SQLite's own files beside it.
+/// `SQLite`'s own files beside it.
 fn beside(path: &Path) -> [PathBuf; 2] {
     ["-wal", "-shm"].map(|ending| {
         let mut name = path.as_os_str().to_owned();

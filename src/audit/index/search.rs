@@ -7,6 +7,7 @@ use super::pointer::{Pointer, Shelf, Stands};
 use super::query::{Order, Query, Unfit};
 use crate::audit::sink::Record;
 use crate::audit::tail::Entry;
+use crate::model::Timestamp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use std::path::PathBuf;
@@ -168,8 +169,8 @@ impl Searcher {
             "SELECT r.seq, r.segment, r.offset, r.mark FROM {from} BETWEEN ?1 AND ?2
              AND r.time >= ?3 AND r.time < ?4 ORDER BY {seq} {direction} LIMIT ?5"
         );
-        let since = query.since.map_or(i64::MIN, |at| at.millis());
-        let until = query.until.map_or(i64::MAX, |at| at.millis());
+        let since = query.since.map_or(i64::MIN, Timestamp::millis);
+        let until = query.until.map_or(i64::MAX, Timestamp::millis);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values: [Sql; 6] = [
             low.into(),

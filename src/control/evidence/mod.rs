@@ -89,6 +89,36 @@ impl Evidence {
         Ok(self.page(found))
     }
 
+    /// One record, if the caller's seats reach it.
+    pub async fn one(
+        &self,
+        control: &Control,
+        caller: &Caller,
+        sequence: u64,
+    ) -> Result<Entry, Refusal> {
+        let query = Query {
+            order: Order::Oldest,
+            after: sequence.checked_sub(1),
+            limit: 1,
+            reached: reached(caller)?,
+            ..Query::default()
+        };
+        let _permit = self.permit()?;
+        let found = self.search(query).await?;
+        let happened = Happened::by("records.searched", caller)
+            .with("query", format!("sequence={sequence}"))
+            .with("records", found.entries.len());
+        note(control, happened).await?;
+        let changed = found.faults.iter().find(|it| it.sequence == sequence);
+        if let Some(fault) = changed {
+            let detail = format!("Record {sequence} is not what was indexed: {}.", fault.why);
+            return Err(Refusal::conflict("records.changed", detail));
+        }
+        let mut entries = found.entries.into_iter();
+        let entry = entries.find(|it| it.sequence == sequence);
+        entry.ok_or_else(Refusal::not_found)
+    }
+
     fn page(&self, found: Found) -> Page {
         let kept = self.journal.as_ref();
         let kept = kept.map_or(0, |it| it.sequence.load(Ordering::Relaxed));
@@ -123,15 +153,13 @@ impl Evidence {
             *for_search.lock() = Some(searcher.stopper());
             searcher.search(&query)
         });
-        let done = match tokio::time::timeout(self.settings.timeout, &mut work).await {
-            Ok(done) => done,
-            Err(_) => {
-                if let Some(stopper) = stopper.lock().take() {
-                    stopper.interrupt();
-                }
-                Ok(Err(Failed::Index(IndexError::Stopped)))
+        let done = tokio::time::timeout(self.settings.timeout, &mut work).await;
+        let done = done.unwrap_or_else(|_| {
+            if let Some(stopper) = stopper.lock().take() {
+                stopper.interrupt();
             }
-        };
+            Ok(Err(Failed::Index(IndexError::Stopped)))
+        });
         match done {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(Failed::Query(unfit))) => Err(Refusal::invalid(vec![Problem {

@@ -3,6 +3,7 @@
 mod actions;
 mod changes;
 mod duties;
+mod evidence;
 mod forms;
 mod isolation;
 mod outside;
