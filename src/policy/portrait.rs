@@ -60,7 +60,7 @@ impl Row {
                 "relax",
                 self.relax
                     .iter()
-                    .map(|reason| reason.name())
+                    .map(crate::model::Reason::name)
                     .collect::<Vec<_>>()
                     .join(", "),
             ),
@@ -104,10 +104,10 @@ impl Policy {
             let text = if is_on { "on" } else { "off" };
             parts.insert(("pack row", row.id.to_string()), text.to_owned());
         }
-        for (name, text) in self.forbids.iter().flat_map(|it| it.told()) {
+        for (name, text) in self.forbids.iter().flat_map(super::cedar::Forbids::told) {
             parts.insert(("forbid", name), text);
         }
-        for (hash, parsed) in self.persisted.iter() {
+        for (hash, parsed) in &self.persisted {
             let text = format!("{parsed:?}");
             parts.insert(("persisted query", hash.to_string()), text);
         }

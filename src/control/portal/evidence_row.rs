@@ -102,7 +102,7 @@ fn what(entry: &Entry, is_exchange: bool) -> String {
 fn pill(entry: &Entry, event: &str) -> Option<Pill> {
     Some(match event {
         "exchange.opened" => Pill::new("", "Asked"),
-        "exchange.refused" => Pill::new("bad", "Refused"),
+        "exchange.refused" | "control.refused" => Pill::new("bad", "Refused"),
         "exchange.answered" => Pill::new("", "Answered"),
         "exchange.aborted" => Pill::new("warn", "Aborted"),
         "exchange.closed" => match entry.text(&["locum", "outcome"]) {
@@ -112,7 +112,6 @@ fn pill(entry: &Entry, event: &str) -> Option<Pill> {
             Some("refused") => Pill::new("bad", "Refused"),
             _ => Pill::new("warn", "Aborted"),
         },
-        "control.refused" => Pill::new("bad", "Refused"),
         _ => return None,
     })
 }
