@@ -87,8 +87,14 @@ impl Running {
             Arc::clone(&parts.plane.metrics),
         );
         let identity = Arc::new(identity.map_err(|problems| no_identity(&problems))?);
+        let evidence = Arc::new(super::index::evidence(
+            config,
+            &parts.plane.journal,
+            &parts.plane.metrics,
+        ));
         let api = api::new(
             Arc::clone(&control),
+            Arc::clone(&evidence),
             Arc::clone(&identity) as _,
             Arc::clone(&parts.plane.metrics),
             api::Settings::from(config),
@@ -365,15 +371,16 @@ pub(super) async fn start(
     tokio::spawn(async move { sending.run(one).await });
     tokio::spawn(async move { telling.run(other).await });
     let api = Arc::clone(&running.api);
-    // Set once: this is the only place that starts a control plane.
-    let _ = parts.control.set(running);
     let keys = Arc::clone(&parts.keys);
     let web = Arc::new(Web {
         control: Arc::clone(&control),
+        evidence: Arc::clone(&running.api.evidence),
         gate: Arc::clone(&identity) as _,
         jwks: Arc::new(move || keys.load().jwks()),
         views: super::views::views(config, &parts.plane),
     });
+    // Set once: this is the only place that starts a control plane.
+    let _ = parts.control.set(running);
     let settings = listen::Settings {
         address: portal.address,
         tls: parts.tls.portal.clone(),

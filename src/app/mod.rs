@@ -5,6 +5,7 @@ mod alarms;
 mod build;
 mod control;
 mod events;
+mod index;
 mod ops;
 mod rules;
 mod serve;
@@ -17,7 +18,9 @@ mod watch;
 
 pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
+pub(crate) use index::index_settings;
 
+use crate::audit::index::IndexCounters;
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems, Written};
 use crate::model::{Attempts, Clock};
@@ -108,6 +111,8 @@ pub(crate) struct Parts {
     /// Where the portal is on.
     pub control: OnceLock<control::Running>,
     pub counted: control::Counted,
+    /// Where the journal has an index.
+    pub index: Option<Arc<IndexCounters>>,
 }
 
 /// Serves until told to stop. `path` is the configuration's file, read again on SIGHUP; `written` what it says.
@@ -124,7 +129,10 @@ pub fn run(config: &Config, written: &Written, path: &Path) -> Result<(), RunErr
     let journal = Arc::new(
         Journal::start(translate::journal(config)?, clock.clone()).map_err(RunError::Journal)?,
     );
-    let served = serve_with(config, written, path, clock, &journal);
+    let keeper = index::start(config, &journal)?;
+    let counters = keeper.as_ref().map(|it| Arc::clone(it.counters()));
+    let served = serve_with(config, written, path, clock, &journal, counters);
+    drop(keeper);
     let cause = match &served {
         Ok(()) => "signal".to_owned(),
         Err(error) => error.to_string(),
@@ -139,6 +147,7 @@ fn serve_with(
     path: &Path,
     clock: Clock,
     journal: &Arc<Journal>,
+    index: Option<Arc<IndexCounters>>,
 ) -> Result<(), RunError> {
     let store: Arc<dyn GrantStore> =
         Arc::new(Sqlite::open(&translate::sqlite(config)).map_err(RunError::Store)?);
@@ -195,6 +204,7 @@ fn serve_with(
         reading: tokio::sync::Mutex::new(()),
         control: OnceLock::new(),
         counted,
+        index,
     };
     let served = serve_until_stopped(config, parts, events);
     live.stop();

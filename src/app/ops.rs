@@ -115,6 +115,9 @@ fn metrics(parts: &Parts) -> String {
             let _ = writeln!(out, "locum_sink_{name}{{sink=\"{sink}\"}} {value}");
         }
     }
+    for (name, value) in parts.index.iter().flat_map(|it| it.named()) {
+        let _ = writeln!(out, "locum_index_{name} {value}");
+    }
     out.push_str("# EOF\n");
     out
 }

@@ -249,6 +249,10 @@ impl Encoder {
                 let class = if up { STATE } else { TROUBLE };
                 write(Draft::new(class, "sink.state", &fields));
             }
+            Event::IndexRebuilt { why, records } => {
+                let fields = [("cause", Text(why)), ("records", Number(records))];
+                write(Draft::new(TROUBLE, "index.rebuilt", &fields));
+            }
             Event::ProcessStopped { cause } => {
                 write(Draft::new(
                     STOP,

@@ -92,6 +92,12 @@ pub enum Event<'a> {
         /// How many from all others.
         elsewhere: u64,
     },
+    /// The index of the journal was missing or unusable and is made anew.
+    IndexRebuilt {
+        why: &'a str,
+        /// Records that it will hold.
+        records: u64,
+    },
     /// A step in the control plane.
     Control(&'a Happened),
     ProcessStopped {

@@ -23,6 +23,7 @@ mod error;
 mod escape;
 mod event;
 mod growing;
+pub mod index;
 mod journal;
 mod lines;
 mod medium;

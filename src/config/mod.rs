@@ -42,6 +42,7 @@ pub use keys::listeners::{
 };
 pub use keys::root::{Config, Policy};
 pub use keys::sinks::{BodyFormat, LockMode, MessageFormat, OnLag, OtlpProtocol, Sink, SinkKind};
+pub use keys::search::Index;
 pub use keys::upstreams::{
     Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
     Protocol, Upstream, UpstreamTls,

@@ -9,6 +9,7 @@ mod backoff;
 pub mod changes;
 pub mod desk;
 pub mod duties;
+pub mod evidence;
 pub mod gate;
 pub mod grants;
 pub mod http;

@@ -56,7 +56,7 @@ pub(super) struct Row {
     pub(super) line: usize,
     /// `match` as written, for explanations.
     pub(super) written: Box<str>,
-    /// `when` as written, until it is compiled.
+    /// `when` as written, and its line.
     pub(super) condition: Option<(Box<str>, usize)>,
 }
 

@@ -50,6 +50,9 @@ pub enum Limit {
     ApiPersonRate,
     ApiAddressRate,
     StrangerRecords,
+    Searches,
+    SearchTimeout,
+    ExportRecords,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -8,7 +8,7 @@ use crate::model::{Clock, ExchangeId, Happened, Timestamp};
 use std::path::PathBuf;
 
 /// What the control plane tells of.
-const STEPS: [&str; 36] = [
+const STEPS: [&str; 38] = [
     "alert.failed",
     "alert.raised",
     "alert.taken",
@@ -25,6 +25,8 @@ const STEPS: [&str; 36] = [
     "login.out",
     "login.refused",
     "login.step-up",
+    "records.exported",
+    "records.searched",
     "request.approved",
     "request.cancelled",
     "request.created",
@@ -130,6 +132,10 @@ fn every_kind_of_record_is_written_once_at_least() {
     for event in all {
         block_on(journal.event(&event)).expect("recorded");
     }
+    journal.note(&Event::IndexRebuilt {
+        why: "there was none",
+        records: 7,
+    });
     for up in [false, true] {
         journal.note(&Event::SinkState {
             sink: "siem",

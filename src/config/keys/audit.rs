@@ -1,6 +1,7 @@
 //! `[audit]` and `[log]`: the record of every request, and what Locum says of itself.
 
 use super::sinks::Sink;
+use super::search::Index;
 use crate::config::schema::{choice, section};
 use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, Size};
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ section! {
         max_stranger_records: u32 = 20 in [0, 1_000_000], "records a second";
         /// A step of the system's clock, against the time that really passed, that is recorded.
         clock_step: Duration = "1s" in [10, HOUR];
+        /// The index by which records are found.
+        index: Index = {};
         /// Where records stream to, beside the journal.
         sinks: Vec<Sink> = [];
     }

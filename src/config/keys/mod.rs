@@ -12,4 +12,5 @@ pub(super) mod limits;
 pub(super) mod listeners;
 pub(super) mod root;
 pub(super) mod sinks;
+pub(super) mod search;
 pub(super) mod upstreams;

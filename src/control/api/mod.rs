@@ -20,12 +20,15 @@ pub use problem::Problem;
 pub use state::{Api, Settings};
 
 use super::desk::Control;
+use super::evidence::Evidence;
 use super::gate::Gate;
 use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use calls::{agreeing, asking, changes, happenings, locks, reviews, sessions, who, workloads};
+use calls::{
+    agreeing, asking, changes, happenings, locks, records, reviews, sessions, who, workloads,
+};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -53,12 +56,14 @@ impl From<&Config> for Settings {
 /// Makes the API's state.
 pub fn new(
     control: Arc<Control>,
+    evidence: Arc<Evidence>,
     gate: Arc<dyn Gate>,
     metrics: Arc<Metrics>,
     settings: Settings,
 ) -> Arc<Api> {
     Arc::new(Api::new(
         control,
+        evidence,
         gate,
         metrics,
         settings,
@@ -124,4 +129,6 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(workloads::list, workloads::register))
         .routes(routes!(workloads::disable))
         .routes(routes!(happenings::list))
+        .routes(routes!(records::list))
+        .routes(routes!(records::export))
 }

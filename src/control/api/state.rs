@@ -2,6 +2,7 @@
 
 use super::limits::{Buckets, Rate};
 use crate::control::desk::Control;
+use crate::control::evidence::Evidence;
 use crate::control::gate::{Gate, Peer};
 use crate::telemetry::metrics::Metrics;
 use arc_swap::ArcSwap;
@@ -28,6 +29,8 @@ pub struct Settings {
 /// The API's state.
 pub struct Api {
     pub control: Arc<Control>,
+    /// Finds records.
+    pub evidence: Arc<Evidence>,
     pub gate: Arc<dyn Gate>,
     pub metrics: Arc<Metrics>,
     pub settings: ArcSwap<Settings>,
@@ -52,6 +55,7 @@ impl Api {
 
     pub(super) fn new(
         control: Arc<Control>,
+        evidence: Arc<Evidence>,
         gate: Arc<dyn Gate>,
         metrics: Arc<Metrics>,
         settings: Settings,
@@ -59,6 +63,7 @@ impl Api {
     ) -> Self {
         Self {
             control,
+            evidence,
             gate,
             metrics,
             settings: ArcSwap::from_pointee(settings),

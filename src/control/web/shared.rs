@@ -1,6 +1,7 @@
 //! What every handler of the portal's listener can reach.
 
 use crate::control::desk::Control;
+use crate::control::evidence::Evidence;
 use crate::control::gate::Gate;
 use crate::control::portal::views::Views;
 use bytes::Bytes;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 /// The state of the router.
 pub struct Web {
     pub control: Arc<Control>,
+    /// Finds records.
+    pub evidence: Arc<Evidence>,
     pub gate: Arc<dyn Gate>,
     /// The JWK set; asked for at each request, so that a new key shows at once.
     pub jwks: Arc<dyn Fn() -> Bytes + Send + Sync>,

@@ -6,6 +6,7 @@ use crate::control::desk::{
     TenantSettings, Ticket, TicketRefused, Tickets,
 };
 use crate::control::duties::StepUp;
+use crate::control::evidence::testing::Archive;
 use crate::control::gate::{Gate, Visit};
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{
@@ -159,6 +160,7 @@ impl Answered {
 pub(super) struct Stage {
     pub control: Arc<Control>,
     pub metrics: Arc<Metrics>,
+    pub archive: Archive,
     pub clock: Arc<AtomicI64>,
     router: Router,
     _dir: tempfile::TempDir,
@@ -197,8 +199,10 @@ impl Stage {
             routes: Arc::new(Outside),
             agreed: Arc::default(),
         });
+        let archive = Archive::new(dir.path(), Arc::clone(&metrics));
         let api = api::new(
             Arc::clone(&control),
+            Arc::clone(&archive.evidence),
             Arc::new(Told),
             Arc::clone(&metrics),
             settings,
@@ -208,6 +212,7 @@ impl Stage {
             metrics,
             clock,
             router: api::router(api),
+            archive,
             _dir: dir,
         }
     }

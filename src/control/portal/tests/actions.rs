@@ -302,34 +302,6 @@ async fn the_customer_consents_by_the_link_alone() {
 }
 
 #[tokio::test]
-async fn evidence_is_filtered_by_kind_and_words() {
-    let stage = Stage::new();
-    let asked = stage.asked();
-    let bo = person("bo", &[(Role::Approver, "*")]);
-    let digest = asked.digest();
-    let fields = [
-        ("digest", digest.as_str()),
-        ("verdict", "deny"),
-        ("reason", "Not on a Friday"),
-    ];
-    stage
-        .post(&bo, &format!("/approvals/{}", asked.id), &fields)
-        .await;
-    stage.get(&bo, "/evidence").await;
-    let una = person("una", &[(Role::Auditor, "*")]);
-    let all = stage.get(&una, "/evidence").await;
-    all.shows("did not agree");
-    all.shows("<span class=\"wrong\">was refused");
-    let votes = stage.get(&una, "/evidence?kind=requests").await;
-    votes.shows("Not on a Friday");
-    votes.hides("<span class=\"wrong\">was refused");
-    stage
-        .get(&una, "/evidence?words=nobody-like-that")
-        .await
-        .shows("Nothing like that");
-}
-
-#[tokio::test]
 async fn a_request_is_taken_back_and_an_expired_one_is_not() {
     let stage = Stage::new();
     let asked = stage.asked();

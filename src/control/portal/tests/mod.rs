@@ -4,6 +4,7 @@ mod actions;
 mod changes;
 mod choices;
 mod duties;
+mod evidence;
 mod forms;
 mod isolation;
 mod outside;

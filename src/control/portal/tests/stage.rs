@@ -2,6 +2,7 @@
 
 use super::outside::{Outside, settings};
 use crate::control::desk::{Answer, Control, Settings};
+use crate::control::evidence::testing::Archive;
 use crate::control::gate::{Gate, Visit};
 use crate::control::portal::{self, Views};
 use crate::control::refusal::{Kind, Refusal};
@@ -13,6 +14,7 @@ use crate::model::{
 };
 use crate::store::control::{Book, Noted, Tx};
 use crate::store::{Issue, StoreError, sqlite};
+use crate::telemetry::Metrics;
 use axum::Router;
 use axum::body::Body;
 use base64::Engine as _;
@@ -158,6 +160,7 @@ impl Seen {
 pub(super) struct Stage {
     pub control: Arc<Control>,
     pub clock: Arc<AtomicI64>,
+    pub archive: Archive,
     router: Router,
     _dir: tempfile::TempDir,
 }
@@ -186,8 +189,10 @@ impl Stage {
             routes: Arc::new(Outside),
             agreed: Arc::default(),
         });
+        let archive = Archive::new(dir.path(), Arc::new(Metrics::default()));
         let web = Arc::new(Web {
             control: Arc::clone(&control),
+            evidence: Arc::clone(&archive.evidence),
             gate: Arc::new(Told),
             jwks: Arc::new(bytes::Bytes::new),
             views: Views::default(),
@@ -198,6 +203,7 @@ impl Stage {
         Self {
             control,
             clock,
+            archive,
             router,
             _dir: dir,
         }
