@@ -5,6 +5,7 @@ mod build;
 mod control;
 mod events;
 mod ops;
+mod recording;
 mod rules;
 mod serve;
 mod signals;
@@ -15,7 +16,9 @@ mod watch;
 
 pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
+pub(crate) use recording::settings as recording_settings;
 
+use crate::audit::recording::Recorder;
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems, Written};
 use crate::model::{Attempts, Clock};
@@ -171,9 +174,18 @@ fn serve_with(
         digest: setup.policy.digest(),
         rows: setup.policy.rows() as u64,
     });
+    let recorder = Recorder::start(
+        recording::settings(config)?,
+        &config.audit.redact_query,
+        Journal::clone(journal),
+        clock.clone(),
+    );
+    let recorder = recorder.map_err(|why| RunError::build("recording", why))?;
+    let stopping = recorder.clone();
     let plane = Arc::new(Plane {
         live: Arc::clone(&live),
         journal: Arc::clone(journal),
+        recorder,
         metrics,
         clock,
         connections: Places::default(),
@@ -195,6 +207,8 @@ fn serve_with(
         counted,
     };
     let served = serve_until_stopped(config, parts, events);
+    // Before the journal stops: what is still to be written names records of it.
+    stopping.stop();
     live.stop();
     served
 }

@@ -10,5 +10,6 @@ pub(super) mod grants;
 pub(super) mod identity;
 pub(super) mod limits;
 pub(super) mod listeners;
+pub(super) mod recording;
 pub(super) mod root;
 pub(super) mod upstreams;
