@@ -16,6 +16,7 @@ mod digest;
 mod ends;
 mod erase;
 mod error;
+mod events;
 mod exchange;
 mod frame;
 mod head;
