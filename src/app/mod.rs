@@ -7,6 +7,7 @@ mod control;
 mod events;
 mod index;
 mod ops;
+mod recording;
 mod rules;
 mod serve;
 mod signals;
@@ -21,6 +22,9 @@ pub(crate) use build::policy_options;
 pub(crate) use index::index_settings;
 
 use crate::audit::index::IndexCounters;
+pub(crate) use recording::settings as recording_settings;
+
+use crate::audit::recording::Recorder;
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems, Written};
 use crate::model::{Attempts, Clock};
@@ -182,9 +186,18 @@ fn serve_with(
         digest: setup.policy.digest(),
         rows: setup.policy.rows() as u64,
     });
+    let recorder = Recorder::start(
+        recording::settings(config)?,
+        &config.audit.redact_query,
+        Journal::clone(journal),
+        clock.clone(),
+    );
+    let recorder = recorder.map_err(|why| RunError::build("recording", why))?;
+    let stopping = recorder.clone();
     let plane = Arc::new(Plane {
         live: Arc::clone(&live),
         journal: Arc::clone(journal),
+        recorder,
         metrics,
         clock,
         connections: Places::default(),
@@ -207,6 +220,8 @@ fn serve_with(
         index,
     };
     let served = serve_until_stopped(config, parts, events);
+    // Before the journal stops: what is still to be written names records of it.
+    stopping.stop();
     live.stop();
     served
 }

@@ -40,6 +40,9 @@ pub use keys::listeners::{
     AppsListener, Certificate, ClientAuth, Listeners, OpsListener, PortalListener, ProxyProtocol,
     Scheme, Tls, TlsVersion,
 };
+pub use keys::recording::{
+    OnOverrun, RecordWhat, Recording, RecordingKey, RecordingTier, Retention, RetentionTier,
+};
 pub use keys::root::{Config, Policy};
 pub use keys::sinks::{BodyFormat, LockMode, MessageFormat, OnLag, OtlpProtocol, Sink, SinkKind};
 pub use keys::search::Index;
@@ -114,6 +117,12 @@ impl Config {
     pub fn journal_dir(&self) -> PathBuf {
         let dir = self.audit.dir.clone();
         dir.unwrap_or_else(|| self.state_dir.join("journal"))
+    }
+
+    /// The directory of recordings.
+    pub fn recording_dir(&self) -> PathBuf {
+        let dir = self.recording.dir.clone();
+        dir.unwrap_or_else(|| self.state_dir.join("recordings"))
     }
 
     /// The directory of the signing keys.

@@ -58,10 +58,6 @@ impl Library {
         &self.dir
     }
 
-    pub(super) fn keys(&self) -> &Keyring {
-        &self.keys
-    }
-
     /// Every session of which something was recorded, the oldest first; erased ones too.
     pub fn sessions(&self) -> Result<Vec<Summary>, RecordingError> {
         let entries = match fs::read_dir(&self.dir) {

@@ -7,6 +7,7 @@ mod apps;
 mod files;
 mod identity;
 mod listeners;
+mod recording;
 mod rest;
 mod sinks;
 mod upstreams;
@@ -30,6 +31,7 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     access::check(&mut check);
     rest::check(&mut check);
     sinks::check(&mut check);
+    recording::check(&mut check);
     identity::check(&mut check);
     alerts::check(&mut check);
     if files == Files::Check {

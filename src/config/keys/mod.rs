@@ -10,6 +10,7 @@ pub(super) mod grants;
 pub(super) mod identity;
 pub(super) mod limits;
 pub(super) mod listeners;
+pub(super) mod recording;
 pub(super) mod root;
 pub(super) mod sinks;
 pub(super) mod search;
