@@ -4,6 +4,7 @@ mod access;
 mod build;
 mod control;
 mod events;
+mod log;
 mod ops;
 mod rules;
 mod serve;
@@ -15,6 +16,7 @@ mod watch;
 
 pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
+pub(crate) use log::{keys as log_keys, origin as log_origin};
 
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems, Written};
@@ -29,7 +31,7 @@ use crate::store::control::Book;
 use crate::store::live::Live;
 use crate::store::sqlite::Sqlite;
 use crate::store::{GrantStore, StoreError};
-use crate::telemetry::{Metrics, log};
+use crate::telemetry::{self, Metrics};
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -113,7 +115,7 @@ pub(crate) struct Parts {
 /// # Errors
 /// Whatever keeps Locum from serving whole.
 pub fn run(config: &Config, written: &Written, path: &Path) -> Result<(), RunError> {
-    log::start(&config.log.level, translate::log_format(config));
+    telemetry::log::start(&config.log.level, translate::log_format(config));
     let clock = Clock::System;
     make_private(&config.state_dir).map_err(RunError::io(format!(
         "cannot make {}",

@@ -110,6 +110,9 @@ fn metrics(parts: &Parts) -> String {
     for (name, value) in plane.journal.counters().named() {
         let _ = writeln!(out, "locum_journal_{name} {value}");
     }
+    for (name, value) in plane.journal.log().named() {
+        let _ = writeln!(out, "locum_log_{name} {value}");
+    }
     for (sink, counters) in plane.journal.sinks() {
         for (name, value) in counters.named() {
             let _ = writeln!(out, "locum_sink_{name}{{sink=\"{sink}\"}} {value}");

@@ -62,6 +62,7 @@ pub(super) fn journal(config: &Config) -> Result<audit::Settings, RunError> {
         max_field: from.max_field_bytes.len(),
         close_queue: from.max_pending,
         sinks: from.sinks.iter().map(sink).collect::<Result<_, _>>()?,
+        log: super::log::settings(config)?,
         ..audit::Settings::default()
     })
 }

@@ -91,7 +91,9 @@ impl Tree {
             let to = self.dir.join(format!("damaged-{n}"));
             if !to.exists() {
                 return match std::fs::rename(&from, &to) {
-                    Err(error) if !disk::is_absent(&error) => Err(LogError::io(from, "set aside")(error)),
+                    Err(error) if !disk::is_absent(&error) => {
+                        Err(LogError::io(from, "set aside")(error))
+                    }
                     _ => Ok(()),
                 };
             }
