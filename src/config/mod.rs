@@ -118,9 +118,10 @@ impl Config {
     /// The files of the log's keys; the flag says whether it is the one that is made where it is missing.
     pub fn log_keys(&self) -> (Vec<PathBuf>, bool) {
         let keys = &self.audit.log.keys;
-        match keys.is_empty() {
-            true => (vec![self.state_dir.join("log.key")], true),
-            false => (keys.clone(), false),
+        if keys.is_empty() {
+            (vec![self.state_dir.join("log.key")], true)
+        } else {
+            (keys.clone(), false)
         }
     }
 

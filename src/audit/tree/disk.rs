@@ -24,6 +24,11 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Whether the name is that of a file that [`put`] was writing when the process died.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(".new").is_some()
+}
+
 /// Makes a directory and those above it, for the owner alone.
 pub(super) fn make(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)

@@ -155,12 +155,12 @@ impl Follow {
         let before = self.breaks.len();
         if let Some(mut head) = self.head(file, note, keys) {
             head.is_saved = true;
-            head.file = file.to_owned();
+            file.clone_into(&mut head.file);
             let at = self.heads.partition_point(|other| other.size <= head.size);
             self.heads.insert(at, head);
         }
         for found in self.breaks.iter_mut().skip(before) {
-            found.segment = file.to_owned();
+            file.clone_into(&mut found.segment);
         }
     }
 
@@ -213,9 +213,10 @@ impl Follow {
                 continue;
             }
             self.has_wrong_root = true;
-            let fault = match head.is_saved {
-                true => Fault::Forked { size },
-                false => Fault::WrongRoot { size },
+            let fault = if head.is_saved {
+                Fault::Forked { size }
+            } else {
+                Fault::WrongRoot { size }
             };
             self.fault(&head.file, fault);
             if head.is_saved
@@ -378,7 +379,7 @@ impl Follow {
                 let path = format!("{name}/{}", file.to_string_lossy());
                 if entry.file_type()?.is_dir() {
                     waiting.push(path);
-                } else if !path.ends_with(".new") && !self.is_known(&path) {
+                } else if !disk::is_unfinished(&path) && !self.is_known(&path) {
                     self.fault(&path, Fault::StrangeFile);
                 }
             }

@@ -4,6 +4,7 @@
 
 use crate::audit::escape;
 use aws_lc_rs::digest::{SHA256, digest};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tlog_tiles::Tile;
 
@@ -38,7 +39,10 @@ pub(in crate::audit) fn encoded(tenant: &str) -> String {
     for byte in tenant.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => {
+                // Writing into a String cannot fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
         }
     }
     if (1..=MAX_NAME).contains(&out.len()) {

@@ -269,7 +269,7 @@ impl Notary {
         if let Some(witnesses) = &mut self.witnesses {
             let whole = &self.whole;
             let prove = |from, to| whole.consistency(from, to);
-            signed = witnesses.cosign(signed, &prove, &self.counters)?;
+            signed = witnesses.cosign(&signed, &prove, &self.counters)?;
         }
         self.whole.publish(&signed)?;
         self.published(signed.size);

@@ -197,9 +197,12 @@ impl VerifierKeys {
 
     /// The keys of a tenant's tree; witnesses stay who they are.
     pub fn of_tenant(&self, tenant: &str) -> Self {
-        let of = |key: &VerifierKey| match key.is_log() {
-            true => key.of_tenant(tenant),
-            false => key.clone(),
+        let of = |key: &VerifierKey| {
+            if key.is_log() {
+                key.of_tenant(tenant)
+            } else {
+                key.clone()
+            }
         };
         Self::new(self.0.iter().map(of))
     }

@@ -65,6 +65,7 @@ pub(in crate::audit) fn start(
     Ok(running)
 }
 
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
 fn setting(error: LogError) -> StartError {
     StartError::Setting {
         what: error.to_string(),

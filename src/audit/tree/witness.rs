@@ -13,6 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use signed_note::Signature;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,14 +69,14 @@ impl Witnesses {
     /// Asks all at once. The checkpoint with the cosignatures that came in time, if they are enough.
     pub(super) fn cosign(
         &mut self,
-        signed: Signed,
+        signed: &Signed,
         prove: &Prove<'_>,
         counters: &LogCounters,
     ) -> Result<Signed, LogError> {
         let asked = self
             .list
             .iter_mut()
-            .map(|witness| witness.cosign(&signed, prove));
+            .map(|witness| witness.cosign(signed, prove));
         let answers = self.runtime.block_on(join_all(asked));
         let mut cosignatures = Vec::new();
         let mut got = 0;
@@ -196,7 +197,8 @@ fn request(signed: &Signed, seen: u64, prove: &Prove<'_>) -> Result<Vec<u8>, Str
     let proof = prove(seen, signed.size).map_err(|error| error.to_string())?;
     let mut body = format!("old {seen}\n");
     for hash in proof {
-        body.push_str(&format!("{hash}\n"));
+        // Writing into a String cannot fail.
+        let _ = writeln!(body, "{hash}");
     }
     body.push('\n');
     Ok([body.as_bytes(), &signed.bytes()].concat())

@@ -27,16 +27,13 @@ section! {
         digests: bool = true;
         /// Records that wait to be written at once. Beyond: requests wait, then 503.
         max_pending: usize = 65_536 in [16, 10_000_000], "records";
-<<<<<<< HEAD
         /// Refusals of requests that name no session, recorded one by one. What is beyond is counted: one record a
         /// second says how many were refused, why, and from where. 0: each is recorded by itself.
         max_stranger_records: u32 = 20 in [0, 1_000_000], "records a second";
         /// A step of the system's clock, against the time that really passed, that is recorded.
         clock_step: Duration = "1s" in [10, HOUR];
-=======
         /// The signed log over the records.
         log: AuditLog = {};
->>>>>>> f68c249 (The log in the configuration and on the command line)
         /// Where records stream to, beside the journal.
         sinks: Vec<Sink> = [];
     }
