@@ -6,6 +6,7 @@ mod build;
 mod control;
 mod events;
 mod index;
+mod log;
 mod ops;
 mod recording;
 mod rules;
@@ -20,6 +21,7 @@ mod watch;
 pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
 pub(crate) use index::index_settings;
+pub(crate) use log::{keys as log_keys, origin as log_origin};
 
 use crate::audit::index::IndexCounters;
 pub(crate) use recording::settings as recording_settings;
@@ -38,7 +40,7 @@ use crate::store::control::Book;
 use crate::store::live::Live;
 use crate::store::sqlite::Sqlite;
 use crate::store::{GrantStore, StoreError};
-use crate::telemetry::{Metrics, log};
+use crate::telemetry::{self, Metrics};
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -124,7 +126,7 @@ pub(crate) struct Parts {
 /// # Errors
 /// Whatever keeps Locum from serving whole.
 pub fn run(config: &Config, written: &Written, path: &Path) -> Result<(), RunError> {
-    log::start(&config.log.level, translate::log_format(config));
+    telemetry::log::start(&config.log.level, translate::log_format(config));
     let clock = Clock::System;
     make_private(&config.state_dir).map_err(RunError::io(format!(
         "cannot make {}",

@@ -60,6 +60,7 @@ pub(super) fn journal(config: &Config) -> Result<audit::Settings, RunError> {
         max_field: from.max_field_bytes.len(),
         close_queue: from.max_pending,
         sinks: super::sinks::all(config)?,
+        log: super::log::settings(config)?,
         ..audit::Settings::default()
     })
 }

@@ -14,6 +14,7 @@ use super::record::{Closing, Opening, Outcome, Refusal};
 use super::recover::{self, Found};
 use super::settings::{Durability, Settings};
 use super::sink::{self, Running};
+use super::tree::{self, LogCounters};
 use super::writer::{Change, Resume, Writer};
 use crate::model::{Clock, Grant, Session};
 use parking_lot::{Condvar, Mutex};
@@ -36,6 +37,8 @@ struct Handle {
     committer: Mutex<Option<JoinHandle<()>>>,
     sinks: Mutex<Running>,
     sink_counters: Vec<(String, Arc<SinkCounters>)>,
+    notary: Mutex<tree::Running>,
+    log_counters: Arc<LogCounters>,
     drain: Duration,
 }
 
@@ -61,6 +64,7 @@ impl Journal {
             .map_err(StartError::io(&settings.dir, "make"))?;
         let lock = lock(&settings.dir, settings.lock_wait)?;
         let found = recover::scan(&settings.dir)?;
+        tree::check(&settings.dir, found.head.next - 1)?;
         recover::cut(&settings.dir, &found)?;
         let encoder = Arc::new(Encoder::new(&settings.redact_query, settings.max_field));
         let counters = Arc::new(Counters::default());
@@ -117,8 +121,14 @@ impl Journal {
             committer: Mutex::new(committer),
             sinks: Mutex::default(),
             sink_counters: Vec::new(),
+            notary: Mutex::default(),
+            log_counters: Arc::default(),
             drain: settings.sink_drain,
         };
+        if let Some(log) = settings.log.clone() {
+            let (core, counters) = (&handle.core, &handle.log_counters);
+            *handle.notary.lock() = tree::start(core, &settings.dir, log, counters)?;
+        }
         let (running, sink_counters) = sink::start(&handle.core, settings)?;
         *handle.sinks.lock() = running;
         let mut journal = Arc::new(handle);
@@ -221,6 +231,11 @@ impl Journal {
         &self.0.sink_counters
     }
 
+    /// What the log of the journal counts.
+    pub fn log(&self) -> &Arc<LogCounters> {
+        &self.0.log_counters
+    }
+
     /// Records the stop, lets sinks catch up within `sink_drain`, and lets go of the directory. Blocks; what is
     /// recorded afterwards is refused.
     pub fn stop(&self, cause: &str) {
@@ -255,6 +270,7 @@ impl Handle {
         }
         self.core.writer.lock().close();
         self.sinks.lock().stop(drain);
+        self.notary.lock().stop(drain);
         self.core.lock.lock().take();
     }
 }

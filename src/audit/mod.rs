@@ -39,6 +39,7 @@ mod segment;
 pub mod session;
 pub mod sink;
 pub mod tail;
+pub mod tree;
 pub mod verify;
 mod writer;
 
@@ -49,7 +50,7 @@ pub use journal::Journal;
 pub use part::{PolicyPart, SessionPart};
 pub use receipt::Receipt;
 pub use record::{Banner, Closing, Opening, Outcome, Protocol, Refusal};
-pub use report::{Break, Fault, Report};
+pub use report::{Break, Fault, Report, TreeReport};
 pub use settings::{Durability, Settings};
 pub use verify::verify;
 

@@ -3,6 +3,7 @@
 /// As other parts call it.
 pub use super::sink::settings::Secret as HeaderSecret;
 pub use super::sink::settings::*;
+use super::tree::LogSettings;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub struct Settings {
     /// How long a stop waits for sinks to catch up; what is left is sent after the next start. Default 2 s.
     pub sink_drain: Duration,
     pub sinks: Vec<SinkSettings>,
+    /// The Merkle tree over the records and its signed checkpoints. `None`: the chain alone.
+    pub log: Option<LogSettings>,
 }
 
 /// Parameters that carry secrets by custom: RFC 6749, RFC 6750 §2.3, signed URLs, and plain words.
@@ -74,6 +77,7 @@ impl Default for Settings {
             lock_wait: Duration::from_millis(250),
             sink_drain: Duration::from_secs(2),
             sinks: Vec::new(),
+            log: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use super::error::StartError;
 use super::lines::{Lines, Next};
 use super::report::{Break, Fault, Report};
 use super::segment;
+use super::tree::{Saved, Stands, Trees, VerifierKeys};
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,12 @@ pub struct Options {
     pub max_breaks: usize,
     /// How many open exchanges are followed at once; more are not counted. Default 1,000,000.
     pub max_open: usize,
+    /// Keys of the log and of its witnesses. None: signatures are not checked, and it is said.
+    pub keys: VerifierKeys,
+    /// Checkpoints that were kept elsewhere: the journal must continue each.
+    pub saved: Vec<Saved>,
+    /// Told how many bytes were read since the last time.
+    pub progress: Option<fn(u64)>,
 }
 
 impl Default for Options {
@@ -26,6 +33,9 @@ impl Default for Options {
         Self {
             max_breaks: 100,
             max_open: 1_000_000,
+            keys: VerifierKeys::default(),
+            saved: Vec::new(),
+            progress: None,
         }
     }
 }
@@ -42,6 +52,9 @@ pub fn verify(dir: &Path, options: &Options) -> Result<Report, StartError> {
         last: 0,
         hashes: [GENESIS; 2],
         open: HashSet::new(),
+        trees: Trees::open(dir, is_being_written(dir), &options.keys, &options.saved)
+            .map_err(StartError::io(dir, "read the log in"))?,
+        end: (segment::name(1), 1),
     };
     let mut segments = check.list()?;
     if segments.is_empty() {
@@ -61,6 +74,7 @@ pub fn verify(dir: &Path, options: &Options) -> Result<Report, StartError> {
         }
         check.end(&mut read, at == segments.len())?;
     }
+    check.end_of_trees()?;
     let mut report = check.report;
     report.open_exchanges = check.open.len() as u64;
     report.last_sequence = check.last;
@@ -78,6 +92,9 @@ struct Check {
     /// one break.
     hashes: [Hex; 2],
     open: HashSet<u128>,
+    trees: Option<Trees>,
+    /// Where the next record would stand.
+    end: (String, u64),
 }
 
 /// One segment on its way.
@@ -146,6 +163,10 @@ impl Check {
                     if self.record(&place, line) {
                         read.footer = Some(read.line);
                     }
+                    self.grow(&place, line)?;
+                    if let Some(told) = self.options.progress {
+                        told(line.len() as u64 + 1);
+                    }
                 }
             }
         }
@@ -199,6 +220,48 @@ impl Check {
         self.accept(place, line, &parsed.head(), light)
     }
 
+    /// Gives a record of an unbroken chain to the trees.
+    fn grow(&mut self, place: &Place<'_>, line: &[u8]) -> Result<(), StartError> {
+        let Some(trees) = &mut self.trees else {
+            return Ok(());
+        };
+        if !self.report.breaks.is_empty() {
+            trees.stop();
+            return Ok(());
+        }
+        let exchange = Light::parse(line).and_then(|l| l.metadata.correlation_uid.map(shown));
+        let stands = Stands {
+            segment: place.name.into(),
+            line: place.line,
+            sequence: self.last,
+            exchange,
+        };
+        let io = StartError::io(&self.dir, "read the log in");
+        trees.record(&self.hashes[0], line, stands).map_err(io)
+    }
+
+    fn end_of_trees(&mut self) -> Result<(), StartError> {
+        let Some(mut trees) = self.trees.take() else {
+            return Ok(());
+        };
+        if !self.report.breaks.is_empty() {
+            trees.stop();
+        }
+        let found = trees.finish(self.last, self.end.clone());
+        let found = found.map_err(StartError::io(&self.dir, "read the log in"))?;
+        let room = self
+            .options
+            .max_breaks
+            .saturating_sub(self.report.breaks.len());
+        self.report.more_breaks += found.breaks.len().saturating_sub(room) as u64;
+        self.report
+            .breaks
+            .extend(found.breaks.into_iter().take(room));
+        self.report.notes.extend(found.notes);
+        self.report.tree = found.tree;
+        Ok(())
+    }
+
     fn follows(&self, prev: &Hex) -> bool {
         self.hashes.contains(prev) || self.hashes[0] == FORGIVEN
     }
@@ -245,6 +308,7 @@ impl Check {
     fn end(&mut self, read: &mut Reading, is_last: bool) -> Result<(), StartError> {
         let place = (read.name.clone(), read.line + 1);
         let next = Some(self.last + 1);
+        self.end.clone_from(&place);
         let tail = match read
             .lines
             .next()
@@ -299,15 +363,16 @@ impl Check {
             segment: at.0,
             line: at.1,
             sequence,
-            exchange: exchange.map(|x| {
-                x.chars()
-                    .filter(char::is_ascii_alphanumeric)
-                    .take(40)
-                    .collect()
-            }),
+            exchange: exchange.map(shown),
             fault,
         });
     }
+}
+
+/// An exchange's id as it may be shown, whatever somebody wrote there.
+fn shown(exchange: &str) -> String {
+    let good = exchange.chars().filter(char::is_ascii_alphanumeric);
+    good.take(40).collect()
 }
 
 /// Nothing after a line without end can be told apart.

@@ -30,6 +30,7 @@ pub use keys::alerts::{
 pub use keys::api::Api;
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};
 pub use keys::audit::{Audit, Durability, Log, LogFormat};
+pub use keys::audit_log::{AuditLog, Witness};
 pub use keys::control::{Access, BreakGlass, Tenant};
 pub use keys::grants::{Grants, Issuer, JwtAlgorithm, Keys, Store};
 pub use keys::identity::{
@@ -123,6 +124,25 @@ impl Config {
     pub fn recording_dir(&self) -> PathBuf {
         let dir = self.recording.dir.clone();
         dir.unwrap_or_else(|| self.state_dir.join("recordings"))
+    }
+
+    /// The files of the log's keys; the flag says whether it is the one that is made where it is missing.
+    pub fn log_keys(&self) -> (Vec<PathBuf>, bool) {
+        let keys = &self.audit.log.keys;
+        if keys.is_empty() {
+            (vec![self.state_dir.join("log.key")], true)
+        } else {
+            (keys.clone(), false)
+        }
+    }
+
+    /// What the log is called where neither the configuration nor its checkpoints say it.
+    pub fn log_origin(&self) -> String {
+        let portal = self.portal_origin();
+        let host = portal
+            .split_once("://")
+            .map_or(portal.as_str(), |(_, host)| host);
+        format!("{}/log", host.trim_end_matches('/'))
     }
 
     /// The directory of the signing keys.

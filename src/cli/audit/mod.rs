@@ -3,7 +3,10 @@
 mod progress;
 mod reindex;
 mod search;
+mod key;
+mod prove;
 mod tail;
+mod trust;
 mod verify;
 
 use super::{Context, Exit, Failure};
@@ -14,6 +17,12 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Audit {
     Verify(verify::Verify),
+    VerifyProof(prove::VerifyProof),
+    Checkpoint(prove::Checkpoint),
+    #[command(subcommand)]
+    Prove(prove::Prove),
+    #[command(subcommand)]
+    Key(key::Key),
     Tail(tail::Tail),
     Search(Box<search::Search>),
     Reindex(reindex::Reindex),
@@ -23,6 +32,10 @@ impl Audit {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         match self {
             Self::Verify(it) => it.run(context),
+            Self::VerifyProof(it) => it.run(context),
+            Self::Checkpoint(it) => it.run(context),
+            Self::Prove(it) => it.run(context),
+            Self::Key(it) => it.run(context),
             Self::Tail(it) => it.run(context),
             Self::Search(it) => it.run(context),
             Self::Reindex(it) => it.run(context),

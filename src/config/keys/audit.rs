@@ -2,6 +2,7 @@
 
 use super::sinks::Sink;
 use super::search::Index;
+use super::audit_log::AuditLog;
 use crate::config::schema::{choice, section};
 use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, Size};
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ section! {
         clock_step: Duration = "1s" in [10, HOUR];
         /// The index by which records are found.
         index: Index = {};
+        /// The signed log over the records.
+        log: AuditLog = {};
         /// Where records stream to, beside the journal.
         sinks: Vec<Sink> = [];
     }

@@ -5,6 +5,7 @@ pub(super) mod alerts;
 pub(super) mod api;
 pub(super) mod apps;
 pub(super) mod audit;
+pub(super) mod audit_log;
 pub(super) mod control;
 pub(super) mod grants;
 pub(super) mod identity;

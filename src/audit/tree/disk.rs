@@ -1,0 +1,52 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// Puts `bytes` at `path` in one step: written beside it, synced, renamed. Directories are made (0700).
+pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    make(dir)?;
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    drop(file);
+    fs::rename(&fresh, path)?;
+    File::open(dir)?.sync_all()
+}
+
+/// Whether the name is that of a file that [`put`] was writing when the process died.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(".new").is_some()
+}
+
+/// Makes a directory and those above it, for the owner alone.
+pub(super) fn make(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// The file's bytes; `None` if there is no file.
+pub(super) fn get(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is just no such file: `tile/0/000.p/3` where `000.p` is none either, too.
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}

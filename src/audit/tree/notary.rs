@@ -1,0 +1,348 @@
+//! The notary: a thread that reads the journal like a sink, adds each record to the trees, and signs by time, by count
+//! and at a stop.
+//!
+//! A record is signed only once it is on disk, whatever `durability` says: after a loss of power the journal must still
+//! give the root that was signed.
+
+use super::counters::LogCounters;
+use super::error::LogError;
+use super::key::LogKey;
+use super::layout;
+use super::leaf;
+use super::settings::LogSettings;
+use super::tree::Tree;
+use super::witness::Witnesses;
+use crate::audit::chain::Line;
+use crate::audit::core::Core;
+use crate::audit::counters::{add, set};
+use crate::audit::event::Event;
+use crate::audit::segment;
+use crate::audit::settings::Durability;
+use crate::audit::sink::{Position, Reader, Record};
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How often new records are looked for.
+const POLL: Duration = Duration::from_millis(100);
+/// Records taken before it is looked whether to stop or to sign.
+const BATCH: usize = 1000;
+/// Tenants' trees held in memory between checkpoints; others are read again when they get a record.
+const OPEN_TREES: usize = 256;
+
+/// Tells the notary to end.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    deadline: Mutex<Option<Instant>>,
+    told: Condvar,
+}
+
+impl Stop {
+    pub(super) fn tell(&self, deadline: Instant) {
+        *self.deadline.lock() = Some(deadline);
+        self.told.notify_all();
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        *self.deadline.lock()
+    }
+
+    fn sleep(&self, span: Duration) {
+        let mut deadline = self.deadline.lock();
+        if deadline.is_none() {
+            self.told.wait_for(&mut deadline, span);
+        }
+    }
+}
+
+/// The notary of one journal.
+pub(super) struct Notary {
+    core: Arc<Core>,
+    journal: PathBuf,
+    settings: LogSettings,
+    counters: Arc<LogCounters>,
+    stop: Arc<Stop>,
+    witnesses: Option<Witnesses>,
+    reader: Reader,
+    whole: Tree,
+    tenants: HashMap<String, Tree>,
+    /// The first segment that may have records which are not known to be on disk.
+    unsynced: u64,
+    last_round: Option<Instant>,
+    /// When the oldest record without a checkpoint was read.
+    waiting_since: Option<Instant>,
+    failed: bool,
+}
+
+impl Notary {
+    pub(super) fn new(
+        core: Arc<Core>,
+        journal: &Path,
+        settings: LogSettings,
+        counters: Arc<LogCounters>,
+        stop: Arc<Stop>,
+    ) -> Result<Self, LogError> {
+        let origin = settings.keys.first().map(|key| key.name().to_owned());
+        let origin = origin.ok_or_else(|| LogError::key("the log has no key"))?;
+        if let Some(other) = settings.keys.iter().find(|key| key.name() != origin) {
+            return Err(LogError::key(format!(
+                "the log's keys have two names, {origin} and {}: all sign under the log's origin",
+                other.name()
+            )));
+        }
+        let whole = Tree::open(
+            &layout::whole(journal),
+            &origin,
+            settings.keys.clone(),
+            false,
+        )?;
+        let witnesses = Witnesses::new(&settings)?;
+        let next = whole.last() + 1;
+        set(
+            &counters.size,
+            whole.size() - whole.unpublished().min(whole.size()),
+        );
+        Ok(Self {
+            reader: Reader::new(journal, Position::at(next)),
+            core,
+            journal: journal.into(),
+            settings,
+            counters,
+            stop,
+            witnesses,
+            whole,
+            tenants: HashMap::new(),
+            unsynced: 0,
+            last_round: None,
+            waiting_since: None,
+            failed: false,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let took = self.step();
+            self.measure();
+            match took {
+                Ok(Step::More) if !self.is_out_of_time() => {}
+                Ok(Step::Done) => return,
+                Ok(_) if self.is_out_of_time() => return,
+                Ok(_) => self.stop.sleep(POLL),
+                Err(error) => {
+                    self.trouble(&error);
+                    if matches!(error, LogError::Forked { .. }) {
+                        return self.stand_still();
+                    }
+                    if self.stop.deadline().is_some() {
+                        return;
+                    }
+                    self.stop
+                        .sleep(self.settings.interval.min(Duration::from_secs(5)));
+                }
+            }
+        }
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.stop
+            .deadline()
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Nothing is signed any more, but how far it lags is still told.
+    fn stand_still(&mut self) {
+        while self.stop.deadline().is_none() {
+            self.measure();
+            self.stop.sleep(Duration::from_secs(1));
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, LogError> {
+        // Looked at first: what is kept once a stop is told is all there will be.
+        let stopping = self.stop.deadline().is_some();
+        let took = self.take()?;
+        let caught_up = took < BATCH;
+        if self.is_due() || (stopping && caught_up && self.whole.unpublished() > 0) {
+            self.round()?;
+        }
+        Ok(match (caught_up, stopping) {
+            (false, _) => Step::More,
+            (true, true) => Step::Done,
+            (true, false) => Step::Wait,
+        })
+    }
+
+    /// Adds the next records that are kept to the trees. How many were read.
+    fn take(&mut self) -> Result<usize, LogError> {
+        let kept = self.core.counters.sequence.load(Ordering::Relaxed);
+        for took in 0..BATCH {
+            if self.reader.position().next > kept {
+                return Ok(took);
+            }
+            let Some(record) = self.read()? else {
+                return Ok(took);
+            };
+            let added = self.add(record.seq, &record.line);
+            if let Err(error) = added {
+                // What was read but not added is read again.
+                self.reader = Reader::new(&self.journal, Position::at(record.seq));
+                return Err(error);
+            }
+        }
+        Ok(BATCH)
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, LogError> {
+        let io = LogError::io(&self.journal, "read the journal in");
+        self.reader.next().map_err(io)
+    }
+
+    fn add(&mut self, seq: u64, line: &[u8]) -> Result<(), LogError> {
+        let entry = Line::parse(line).and_then(|line| leaf::entry(line.stated));
+        let entry = entry.ok_or_else(|| LogError::absent(format!("record {seq} has no hash")))?;
+        if self.settings.tenants
+            && let Some(tenant) = leaf::tenant_of(line)
+        {
+            let Some(tree) = self.tenant(&tenant)? else {
+                return Ok(());
+            };
+            tree.append(seq, entry)?;
+        }
+        self.whole.append(seq, entry)?;
+        self.waiting_since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    /// The tenant's tree. `None`: it must grow again from its first record, so all records come again; the other trees
+    /// pass over what they have.
+    fn tenant(&mut self, tenant: &str) -> Result<Option<&mut Tree>, LogError> {
+        if !self.tenants.contains_key(tenant) {
+            let keys: Vec<LogKey> = self
+                .settings
+                .keys
+                .iter()
+                .map(|key| key.of_tenant(tenant))
+                .collect();
+            let origin = keys
+                .first()
+                .map(|key| key.name().to_owned())
+                .unwrap_or_default();
+            let tree = Tree::open(&layout::tenant(&self.journal, tenant), &origin, keys, true)?;
+            let is_behind = tree.is_behind();
+            self.tenants.insert(tenant.to_owned(), tree);
+            if is_behind {
+                self.reader = Reader::new(&self.journal, Position::START);
+                return Ok(None);
+            }
+        }
+        Ok(self.tenants.get_mut(tenant))
+    }
+
+    fn is_due(&self) -> bool {
+        let waiting = self.whole.unpublished();
+        let is_time = self
+            .last_round
+            .is_none_or(|last| last.elapsed() >= self.settings.interval);
+        !self.whole.is_behind() && waiting > 0 && (is_time || waiting >= self.settings.count)
+    }
+
+    /// Signs what came since: the tenants' trees first, so that a restart at the whole one's size misses none of them.
+    fn round(&mut self) -> Result<(), LogError> {
+        self.last_round = Some(Instant::now());
+        self.sync_journal()?;
+        for tree in self.tenants.values_mut() {
+            if tree.unpublished() > 0 && !tree.is_behind() {
+                let signed = tree.sign()?;
+                tree.publish(&signed)?;
+                add(&self.counters.tenant_checkpoints, 1);
+            }
+        }
+        if self.tenants.len() > OPEN_TREES {
+            self.tenants
+                .retain(|_, tree| tree.unpublished() > 0 || tree.is_behind());
+        }
+        let mut signed = self.whole.sign()?;
+        if let Some(witnesses) = &mut self.witnesses {
+            let whole = &self.whole;
+            let prove = |from, to| whole.consistency(from, to);
+            signed = witnesses.cosign(&signed, &prove, &self.counters)?;
+        }
+        self.whole.publish(&signed)?;
+        self.published(signed.size);
+        Ok(())
+    }
+
+    fn published(&mut self, size: u64) {
+        set(&self.counters.size, size);
+        add(&self.counters.checkpoints, 1);
+        let now = self.core.now().millis();
+        self.counters.last_checkpoint.store(now, Ordering::Relaxed);
+        self.waiting_since = None;
+        if std::mem::take(&mut self.failed) {
+            tracing::info!(size, "the journal's checkpoints are signed again");
+        }
+    }
+
+    /// With durability `process` nobody else does.
+    fn sync_journal(&mut self) -> Result<(), LogError> {
+        if self.core.durability == Durability::Disk {
+            return Ok(());
+        }
+        let io = || LogError::io(&self.journal, "sync the journal in");
+        let segments = segment::list(&self.journal).map_err(io())?;
+        for first in segments.iter().filter(|first| **first >= self.unsynced) {
+            let path = segment::path(&self.journal, *first);
+            File::open(path)
+                .and_then(|file| file.sync_data())
+                .map_err(io())?;
+        }
+        File::open(&self.journal)
+            .and_then(|dir| dir.sync_all())
+            .map_err(io())?;
+        self.unsynced = segments.last().copied().unwrap_or(0);
+        Ok(())
+    }
+
+    fn measure(&self) {
+        let kept = self.core.counters.sequence.load(Ordering::Relaxed);
+        let covered = self.counters.size.load(Ordering::Relaxed);
+        set(&self.counters.lag, kept.saturating_sub(covered));
+        let is_late = self
+            .waiting_since
+            .is_some_and(|since| since.elapsed() > self.settings.max_lag);
+        if self.counters.late.swap(is_late, Ordering::Relaxed) != is_late && is_late {
+            self.alert("log.late", "no checkpoint covers the latest records");
+        }
+    }
+
+    fn trouble(&mut self, error: &LogError) {
+        add(&self.counters.failures, 1);
+        if matches!(error, LogError::Forked { .. }) {
+            self.counters.forked.store(true, Ordering::Relaxed);
+            tracing::error!(%error, "the journal's log is forked");
+            self.alert("log.forked", &error.to_string());
+        } else if !std::mem::replace(&mut self.failed, true) {
+            tracing::warn!(%error, "the journal's checkpoint could not be signed; it is tried again");
+        }
+    }
+
+    fn alert(&self, kind: &str, detail: &str) {
+        self.core.note(&Event::Alert {
+            kind,
+            session: None,
+            exchange: None,
+            client: None,
+            detail,
+        });
+    }
+}
+
+enum Step {
+    More,
+    Wait,
+    Done,
+}

@@ -1,0 +1,5 @@
+//! The log on a real journal: how it grows, what a crash leaves, what it shows of tampering.
+
+mod crash;
+mod fixture;
+mod grow;
