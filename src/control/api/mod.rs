@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use calls::{agreeing, asking, changes, happenings, locks, reviews, sessions, who, workloads};
+use calls::{agreeing, asking, changes, happenings, locks, log, reviews, sessions, who, workloads};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -124,4 +124,6 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(workloads::list, workloads::register))
         .routes(routes!(workloads::disable))
         .routes(routes!(happenings::list))
+        .routes(routes!(log::inclusion))
+        .routes(routes!(log::consistency))
 }

@@ -6,6 +6,7 @@ pub(super) mod changes;
 pub(super) mod document;
 pub(super) mod happenings;
 pub(super) mod locks;
+pub(super) mod log;
 pub(super) mod reviews;
 pub(super) mod sessions;
 pub(super) mod who;
