@@ -72,8 +72,14 @@ async fn answer(web: &Shared, tenant: Option<String>, path: String) -> Response 
     };
     let (kind, cache) = match (is_checkpoint, is_open) {
         (true, _) => ("text/plain; charset=utf-8", "max-age=2"),
-        (false, true) => ("application/octet-stream", "public, max-age=31536000, immutable"),
-        (false, false) => ("application/octet-stream", "private, max-age=31536000, immutable"),
+        (false, true) => (
+            "application/octet-stream",
+            "public, max-age=31536000, immutable",
+        ),
+        (false, false) => (
+            "application/octet-stream",
+            "private, max-age=31536000, immutable",
+        ),
     };
     let headers = [
         (header::CONTENT_TYPE, kind),

@@ -18,9 +18,16 @@ const RECORDS: u64 = 200;
 
 /// Short records, so that every bit can be tried: two segments, every third record a tenant's, a checkpoint half-way.
 fn make(dir: &Path, key: &LogKey) {
-    let mut whole = Tree::open(&layout::whole(dir), ORIGIN, vec![key.clone()], false).expect("tree");
+    let mut whole =
+        Tree::open(&layout::whole(dir), ORIGIN, vec![key.clone()], false).expect("tree");
     let theirs = key.of_tenant("a");
-    let mut tenant = Tree::open(&layout::tenant(dir, "a"), theirs.name(), vec![theirs.clone()], true).expect("tree");
+    let mut tenant = Tree::open(
+        &layout::tenant(dir, "a"),
+        theirs.name(),
+        vec![theirs.clone()],
+        true,
+    )
+    .expect("tree");
     let mut head = Head::START;
     for (first, last) in [(1, 100), (101, RECORDS)] {
         let mut bytes = Vec::new();
@@ -76,9 +83,15 @@ fn each(good: &Files, step: usize, seed: usize, mut run: impl FnMut(Case)) {
         n % step == 0
     };
     let mut number = 0;
-    let segments: Vec<_> = good.iter().filter(|(name, _)| name.extension().is_some_and(|e| e == "jsonl")).collect();
+    let segments: Vec<_> = good
+        .iter()
+        .filter(|(name, _)| name.extension().is_some_and(|e| e == "jsonl"))
+        .collect();
     for (at, (name, bytes)) in segments.iter().enumerate() {
-        let later = segments.iter().skip(at + 1).map(|(name, _)| (name.clone(), None));
+        let later = segments
+            .iter()
+            .skip(at + 1)
+            .map(|(name, _)| (name.clone(), None));
         let later: Vec<_> = later.collect();
         let lines: Vec<&[u8]> = bytes.split_inclusive(|b| *b == b'\n').collect();
         let mut begin = 0;
@@ -86,26 +99,45 @@ fn each(good: &Files, step: usize, seed: usize, mut run: impl FnMut(Case)) {
             number += 1;
             let mut case = |kind, bad: Vec<u8>, more: &[(PathBuf, Option<Vec<u8>>)], record| {
                 let changes = [&[(name.clone(), Some(bad))], more].concat();
-                run(Case { kind, changes, record: Some(record) });
+                run(Case {
+                    kind,
+                    changes,
+                    record: Some(record),
+                });
             };
             for byte in begin..begin + line.len() {
                 for bit in 0..8 {
                     if take() {
-                        case("flip", flipped(bytes, byte, bit).expect("a byte"), &[], number);
+                        case(
+                            "flip",
+                            flipped(bytes, byte, bit).expect("a byte"),
+                            &[],
+                            number,
+                        );
                     }
                 }
                 if take() {
                     case("truncate", bytes[..byte].to_vec(), &later, number);
                 }
                 if byte > begin && take() {
-                    case("tear", [&bytes[..byte], &bytes[begin + line.len()..]].concat(), &[], number);
+                    case(
+                        "tear",
+                        [&bytes[..byte], &bytes[begin + line.len()..]].concat(),
+                        &[],
+                        number,
+                    );
                 }
             }
             begin += line.len();
             let with = |parts: &[&[&[u8]]]| parts.concat().concat();
             case("delete", with(&[&lines[..i], &lines[i + 1..]]), &[], number);
             if let Some(next) = lines.get(i + 1) {
-                case("swap", with(&[&lines[..i], &[next, line], &lines[i + 2..]]), &[], number);
+                case(
+                    "swap",
+                    with(&[&lines[..i], &[next, line], &lines[i + 2..]]),
+                    &[],
+                    number,
+                );
             }
             case("duplicate", with(&[&lines[..=i], &lines[i..]]), &[], number);
         }
@@ -115,12 +147,20 @@ fn each(good: &Files, step: usize, seed: usize, mut run: impl FnMut(Case)) {
             for bit in 0..8 {
                 if take() {
                     let changes = vec![(name.clone(), flipped(bytes, byte, bit))];
-                    run(Case { kind: "flip-log", changes, record: None });
+                    run(Case {
+                        kind: "flip-log",
+                        changes,
+                        record: None,
+                    });
                 }
             }
         }
         let changes = vec![(name.clone(), None)];
-        run(Case { kind: "remove-log", changes, record: None });
+        run(Case {
+            kind: "remove-log",
+            changes,
+            record: None,
+        });
     }
 }
 
@@ -137,12 +177,18 @@ fn names(report: &Report, case: &Case) -> bool {
     match case.record {
         // A repeated record is named as the one that it repeats.
         Some(record) => report.breaks.first().and_then(|found| found.sequence) == Some(record),
-        None => report.breaks.iter().any(|found| found.segment.starts_with("tlog")),
+        None => report
+            .breaks
+            .iter()
+            .any(|found| found.segment.starts_with("tlog")),
     }
 }
 
 fn by_rust(dir: &Path, good: &Files, key: &LogKey, step: usize, seed: usize) {
-    let options = Options { keys: keys(&[key]), ..Options::default() };
+    let options = Options {
+        keys: keys(&[key]),
+        ..Options::default()
+    };
     let report = verify::verify(dir, &options).expect("readable");
     assert!(report.is_intact() && report.notes.is_empty(), "{report}");
     let mut tried: BTreeMap<&str, u64> = BTreeMap::new();
@@ -152,20 +198,35 @@ fn by_rust(dir: &Path, good: &Files, key: &LogKey, step: usize, seed: usize) {
         }
         let report = verify::verify(dir, &options).expect("readable");
         let changed: Vec<_> = case.changes.iter().map(|(name, _)| name).collect();
-        assert!(!report.is_intact() && names(&report, &case), "{} {:?} {changed:?}: {report}", case.kind, case.record);
+        assert!(
+            !report.is_intact() && names(&report, &case),
+            "{} {:?} {changed:?}: {report}",
+            case.kind,
+            case.record
+        );
         *tried.entry(case.kind).or_default() += 1;
         for (name, _) in &case.changes {
-            let (_, bytes) = good.iter().find(|(other, _)| other == name).expect("a file");
+            let (_, bytes) = good
+                .iter()
+                .find(|(other, _)| other == name)
+                .expect("a file");
             write(dir, name, Some(bytes));
         }
     });
-    println!("locum audit verify: {0} of {0} named {tried:?}", tried.values().sum::<u64>());
+    println!(
+        "locum audit verify: {0} of {0} named {tried:?}",
+        tried.values().sum::<u64>()
+    );
 }
 
 #[test]
 fn whatever_is_done_to_a_journal_is_seen_and_named_by_both_verifiers() {
     let is_complete = std::env::var_os("LOCUM_EVIDENCE").is_some();
-    let (step, seed) = if is_complete { (1, 0) } else { (2503, usize::try_from(std::process::id()).expect("small")) };
+    let (step, seed) = if is_complete {
+        (1, 0)
+    } else {
+        (2503, usize::try_from(std::process::id()).expect("small"))
+    };
     let key = super::fixture::key();
     let dir = tempfile::tempdir().expect("dir");
     make(dir.path(), &key);
@@ -198,5 +259,9 @@ fn whatever_is_done_to_a_journal_is_seen_and_named_by_both_verifiers() {
         return;
     };
     println!("{}", String::from_utf8_lossy(&python.stdout));
-    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    assert!(
+        python.status.success(),
+        "{}",
+        String::from_utf8_lossy(&python.stderr)
+    );
 }

@@ -12,11 +12,19 @@ fn python(dir: &Path, what: &str, proof: &[u8], about: &[u8], key: &str) -> Opti
     fs::write(dir.join("proof"), proof).expect("write");
     fs::write(dir.join("about"), about).expect("write");
     let mut command = Command::new("python3");
-    command.arg(script).arg(what).arg(dir.join("proof")).arg(dir.join("about")).args(["--vkey", key]);
+    command
+        .arg(script)
+        .arg(what)
+        .arg(dir.join("proof"))
+        .arg(dir.join("about"))
+        .args(["--vkey", key]);
     let output = command.output().ok()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     // A refusal is a sentence, not a crash.
-    assert!(output.status.success() || said.starts_with("NOT GOOD"), "{said}");
+    assert!(
+        output.status.success() || said.starts_with("NOT GOOD"),
+        "{said}"
+    );
     Some(output.status.success())
 }
 
@@ -53,21 +61,50 @@ fn spoiled(proof: &str, numbered_at: usize, other: &LogKey) -> Vec<(&'static str
     let origin = format!("{ORIGIN}\n{}\n", signed.size);
     let signature = note.rfind(' ').expect("signature") + 10;
     let mut altered = note.to_owned();
-    let letter = if &altered[signature..=signature] == "A" { "B" } else { "A" };
+    let letter = if &altered[signature..=signature] == "A" {
+        "B"
+    } else {
+        "A"
+    };
     altered.replace_range(signature..=signature, letter);
-    let by_other = Signed::sign(ORIGIN, signed.size, signed.root, &[other.clone()]).expect("signed");
+    let by_other =
+        Signed::sign(ORIGIN, signed.size, signed.root, &[other.clone()]).expect("signed");
     let by_other = String::from_utf8(by_other.bytes()).expect("text");
     vec![
-        ("wrong sibling", with_hashes(proof, |lines| other_hash(&mut lines[first]))),
-        ("swapped siblings", with_hashes(proof, |lines| lines.swap(first, first + 1))),
-        ("truncated path", with_hashes(proof, |lines| drop(lines.pop()))),
-        ("path too long", with_hashes(proof, |lines| lines.push(lines[first].clone()))),
-        ("short hash", with_hashes(proof, |lines| lines[first] = "AAAA".into())),
-        ("wrong size", proof.replace(&origin, &format!("{ORIGIN}\n{}\n", signed.size + 1))),
-        ("wrong origin", proof.replace(&origin, &format!("other.example/log\n{}\n", signed.size))),
+        (
+            "wrong sibling",
+            with_hashes(proof, |lines| other_hash(&mut lines[first])),
+        ),
+        (
+            "swapped siblings",
+            with_hashes(proof, |lines| lines.swap(first, first + 1)),
+        ),
+        (
+            "truncated path",
+            with_hashes(proof, |lines| drop(lines.pop())),
+        ),
+        (
+            "path too long",
+            with_hashes(proof, |lines| lines.push(lines[first].clone())),
+        ),
+        (
+            "short hash",
+            with_hashes(proof, |lines| lines[first] = "AAAA".into()),
+        ),
+        (
+            "wrong size",
+            proof.replace(&origin, &format!("{ORIGIN}\n{}\n", signed.size + 1)),
+        ),
+        (
+            "wrong origin",
+            proof.replace(&origin, &format!("other.example/log\n{}\n", signed.size)),
+        ),
         ("altered signature", proof.replace(note, &altered)),
         ("another key's signature", proof.replace(note, &by_other)),
-        ("no signature", proof[..proof.rfind("\n— ").expect("signature")].to_owned()),
+        (
+            "no signature",
+            proof[..proof.rfind("\n— ").expect("signature")].to_owned(),
+        ),
         ("nothing", String::new()),
     ]
 }
@@ -95,28 +132,112 @@ fn a_bad_proof_of_each_kind_is_refused_by_both_verifiers() {
         both(at, kind, "inclusion", bad.as_bytes(), line, &vkey, false);
     }
     let moved = proof.replace("index 16\n", "index 17\n");
-    both(at, "wrong index", "inclusion", moved.as_bytes(), line, &vkey, false);
-    both(at, "wrong leaf", "inclusion", proof.as_bytes(), &lines[17], &vkey, false);
+    both(
+        at,
+        "wrong index",
+        "inclusion",
+        moved.as_bytes(),
+        line,
+        &vkey,
+        false,
+    );
+    both(
+        at,
+        "wrong leaf",
+        "inclusion",
+        proof.as_bytes(),
+        &lines[17],
+        &vkey,
+        false,
+    );
     let mut changed = line.clone();
     changed[12] ^= 1;
-    both(at, "changed record", "inclusion", proof.as_bytes(), &changed, &vkey, false);
-    both(at, "wrong key", "inclusion", proof.as_bytes(), line, &other.verifier_key(), false);
+    both(
+        at,
+        "changed record",
+        "inclusion",
+        proof.as_bytes(),
+        &changed,
+        &vkey,
+        false,
+    );
+    both(
+        at,
+        "wrong key",
+        "inclusion",
+        proof.as_bytes(),
+        line,
+        &other.verifier_key(),
+        false,
+    );
 
     let from = Signed::parse(&older).expect("note").size;
     let (proof, _) = proofs.consistency(from).expect("proof");
     let text = proof.text();
-    both(at, "good", "consistency", text.as_bytes(), &older, &vkey, true);
+    both(
+        at,
+        "good",
+        "consistency",
+        text.as_bytes(),
+        &older,
+        &vkey,
+        true,
+    );
     for (kind, bad) in spoiled(&text, 0, &other) {
-        both(at, kind, "consistency", bad.as_bytes(), &older, &vkey, false);
+        both(
+            at,
+            kind,
+            "consistency",
+            bad.as_bytes(),
+            &older,
+            &vkey,
+            false,
+        );
     }
     let newer = proofs.checkpoint();
-    let swapped = Signed::sign(ORIGIN, from, newer.root, &[key.clone()]).expect("signed").bytes();
-    both(at, "swapped roots", "consistency", text.as_bytes(), &swapped, &vkey, false);
-    let forked = Signed::sign(ORIGIN, from, tlog_tiles::record_hash(b"x"), &[key.clone()]).expect("signed").bytes();
-    both(at, "fork", "consistency", text.as_bytes(), &forked, &vkey, false);
+    let swapped = Signed::sign(ORIGIN, from, newer.root, &[key.clone()])
+        .expect("signed")
+        .bytes();
+    both(
+        at,
+        "swapped roots",
+        "consistency",
+        text.as_bytes(),
+        &swapped,
+        &vkey,
+        false,
+    );
+    let forked = Signed::sign(ORIGIN, from, tlog_tiles::record_hash(b"x"), &[key.clone()])
+        .expect("signed")
+        .bytes();
+    both(
+        at,
+        "fork",
+        "consistency",
+        text.as_bytes(),
+        &forked,
+        &vkey,
+        false,
+    );
     let backwards = format!("old {}\n\n{}", newer.size, String::from_utf8_lossy(&older));
-    both(at, "backwards", "consistency", backwards.as_bytes(), &newer.bytes(), &vkey, false);
-    both(at, "wrong key", "consistency", text.as_bytes(), &older, &other.verifier_key(), false);
+    both(
+        at,
+        "backwards",
+        "consistency",
+        backwards.as_bytes(),
+        &newer.bytes(),
+        &vkey,
+        false,
+    );
+    both(
+        at,
+        "wrong key",
+        "consistency",
+        text.as_bytes(),
+        &older,
+        &other.verifier_key(),
+        false,
+    );
 }
 
 #[test]
@@ -138,7 +259,13 @@ fn a_saved_checkpoint_shows_a_fork_and_a_cut_to_both_verifiers() {
             ..Default::default()
         };
         let report = crate::audit::verify(journal, &options).expect("report");
-        let python = Command::new("python3").arg(&script).arg("journal").arg(journal).arg("--saved").arg(&saved).output();
+        let python = Command::new("python3")
+            .arg(&script)
+            .arg("journal")
+            .arg(journal)
+            .arg("--saved")
+            .arg(&saved)
+            .output();
         (report, python.ok().map(|python| python.status.success()))
     };
     let (report, python) = verdicts(dir.path());
@@ -147,12 +274,20 @@ fn a_saved_checkpoint_shows_a_fork_and_a_cut_to_both_verifiers() {
     let forked = tempfile::tempdir().expect("dir");
     run(logged(forked.path(), &key), 20);
     let (report, python) = verdicts(forked.path());
-    let is_fork = |found: &crate::audit::Break| matches!(found.fault, crate::audit::Fault::Forked { .. });
-    assert!(report.breaks.iter().any(is_fork) && python != Some(true), "{report}");
+    let is_fork =
+        |found: &crate::audit::Break| matches!(found.fault, crate::audit::Fault::Forked { .. });
+    assert!(
+        report.breaks.iter().any(is_fork) && python != Some(true),
+        "{report}"
+    );
     // A shorter history by the holder of the same key.
     let short = tempfile::tempdir().expect("dir");
     run(logged(short.path(), &key), 2);
     let (report, python) = verdicts(short.path());
-    let is_cut = |found: &crate::audit::Break| matches!(found.fault, crate::audit::Fault::Truncated { .. });
-    assert!(report.breaks.iter().any(is_cut) && python != Some(true), "{report}");
+    let is_cut =
+        |found: &crate::audit::Break| matches!(found.fault, crate::audit::Fault::Truncated { .. });
+    assert!(
+        report.breaks.iter().any(is_cut) && python != Some(true),
+        "{report}"
+    );
 }

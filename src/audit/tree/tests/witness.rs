@@ -79,7 +79,9 @@ impl Witness {
     }
 
     fn answer(&self, mut stream: TcpStream) {
-        let Some(body) = body(&mut stream) else { return };
+        let Some(body) = body(&mut stream) else {
+            return;
+        };
         if self.manner == Manner::Hangs {
             std::thread::sleep(Duration::from_secs(3));
             return;
@@ -97,7 +99,9 @@ impl Witness {
         let mut seen = self.seen.lock().expect("seen");
         seen.asked += 1;
         let no = |status| (status, "text/plain", String::new());
-        let Ok(asked) = Consistency::parse(body) else { return no(400) };
+        let Ok(asked) = Consistency::parse(body) else {
+            return no(400);
+        };
         let (old, new) = (asked.from, asked.checkpoint);
         if self.log.check(&new).is_err() || self.manner == Manner::Refuses {
             return no(403);
@@ -123,7 +127,10 @@ impl Witness {
 
     fn cosign(&self, new: &Signed) -> String {
         let time = 1_700_000_000_u64;
-        let mut text = format!("cosignature/v1\ntime {time}\n{}\n{}\n{}\n", new.origin, new.size, new.root);
+        let mut text = format!(
+            "cosignature/v1\ntime {time}\n{}\n{}\n{}\n",
+            new.origin, new.size, new.root
+        );
         if self.manner == Manner::Lies {
             text = text.replace("time", "tide");
         }
@@ -144,7 +151,12 @@ fn body(stream: &mut TcpStream) -> Option<Vec<u8>> {
             if n == 0 { return None } else { continue }
         };
         let head = String::from_utf8_lossy(&all[..end]).to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok())?;
+        let length = head.lines().find_map(|line| {
+            line.strip_prefix("content-length: ")?
+                .trim()
+                .parse::<usize>()
+                .ok()
+        })?;
         if all.len() >= end + 4 + length {
             assert!(head.starts_with("post /w/add-checkpoint "), "{head}");
             return Some(all.split_off(end + 4));
@@ -177,7 +189,9 @@ fn a_checkpoint_counts_once_enough_cosigned_whatever_the_others_do() {
     let (_, no) = Witness::serve("refuses.example/wwww", &key, Manner::Refuses);
     let all = [first, liar, slow, no, second];
     let all_keys = VerifierKeys::new(
-        [VerifierKey::parse(&key.verifier_key()).expect("key")].into_iter().chain(all.iter().map(|it| it.key.clone())),
+        [VerifierKey::parse(&key.verifier_key()).expect("key")]
+            .into_iter()
+            .chain(all.iter().map(|it| it.key.clone())),
     );
     // Twice: at the second start the witnesses know a size that the log's process has forgotten.
     for _ in 0..2 {
@@ -194,9 +208,17 @@ fn a_checkpoint_counts_once_enough_cosigned_whatever_the_others_do() {
     assert!(verified(dir.path(), &key).is_intact());
     for witness in [one, two] {
         let seen = witness.seen.lock().expect("seen");
-        assert!(seen.cosigned >= 2 && seen.conflicts >= 1, "{} {}", seen.cosigned, seen.conflicts);
+        assert!(
+            seen.cosigned >= 2 && seen.conflicts >= 1,
+            "{} {}",
+            seen.cosigned,
+            seen.conflicts
+        );
     }
-    let options = verify::Options { keys: all_keys, ..Default::default() };
+    let options = verify::Options {
+        keys: all_keys,
+        ..Default::default()
+    };
     let report = verify::verify(dir.path(), &options).expect("report");
     assert!(report.is_intact() && report.tree.expect("tree").cosigned == 2);
 }
@@ -215,7 +237,9 @@ fn without_enough_cosignatures_nothing_is_published_and_the_lag_is_told() {
     let support = Support::new();
     support.exchange(&journal);
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !journal.log().late.load(Ordering::Relaxed) || journal.log().failures.load(Ordering::Relaxed) < 2 {
+    while !journal.log().late.load(Ordering::Relaxed)
+        || journal.log().failures.load(Ordering::Relaxed) < 2
+    {
         assert!(Instant::now() < deadline, "{:?}", journal.log());
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -233,5 +257,10 @@ fn more_required_than_named_is_refused() {
     let dir = tempfile::tempdir().expect("dir");
     let settings = with(logged(dir.path(), &key()), &[], 1);
     let refused = crate::audit::Journal::start(settings, crate::model::Clock::System);
-    assert!(refused.expect_err("refused").to_string().contains("witnesses"));
+    assert!(
+        refused
+            .expect_err("refused")
+            .to_string()
+            .contains("witnesses")
+    );
 }

@@ -6,8 +6,8 @@ use crate::control::api::problem::Problem;
 use crate::control::api::reply::{Outcome, Reply};
 use crate::control::api::text::Within;
 use crate::control::duties;
-use crate::control::refusal::{Kind, Refusal};
 use crate::control::portal::LogOf;
+use crate::control::refusal::{Kind, Refusal};
 use axum::Extension;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -96,7 +96,10 @@ pub(in crate::control::api) async fn inclusion(
     Caller(who): Caller,
     Asked(asked): Asked<WhichRecord>,
 ) -> Outcome {
-    let proof = made(&who, log, asked.tenant, move |proofs| proofs.inclusion(asked.seq.0)).await?;
+    let proof = made(&who, log, asked.tenant, move |proofs| {
+        proofs.inclusion(asked.seq.0)
+    })
+    .await?;
     let told = text(&proof.checkpoint);
     Reply::ok(&InclusionProof {
         proof: proof.text(),
@@ -124,7 +127,9 @@ pub(in crate::control::api) async fn consistency(
     Asked(asked): Asked<WhichSizes>,
 ) -> Outcome {
     let (from, to) = (asked.from.0, asked.to.map(|to| to.0));
-    let prove = move |proofs: &Proofs| proofs.consistency_between(from, to.unwrap_or(proofs.checkpoint().size));
+    let prove = move |proofs: &Proofs| {
+        proofs.consistency_between(from, to.unwrap_or(proofs.checkpoint().size))
+    };
     let (proof, root) = made(&who, log, asked.tenant, prove).await?;
     let told = text(&proof.checkpoint);
     Reply::ok(&ConsistencyProof {
@@ -150,7 +155,9 @@ async fn made<T: Send + 'static>(
     tenant: Option<String>,
     prove: impl FnOnce(&Proofs) -> Result<T, LogError> + Send + 'static,
 ) -> Result<T, Problem> {
-    let sees = tenant.as_ref().is_none_or(|tenant| duties::may_see_log_of(who, tenant));
+    let sees = tenant
+        .as_ref()
+        .is_none_or(|tenant| duties::may_see_log_of(who, tenant));
     let Some(journal) = log.0.filter(|_| sees) else {
         return Err(Refusal::not_found().into());
     };
