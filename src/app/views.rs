@@ -2,7 +2,7 @@
 
 use crate::audit::session::Bounds;
 use crate::config::Config;
-use crate::control::portal::{Explain, Journal, PolicyView, Views};
+use crate::control::portal::{Explain, Journal, LogOf, PolicyView, Views};
 use crate::model::Scope;
 use crate::policy::{self, ExplainQuery, Explanation, Policy, RowInfo};
 use crate::proxy::worker::Plane;
@@ -54,6 +54,7 @@ pub(super) fn views(config: &Config, plane: &Arc<Plane>) -> Views {
     let portal = &config.listeners.portal;
     Views {
         policy: Arc::new(Served(Arc::clone(plane))),
+        log: LogOf(config.audit.log.enabled.then(|| config.journal_dir())),
         records: Arc::new(Journal {
             dir: config.journal_dir(),
             bounds: Bounds {

@@ -369,6 +369,13 @@ pub fn may_register(caller: &Caller, tenants: &[String], apps: &[String]) -> Res
     ))
 }
 
+/// May they follow the log of this tenant's records? It tells hashes alone, and no app's apart.
+pub fn may_see_log_of(caller: &Caller, tenant: &str) -> bool {
+    let sees = |role| !matches!(role, Role::Operator | Role::BreakGlass);
+    let mut seats = caller.seats.iter();
+    seats.any(|seat| sees(seat.role) && seat.tenants.covers(tenant))
+}
+
 /// May they know of changes of Locum's own rules? Those span every customer and app, so their seat must.
 pub fn may_see_changes(caller: &Caller) -> Result<(), Refusal> {
     over_all(caller, &[Role::Security, Role::Admin, Role::Auditor])

@@ -73,7 +73,7 @@ impl fmt::Display for LogError {
             Self::Absent { what } => f.write_str(what),
             Self::Tiles { what } => write!(
                 f,
-                "{what}. A restart makes the tiles anew from the records, if these still give the root that was signed"
+                "{what}. A restart makes the log's tiles anew from the records, if these still give the root that was signed"
             ),
             Self::Witnesses { got, required } => write!(
                 f,

@@ -142,8 +142,10 @@ impl Follow {
             None if last.is_some() => self.fault("checkpoint", Fault::NoCheckpoint),
             None => {}
         }
-        if let Some(note) = disk::get(&self.dir.join("signed"))? {
-            heads.extend(self.head("signed", &note, keys));
+        match disk::get(&self.dir.join("signed"))? {
+            Some(note) => heads.extend(self.head("signed", &note, keys)),
+            None if last.is_some() => self.fault("signed", Fault::MissingTile),
+            None => {}
         }
         heads.sort_by_key(|head| head.size);
         self.heads = heads.into();

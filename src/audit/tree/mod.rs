@@ -23,6 +23,7 @@ mod note;
 mod proofs;
 mod running;
 mod seqs;
+mod serve;
 mod settings;
 mod tiles;
 #[allow(clippy::module_inception)] // the one tree, beside what is made of it
@@ -38,7 +39,9 @@ pub use note::{Distrust, Signed, VerifierKey, VerifierKeys};
 pub use proofs::{Consistency, Inclusion, Proofs};
 pub use running::origin_of;
 pub(super) use running::{Running, check, start};
+pub use serve::published;
 pub use settings::{LogSettings, OnLag, WitnessSettings};
+pub use tlog_tiles::Hash;
 
 #[cfg(test)]
 mod tests;

@@ -76,6 +76,8 @@ pub(super) struct Notary {
     /// When the oldest record without a checkpoint was read.
     waiting_since: Option<Instant>,
     failed: bool,
+    /// A sync failed once: what later ones say of those bytes cannot be believed.
+    sync_failed: bool,
 }
 
 impl Notary {
@@ -120,6 +122,7 @@ impl Notary {
             last_round: None,
             waiting_since: None,
             failed: false,
+            sync_failed: false,
         })
     }
 
@@ -292,6 +295,17 @@ impl Notary {
         if self.core.durability == Durability::Disk {
             return Ok(());
         }
+        if self.sync_failed {
+            let what =
+                "the disk could not keep the journal's records: nothing is signed until a restart";
+            return Err(LogError::Tiles { what: what.into() });
+        }
+        let synced = self.sync_segments();
+        self.sync_failed = synced.is_err();
+        synced
+    }
+
+    fn sync_segments(&mut self) -> Result<(), LogError> {
         let io = || LogError::io(&self.journal, "sync the journal in");
         let segments = segment::list(&self.journal).map_err(io())?;
         for first in segments.iter().filter(|first| **first >= self.unsynced) {

@@ -27,7 +27,7 @@ use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use calls::{
-    agreeing, asking, changes, happenings, locks, records, reviews, sessions, who, workloads,
+    agreeing, asking, changes, happenings, locks, log, records, reviews, sessions, who, workloads,
 };
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
@@ -131,4 +131,6 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(happenings::list))
         .routes(routes!(records::list))
         .routes(routes!(records::export))
+        .routes(routes!(log::inclusion))
+        .routes(routes!(log::consistency))
 }

@@ -38,7 +38,7 @@ mod words;
 mod workloads;
 
 pub use journal::Journal;
-pub use views::{Exchange, Explain, Outcome, PolicyView, Recorded, SessionRecords, Views};
+pub use views::{Exchange, Explain, LogOf, Outcome, PolicyView, Recorded, SessionRecords, Views};
 
 use super::web::shared::Shared;
 use axum::Router;

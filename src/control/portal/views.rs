@@ -4,6 +4,7 @@
 use crate::control::desk::Answer;
 use crate::model::{Scope, Timestamp};
 use crate::policy::{Explanation, RowInfo};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What to explain.
@@ -70,11 +71,17 @@ pub trait SessionRecords: Send + Sync {
     -> Answer<'a, Result<Recorded, String>>;
 }
 
+/// The journal whose log is shown; none where there is no log.
+#[derive(Clone, Debug, Default)]
+pub struct LogOf(pub Option<PathBuf>);
+
 /// All of them, as the composition root has them.
 #[derive(Clone)]
 pub struct Views {
     pub policy: Arc<dyn PolicyView>,
     pub records: Arc<dyn SessionRecords>,
+    /// The log that is shown to those who follow it.
+    pub log: LogOf,
 }
 
 impl std::fmt::Debug for Views {
@@ -89,6 +96,7 @@ impl Default for Views {
         Self {
             policy: Arc::new(Nothing),
             records: Arc::new(Nothing),
+            log: LogOf::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod extract;
 pub mod listen;
+pub mod log;
 pub mod shared;
 mod timely;
 
@@ -24,8 +25,10 @@ pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Everything that the listener answers.
 pub fn router(web: Shared, identity: Arc<Identity>, signals: Signals, api: Arc<Api>) -> Router {
+    let shown = web.views.log.clone();
     Router::new()
         .route(JWKS_PATH, get(jwks))
+        .merge(log::router())
         .merge(portal::router())
         .merge(tickets::router())
         .merge(identity::router(identity))
@@ -36,6 +39,7 @@ pub fn router(web: Shared, identity: Arc<Identity>, signals: Signals, api: Arc<A
             let detail = "This address does not take that method.";
             Problem(Refusal::new(Kind::Method, "method", detail))
         })
+        .layer(axum::Extension(shown))
         .with_state(web)
 }
 

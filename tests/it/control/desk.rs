@@ -100,7 +100,7 @@ impl Desk {
         self.dir.path().join("var/journal")
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -201,6 +201,11 @@ impl Desk {
             .arg(self.journal())
             .output();
         done.expect("locum runs").status.success()
+    }
+
+    /// Somebody who has not signed in.
+    pub(super) fn get(&self, path: &str) -> Answer {
+        call(self.portal, "GET", path, &[], "").expect("an answer")
     }
 
     /// Signs a persona in.

@@ -8,3 +8,5 @@ mod changes;
 mod crash;
 /// A Locum with a portal and demo personas.
 mod desk;
+/// The journal's log: followed, served, proved.
+mod log;

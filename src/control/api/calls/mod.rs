@@ -7,6 +7,7 @@ pub(super) mod document;
 pub(super) mod happenings;
 pub(super) mod locks;
 pub(super) mod records;
+pub(super) mod log;
 pub(super) mod reviews;
 pub(super) mod sessions;
 pub(super) mod who;
