@@ -109,38 +109,7 @@ fn exchanges(journal: &Journal, support: &Support) {
     }
 }
 
-#[test]
-fn every_kind_of_record_is_written_once_at_least() {
-    let kept = tempfile::tempdir().expect("dir");
-    let dir = std::env::var_os("LOCUM_RECORDS").map_or(kept.path().into(), PathBuf::from);
-    let support = Support::new();
-    // A first life that ends in a crash, so that the second has something to recover.
-    let journal = Faulty::new().start(small_segments(&dir)).expect("a start");
-    exchanges(&journal, &support);
-    let left_open = support.open(&journal).expect("recorded");
-    std::mem::forget(left_open);
-    journal.note(&Event::Alert {
-        kind: "sink-lag",
-        session: None,
-        exchange: None,
-        client: None,
-        detail: "",
-    });
-    let all = one_of_each(&support.session).into_iter().chain(NOTICED);
-    for event in all {
-        block_on(journal.event(&event)).expect("recorded");
-    }
-    for up in [false, true] {
-        journal.note(&Event::SinkState {
-            sink: "siem",
-            up,
-            sequence: 7,
-            detail: "refused",
-        });
-    }
-    for code in STEPS {
-        journal.note(&Event::Control(&step(code)));
-    }
+fn journals_own(journal: &Journal) {
     for own in [
         Own::Recovered {
             segment: "segment-0000000000000001.jsonl",
@@ -173,6 +142,41 @@ fn every_kind_of_record_is_written_once_at_least() {
     ] {
         journal.core().note_own(&own);
     }
+}
+
+#[test]
+fn every_kind_of_record_is_written_once_at_least() {
+    let kept = tempfile::tempdir().expect("dir");
+    let dir = std::env::var_os("LOCUM_RECORDS").map_or(kept.path().into(), PathBuf::from);
+    let support = Support::new();
+    // A first life that ends in a crash, so that the second has something to recover.
+    let journal = Faulty::new().start(small_segments(&dir)).expect("a start");
+    exchanges(&journal, &support);
+    let left_open = support.open(&journal).expect("recorded");
+    std::mem::forget(left_open);
+    journal.note(&Event::Alert {
+        kind: "sink-lag",
+        session: None,
+        exchange: None,
+        client: None,
+        detail: "",
+    });
+    let all = one_of_each(&support.session).into_iter().chain(NOTICED);
+    for event in all {
+        block_on(journal.event(&event)).expect("recorded");
+    }
+    for up in [false, true] {
+        journal.note(&Event::SinkState {
+            sink: "siem",
+            up,
+            sequence: 7,
+            detail: "refused",
+        });
+    }
+    for code in STEPS {
+        journal.note(&Event::Control(&step(code)));
+    }
+    journals_own(&journal);
     journal.stop("test");
     Journal::start(small_segments(&dir), Clock::System)
         .expect("a start")
