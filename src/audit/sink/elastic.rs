@@ -67,7 +67,9 @@ fn body(batch: &[Record]) -> Result<Vec<u8>, DeliveryError> {
         let head = json!({ "create": { "_id": view.uid() } });
         let at = Timestamp::from_millis(i64::try_from(view.millis()).unwrap_or(i64::MAX));
         // Data streams want it.
-        view.json["@timestamp"] = Value::from(at.to_string());
+        if let Some(members) = view.json.as_object_mut() {
+            members.insert("@timestamp".into(), Value::from(at.to_string()));
+        }
         for json in [&head, &view.json] {
             serde_json::to_writer(&mut out, json).map_err(DeliveryError::later)?;
             out.push(b'\n');

@@ -194,18 +194,8 @@ fn whole(name: &str, seen: &[u64], last: u64) {
     println!("{name:<10} {each:>5} by id, {repeated:>3} repeated, order kept");
 }
 
-#[tokio::test]
-#[ignore = "needs what tests/receivers/run.sh installs"]
-async fn every_kind_at_once_over_a_kill() {
-    let mut receivers = Receivers::new();
-    receivers.python("otlp-http", "kind = 'otlp'", "/v1/logs");
-    receivers.python("otlp-grpc", "kind = 'otlp'\nprotocol = 'grpc'", "");
-    receivers.python("splunk", "kind = 'splunk'\nacknowledge = true", "");
-    receivers.python("elastic", "kind = 'elastic'", "/locum-audit");
-    receivers.rsyslog();
-    receivers.nats().await;
-    receivers.bucket();
-    receivers.copy();
+/// A Locum that sends to all of them, killed in the middle; each has caught up.
+fn two_lives(receivers: &Receivers) -> Rig {
     let mut rig = Rig::new(&format!(
         "audit.segment_bytes = '64KiB'\n{}",
         receivers.keys.concat()
@@ -234,6 +224,22 @@ async fn every_kind_at_once_over_a_kill() {
         assert!(caught_up, "{name} is behind: {}", rig.log());
         assert_eq!(gauge(&rig, "poisoned", name), 0, "{name}");
     }
+    rig
+}
+
+#[tokio::test]
+#[ignore = "needs what tests/receivers/run.sh installs"]
+async fn every_kind_at_once_over_a_kill() {
+    let mut receivers = Receivers::new();
+    receivers.python("otlp-http", "kind = 'otlp'", "/v1/logs");
+    receivers.python("otlp-grpc", "kind = 'otlp'\nprotocol = 'grpc'", "");
+    receivers.python("splunk", "kind = 'splunk'\nacknowledge = true", "");
+    receivers.python("elastic", "kind = 'elastic'", "/locum-audit");
+    receivers.rsyslog();
+    receivers.nats().await;
+    receivers.bucket();
+    receivers.copy();
+    let mut rig = two_lives(&receivers);
     let last = rig.verified()["report"]["last_sequence"].as_u64();
     let last = last.expect("a number");
     println!("{last} records, and Locum was killed in the middle");
