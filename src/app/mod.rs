@@ -245,6 +245,7 @@ fn serve_until_stopped(
         let lane = serve::count(config);
         tokio::spawn(events::record(Arc::clone(&parts.plane), events, lane));
         tokio::spawn(build::refresh_issuers(Arc::clone(&parts.plane)));
+        tokio::spawn(recording::sweep(Arc::clone(&parts)));
         tokio::spawn(watch::watch(
             Arc::clone(&parts.plane),
             config.audit.clock_step,

@@ -1,12 +1,17 @@
 //! `[recording]` as the recorder and the data plane take it.
 
-use super::RunError;
-use crate::audit::recording::Settings;
+use super::{Parts, RunError};
+use crate::audit::Event;
 use crate::audit::recording::settings::{KeySource, Kms, MasterKey, Name, Redaction};
+use crate::audit::recording::{
+    About, Erased, Library, RecordingError, Retention, Rule, RuleOn, Settings,
+};
 use crate::audit::settings::HeaderSecret;
 use crate::config::{self, Config};
-use crate::model::{OnOverrun, Record, RecordRule};
+use crate::model::{OnOverrun, Record, RecordRule, Tier, Timestamp};
 use crate::proxy::setup::Recording;
+use crate::proxy::worker::Plane;
+use std::sync::Arc;
 
 /// What the recorder and readers need: the directory, the keys, what is taken out.
 pub(crate) fn settings(config: &Config) -> Result<Settings, RunError> {
@@ -81,5 +86,85 @@ pub(super) fn rules(config: &Config) -> Recording {
         privileged: rule(&from.privileged),
         break_glass: overrun(from.break_glass_on_overrun),
         max_message: from.max_message.len(),
+    }
+}
+
+fn retention(config: &Config) -> Retention {
+    let from = &config.recording;
+    let on = |tier| match tier {
+        config::RetentionTier::Ordinary => RuleOn::Tier(Tier::Ordinary),
+        config::RetentionTier::Sensitive => RuleOn::Tier(Tier::Sensitive),
+        config::RetentionTier::Privileged => RuleOn::Tier(Tier::Privileged),
+        config::RetentionTier::BreakGlass => RuleOn::BreakGlass,
+    };
+    let rule = |rule: &config::Retention| Rule {
+        tenant: rule.tenant.clone(),
+        on: rule.tier.map(on),
+        keep: rule.keep,
+    };
+    Retention {
+        rules: from.retention.iter().map(rule).collect(),
+        keep: from.keep,
+    }
+}
+
+/// Erases recordings whose time is over, for ever: on record first, then in fact.
+pub(super) async fn sweep(parts: Arc<Parts>) {
+    loop {
+        let config = parts.config.load_full();
+        if let Err(error) = sweep_once(&parts.plane, &config).await {
+            tracing::error!(%error, "old recordings could not be looked for");
+        }
+        tokio::time::sleep(config.recording.sweep_interval).await;
+    }
+}
+
+async fn sweep_once(plane: &Plane, config: &Config) -> Result<(), RunError> {
+    let failed = |why: RecordingError| RunError::build("recording", why);
+    let library = Library::open(&settings(config)?).map_err(failed)?;
+    let (library, due) = look(library, retention(config)).await.map_err(failed)?;
+    for (about, why) in due {
+        erase(plane, &library, &about, why).await;
+    }
+    Ok(())
+}
+
+type Due = (Library, Vec<(About, String)>);
+
+/// What is due by now; what broke off before is ended on the way.
+async fn look(library: Library, retention: Retention) -> Result<Due, RecordingError> {
+    let looked = tokio::task::spawn_blocking(move || {
+        library.finish_erasing()?;
+        let now = Timestamp::now();
+        let due = library.sessions()?.into_iter().filter_map(|summary| {
+            let why = retention.is_over(&summary, now)?;
+            Some((summary.about, why))
+        });
+        let due = due.collect();
+        Ok((library, due))
+    });
+    looked.await.unwrap_or_else(|why| {
+        let what = format!("the search broke off: {why}");
+        Err(RecordingError::Setting { what })
+    })
+}
+
+async fn erase(plane: &Plane, library: &Library, about: &About, why: String) {
+    let happened = about
+        .happened("recording.erased", "locum")
+        .with("why", &why);
+    if let Err(error) = plane.journal.event(&Event::Control(&happened)).await {
+        tracing::error!(%error, "an old recording stays: its erasing could not be recorded");
+        return;
+    }
+    let erased = Erased {
+        at: Timestamp::now(),
+        by: "locum".into(),
+        why,
+    };
+    let (library, session) = (library.clone(), about.session);
+    let done = tokio::task::spawn_blocking(move || library.erase(session, erased)).await;
+    if let Ok(Err(error)) = done {
+        tracing::error!(%error, "an old recording could not be erased whole; it is tried again");
     }
 }

@@ -88,9 +88,6 @@ impl Deck {
             }
             Work::Settle(_) | Work::Stop => {}
         }
-        for (session, why) in self.shelf.flush(true) {
-            self.fail(session, why);
-        }
     }
 
     fn begin(&mut self, beginning: Beginning, is_down: bool) {
@@ -158,7 +155,10 @@ impl Deck {
             error: None,
         };
         act(found, &mut onto, &self.redaction);
-        if let Some(why) = onto.error {
+        let written = onto
+            .error
+            .map_or_else(|| self.shelf.flush_much(session), Err);
+        if let Err(why) = written {
             self.fail(session, why);
         }
     }
@@ -341,7 +341,7 @@ impl Deck {
 
     /// Writes everything to the files, then the closing records that waited for it.
     pub(super) fn flush(&mut self) {
-        for (session, why) in self.shelf.flush(false) {
+        for (session, why) in self.shelf.flush() {
             self.fail(session, why);
         }
         for due in self.due.drain(..) {

@@ -30,6 +30,7 @@ mod part;
 mod queue;
 mod recorder;
 mod redact;
+mod retention;
 mod scan;
 mod seal;
 mod shelf;
@@ -37,6 +38,7 @@ mod side;
 mod tap;
 mod tape;
 mod taped;
+mod told;
 mod work;
 
 pub use about::{About, Erased};
@@ -45,11 +47,13 @@ pub use error::RecordingError;
 pub use kept::{Kept, Spot};
 pub use library::{Hold, HoldOn, Library, Summary, ViewError, Viewing};
 pub use recorder::{Recorder, Start};
+pub use retention::{Retention, Rule, RuleOn};
 pub use scan::Torn;
 pub use settings::Settings;
 pub use tap::{Overrun, Tap};
 pub use tape::Tape;
 pub use taped::{Body, From, Gap, Kind, Message, Side, Taped, Which};
+pub use told::{Checked, Erasure, check, erasures};
 pub use work::Closed;
 
 #[cfg(test)]

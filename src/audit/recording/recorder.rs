@@ -26,6 +26,12 @@ use tokio::sync::oneshot;
 /// How often the recorder looks around where nothing comes.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How often bytes are looked at that wait to become a whole chunk.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// How long an exchange that must be recorded waits for its tape.
+const READY: Duration = Duration::from_secs(5);
+
 /// How long after a failure writing is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -75,6 +81,7 @@ impl Recorder {
             queue: Arc::clone(&queue),
             journal,
             down_since: None,
+            settled: Instant::now(),
             is_told: false,
         };
         let thread = thread::Builder::new()
@@ -110,8 +117,9 @@ impl Recorder {
         if is_down || !queue.offer(Work::Begin(beginning), cost) {
             return Err(refused());
         }
-        let tap = Tap::new(Arc::clone(queue), start.exchange, rule, broken);
-        if !ready.await.unwrap_or(false) {
+        let tap = Tap::new(Arc::clone(queue), start.exchange, rule, broken, true);
+        let ready = tokio::time::timeout(READY, ready).await;
+        if !matches!(ready, Ok(Ok(true))) {
             tap.end("refused", false);
             return Err(refused());
         }
@@ -126,10 +134,11 @@ impl Recorder {
         };
         let queue = &self.0.queue;
         let (beginning, broken) = self.beginning(record, about, start, None);
-        if !queue.put(Work::Begin(beginning)) {
+        let is_begun = queue.offer(Work::Begin(beginning), 2 * start.target.len());
+        if !is_begun {
             broken.store(true, Ordering::Relaxed);
         }
-        Tap::new(Arc::clone(queue), start.exchange, rule, broken)
+        Tap::new(Arc::clone(queue), start.exchange, rule, broken, is_begun)
     }
 
     fn beginning(
@@ -200,11 +209,20 @@ impl fmt::Debug for Recorder {
     }
 }
 
+/// A recorder that ends, however, takes nothing more: what it is given is given back at once.
+impl Drop for Run {
+    fn drop(&mut self) {
+        drop(self.queue.close());
+    }
+}
+
 /// The thread's own.
 struct Run {
     deck: Deck,
     queue: Arc<Queue>,
     journal: Journal,
+    /// When bytes that wait for more were last looked at.
+    settled: Instant,
     /// Since when nothing can be written, and whether the journal knows.
     down_since: Option<Instant>,
     is_told: bool,
@@ -245,7 +263,10 @@ impl Run {
             }
             self.queue.done(cost);
         }
-        self.deck.settle(Timestamp::now(), Effort::Compress);
+        if self.settled.elapsed() >= SETTLE {
+            self.settled = Instant::now();
+            self.deck.settle(Timestamp::now(), Effort::Compress);
+        }
         self.deck.flush();
         self.look();
         for told in waiting {
@@ -258,7 +279,10 @@ impl Run {
     /// Says that nothing can be written, or that it can again.
     fn look(&mut self) {
         let failures = std::mem::take(&mut self.deck.failures);
-        let is_ours = |why: &&RecordingError| !matches!(why, RecordingError::Erased { .. });
+        // What is wrong with one session alone is no reason to refuse others.
+        let is_ours = |why: &&RecordingError| {
+            matches!(why, RecordingError::Io { .. } | RecordingError::Key { .. })
+        };
         if let Some(why) = failures.iter().find(is_ours) {
             super::counters::add(&self.queue.counters.failures, failures.len() as u64);
             self.down_since = Some(Instant::now());

@@ -8,10 +8,11 @@ use super::keyring::{Keyring, Wrapped, key_path};
 use super::part::{Mark, PartWriter};
 use super::seal::SessionKey;
 use super::settings::Settings;
-use crate::model::{Clock, SessionId};
+use crate::model::{Clock, SessionId, Tier};
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -25,7 +26,8 @@ const EAGER: usize = 1 << 20;
 /// An open tape.
 pub(super) struct Open {
     pub(super) part: PartWriter,
-    pub(super) about: About,
+    /// The highest that `SESSION.json` has.
+    tier: Tier,
     /// Exchanges under way.
     pub(super) exchanges: usize,
     pub(super) is_ending: bool,
@@ -88,13 +90,13 @@ impl Shelf {
             self.open.insert(session, opened);
             self.count();
         }
-        let dir = self.settings.dir.clone();
+        let dir = &self.settings.dir;
         let open = self.open.get_mut(&session);
         let open = open.ok_or(RecordingError::Absent { session })?;
         open.used = Instant::now();
-        if about.tier > open.about.tier {
-            open.about.tier = about.tier;
-            open.about.write(&dir)?;
+        if about.tier > open.tier {
+            raise(dir, about)?;
+            open.tier = about.tier;
         }
         Ok(open)
     }
@@ -111,10 +113,11 @@ impl Shelf {
         let key = self.key(session)?;
         let about = before.unwrap_or_else(|| about.clone());
         about.write(dir)?;
+        let tier = about.tier;
         let part = PartWriter::create(dir, session, 1, &key, self.clock.now())?;
         Ok(Open {
             part,
-            about,
+            tier,
             exchanges: 0,
             is_ending: false,
             used: Instant::now(),
@@ -157,11 +160,11 @@ impl Shelf {
     }
 
     /// Writes what is sealed; a tape that cannot be written is closed, and its session given back with the reason.
-    pub(super) fn flush(&mut self, eager_only: bool) -> Vec<(SessionId, RecordingError)> {
+    pub(super) fn flush(&mut self) -> Vec<(SessionId, RecordingError)> {
         let mut failed = Vec::new();
         for (session, open) in &mut self.open {
             let waiting = open.part.waiting();
-            if waiting == 0 || (eager_only && waiting < EAGER) {
+            if waiting == 0 {
                 continue;
             }
             if let Err(why) = open.part.flush() {
@@ -176,6 +179,22 @@ impl Shelf {
         }
         self.count();
         failed
+    }
+
+    /// The same for one tape, once much waits for it.
+    pub(super) fn flush_much(&mut self, session: SessionId) -> Result<(), RecordingError> {
+        let Some(open) = self.open.get_mut(&session) else {
+            return Ok(());
+        };
+        if open.part.waiting() < EAGER {
+            return Ok(());
+        }
+        let flushed = open.part.flush();
+        if flushed.is_err() {
+            self.open.remove(&session);
+            self.count();
+        }
+        flushed
     }
 
     /// Closes tapes that nobody uses, and marks those that grew since their last mark long ago.
@@ -223,6 +242,14 @@ impl Shelf {
             .and_then(|()| fs::remove_file(&path));
         written.map_err(RecordingError::io(&path, "write"))
     }
+}
+
+/// A higher tier than was known so far. Another process may have decided to erase meanwhile: that stays.
+fn raise(dir: &Path, to: &About) -> Result<(), RecordingError> {
+    let _lock = holds::lock(dir)?;
+    let mut about = About::read(dir, to.session)?.unwrap_or_else(|| to.clone());
+    about.tier = about.tier.max(to.tier);
+    about.write(dir)
 }
 
 fn mark(session: SessionId, open: &mut Open) -> Option<Marked> {

@@ -1,6 +1,7 @@
 //! The data plane's end of the recorder: one for each exchange that is recorded.
 
 use super::counters::add;
+use super::kept::Kept;
 use super::queue::Queue;
 use super::taped::{From, Kind, Which};
 use super::work::{Closed, Ending, Lost, Work};
@@ -24,6 +25,8 @@ struct Inner {
     exchange: ExchangeId,
     rule: RecordRule,
     broken: Arc<AtomicBool>,
+    /// The recorder knows of it.
+    is_begun: bool,
     is_ended: AtomicBool,
     is_rewritten: AtomicBool,
     lost: [AtomicU64; 5],
@@ -49,12 +52,14 @@ impl Tap {
         exchange: ExchangeId,
         rule: RecordRule,
         broken: Arc<AtomicBool>,
+        is_begun: bool,
     ) -> Self {
         Self(Arc::new(Inner {
             queue,
             exchange,
             rule,
             broken,
+            is_begun,
             is_ended: AtomicBool::new(false),
             is_rewritten: AtomicBool::new(false),
             lost: Default::default(),
@@ -144,13 +149,25 @@ impl Tap {
         let response_is_whole = outcome == crate::audit::Outcome::Done;
         let ending = self.ending(outcome.as_str(), request_is_whole, response_is_whole);
         let Some(mut ending) = ending else { return };
+        if !self.0.is_begun {
+            add(&self.0.queue.counters.gaps, 1);
+            let kept = Kept {
+                record: self.0.rule.record,
+                lost_bytes: ending.lost.bytes(),
+                lost_messages: ending.lost.messages,
+                why: "the recorder could not keep up".to_owned(),
+                ..Kept::default()
+            };
+            return closed.write(receipt, Some(&kept));
+        }
         ending.closing = Some((receipt, closed));
         self.0.queue.put(Work::End(Box::new(ending)));
     }
 
     /// The exchange is over; its record is written already, or never will be.
     pub fn end(&self, outcome: &'static str, is_whole: bool) {
-        if let Some(ending) = self.ending(outcome, is_whole, is_whole) {
+        let ending = self.ending(outcome, is_whole, is_whole);
+        if let Some(ending) = ending.filter(|_| self.0.is_begun) {
             self.0.queue.put(Work::End(Box::new(ending)));
         }
     }
@@ -233,7 +250,8 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(ending) = self.ending("aborted", false, false) {
+        let ending = self.ending("aborted", false, false);
+        if let Some(ending) = ending.filter(|_| self.is_begun) {
             self.queue.put(Work::End(Box::new(ending)));
         }
     }

@@ -8,7 +8,7 @@ use crate::model::{Clock, ExchangeId, Happened, Timestamp};
 use std::path::PathBuf;
 
 /// What the control plane tells of.
-const STEPS: [&str; 38] = [
+const STEPS: [&str; 42] = [
     "alert.failed",
     "alert.raised",
     "alert.taken",
@@ -27,6 +27,10 @@ const STEPS: [&str; 38] = [
     "login.step-up",
     "records.exported",
     "records.searched",
+    "recording.erased",
+    "recording.held",
+    "recording.released",
+    "recording.viewed",
     "request.approved",
     "request.cancelled",
     "request.created",

@@ -326,3 +326,114 @@ async fn a_full_disk_refuses_what_must_be_recorded_and_lets_the_rest_go_on() {
     let tape = tape(&locum, &agent, 1).await;
     assert_eq!(body(&of(&tape, "/must").shown).bytes, 5);
 }
+
+#[tokio::test]
+async fn a_killed_process_goes_on_with_the_tape_in_another_part() {
+    let app = app().await;
+    let plan = Plan::new(&app.address).rest(ALL);
+    let mut locum = Locum::start(&plan).await;
+    let agent = locum.agent().await;
+    locum.get(&agent, "/api").await;
+    tape(&locum, &agent, 1).await;
+    locum.signal("KILL");
+    locum.gone().await;
+    locum.restart(&plan).await;
+    let page = locum.ask(&agent, &navigate(&agent, "/page")).await;
+    let tape = tape(&locum, &agent, 2).await;
+    assert_eq!(of(&tape, "/api").outcome, "done");
+    let shown = of(&tape, "/page").shown.as_ref().unwrap();
+    assert_eq!(shown.body.as_ref().unwrap().bytes, page.body.len() as u64);
+    let recordings = locum.dir().join("state/recordings");
+    assert!(
+        recordings
+            .join(format!("{}.2.tape", agent.session))
+            .exists()
+    );
+    let verified = locum.command(&["recording", "verify", &agent.session]);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[tokio::test]
+async fn a_changed_tape_is_found_and_an_erased_one_stays_on_record() {
+    let app = app().await;
+    let mut locum = Locum::start(&Plan::new(&app.address).rest(ALL)).await;
+    let agent = locum.agent().await;
+    locum.get(&agent, "/api").await;
+    tape(&locum, &agent, 1).await;
+    locum.revoked(&agent.grant).await;
+    locum.record(|one| is(one, "recording.marked")).await;
+    let session = agent.session.as_str();
+    let verify = || locum.command(&["recording", "verify", session]);
+    assert_eq!(verify().status.code(), Some(0), "{:?}", verify());
+    let path = locum.dir().join(format!("state/recordings/{session}.tape"));
+    let good = std::fs::read(&path).unwrap();
+    for bad in [&good[..good.len() - 1], &good[..good.len() / 2]] {
+        std::fs::write(&path, bad).unwrap();
+        assert_eq!(verify().status.code(), Some(1), "{:?}", verify());
+    }
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    std::fs::write(&path, bad).unwrap();
+    assert_eq!(verify().status.code(), Some(1), "{:?}", verify());
+    std::fs::write(&path, &good).unwrap();
+
+    let why = ["--reason", "case 812"];
+    let command = |arguments: &[&str]| locum.command(&[arguments, &why].concat());
+    let held = command(&["--json", "recording", "hold", "--subject", "kim"]);
+    let held: Value = serde_json::from_slice(&held.stdout).unwrap();
+    let refused = command(&["recording", "erase", session]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let released = command(&["recording", "release", held["id"].as_str().unwrap()]);
+    assert!(released.status.success(), "{released:?}");
+    let erased = command(&["recording", "erase", session]);
+    assert!(erased.status.success(), "{erased:?}");
+    assert!(!path.exists() && !path.with_extension("key").exists());
+    let id: SessionId = session.parse().unwrap();
+    let gone = library(&locum).tape(id);
+    assert!(
+        matches!(gone, Err(RecordingError::Erased { .. })),
+        "{gone:?}"
+    );
+    locum.record(|one| is(one, "recording.erased")).await;
+    locum.signal("TERM");
+    locum.gone().await;
+    let verified = locum.command(&["audit", "verify"]);
+    let text = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.status.success(), "{text}");
+    assert!(
+        text.contains("1 recording was erased") && text.contains("case 812"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_over_is_erased_by_itself_and_what_is_held_is_not() {
+    let app = app().await;
+    let rest =
+        "[recording]\nordinary = { record = \"bodies\" }\nkeep = \"1s\"\nsweep_interval = \"1s\"\n";
+    let locum = Locum::start(&Plan::new(&app.address).rest(rest)).await;
+    let (agent, held) = (
+        locum.agent().await,
+        locum.agent_with(&["--subject", "lee"]).await,
+    );
+    let hold = locum.command(&[
+        "recording",
+        "hold",
+        "--subject",
+        "lee",
+        "--reason",
+        "case 7",
+    ]);
+    assert!(hold.status.success(), "{hold:?}");
+    for agent in [&agent, &held] {
+        locum.get(agent, "/api").await;
+    }
+    let erased = locum.record(|one| is(one, "recording.erased")).await;
+    assert_eq!(
+        erased["locum"]["session"],
+        agent.session.as_str(),
+        "{erased}"
+    );
+    assert_eq!(erased["locum"]["by"], "locum");
+    tape(&locum, &held, 1).await;
+}

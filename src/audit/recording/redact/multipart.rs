@@ -50,13 +50,13 @@ impl Multipart {
     fn step(&mut self, out: &mut Vec<u8>) -> Result<bool, &'static str> {
         if self.state == In::Head {
             let Some(end) = memchr::memmem::find(&self.held, b"\r\n\r\n") else {
-                let is_last = self.held.starts_with(b"--");
-                return if self.held.len() > MAX_HEAD && !is_last {
+                if self.held.starts_with(b"--") {
+                    // The last delimiter: what follows belongs to no part.
+                    self.state = In::Bytes;
+                    return Ok(true);
+                }
+                return if self.held.len() > MAX_HEAD {
                     Err("the head of one of its parts is too long")
-                } else if is_last {
-                    // The last delimiter: what follows belongs to nobody.
-                    out.append(&mut self.held);
-                    Ok(false)
                 } else {
                     Ok(false)
                 };
