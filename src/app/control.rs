@@ -290,9 +290,9 @@ fn choice(it: crate::policy::ScopeInfo) -> ScopeChoice {
 }
 
 /// Writes what happened into the journal, each once and in order, until the process stops.
-pub(super) async fn record(control: Arc<Control>, plane: Arc<Plane>) {
+pub(super) async fn record(written: Book, plane: Arc<Plane>) {
     loop {
-        let book = control.book.clone();
+        let book = written.clone();
         let read = tokio::task::spawn_blocking(move || book.unrecorded(BATCH)).await;
         let noted = match read {
             Ok(Ok(noted)) => noted,
@@ -303,7 +303,7 @@ pub(super) async fn record(control: Arc<Control>, plane: Arc<Plane>) {
             Err(_) => return,
         };
         let Some(last) = noted.last().map(|it| it.sequence) else {
-            let _ = tokio::time::timeout(LOOK, control.book.written()).await;
+            let _ = tokio::time::timeout(LOOK, written.written()).await;
             continue;
         };
         for one in &noted {
@@ -313,7 +313,7 @@ pub(super) async fn record(control: Arc<Control>, plane: Arc<Plane>) {
                 tokio::time::sleep(RETRY).await;
             }
         }
-        let book = control.book.clone();
+        let book = written.clone();
         let marked = tokio::task::spawn_blocking(move || book.recorded_up_to(last)).await;
         if let Ok(Err(error)) = marked {
             tracing::error!(%error, "what is recorded could not be marked: it comes again");
@@ -355,6 +355,8 @@ pub(super) async fn start(
 ) -> Result<Option<JoinHandle<()>>, RunError> {
     let portal = &config.listeners.portal;
     if !portal.enabled {
+        // What the command line does is on record without a portal too.
+        tokio::spawn(record(parts.book.clone(), Arc::clone(&parts.plane)));
         return Ok(None);
     }
     let running = Running::new(config, parts)?;
@@ -385,7 +387,7 @@ pub(super) async fn start(
         .await
         .map_err(RunError::io("portal listener"))?;
     let store = &config.store;
-    tokio::spawn(record(Arc::clone(&control), Arc::clone(&parts.plane)));
+    tokio::spawn(record(control.book.clone(), Arc::clone(&parts.plane)));
     tokio::spawn(sweep(Arc::clone(&control), config.access.sweep_interval));
     tokio::spawn(purge(control, store.purge_interval, store.keep_ended));
     Ok(Some(listening))

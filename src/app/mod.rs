@@ -6,6 +6,7 @@ mod control;
 mod events;
 mod log;
 mod ops;
+mod recording;
 mod rules;
 mod serve;
 mod signals;
@@ -17,7 +18,9 @@ mod watch;
 pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
 pub(crate) use log::{keys as log_keys, origin as log_origin};
+pub(crate) use recording::settings as recording_settings;
 
+use crate::audit::recording::Recorder;
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems, Written};
 use crate::model::{Attempts, Clock};
@@ -173,9 +176,18 @@ fn serve_with(
         digest: setup.policy.digest(),
         rows: setup.policy.rows() as u64,
     });
+    let recorder = Recorder::start(
+        recording::settings(config)?,
+        &config.audit.redact_query,
+        Journal::clone(journal),
+        clock.clone(),
+    );
+    let recorder = recorder.map_err(|why| RunError::build("recording", why))?;
+    let stopping = recorder.clone();
     let plane = Arc::new(Plane {
         live: Arc::clone(&live),
         journal: Arc::clone(journal),
+        recorder,
         metrics,
         clock,
         connections: Places::default(),
@@ -197,6 +209,8 @@ fn serve_with(
         counted,
     };
     let served = serve_until_stopped(config, parts, events);
+    // Before the journal stops: what is still to be written names records of it.
+    stopping.stop();
     live.stop();
     served
 }
@@ -218,6 +232,7 @@ fn serve_until_stopped(
         let lane = serve::count(config);
         tokio::spawn(events::record(Arc::clone(&parts.plane), events, lane));
         tokio::spawn(build::refresh_issuers(Arc::clone(&parts.plane)));
+        tokio::spawn(recording::sweep(Arc::clone(&parts)));
         tokio::spawn(watch::watch(
             Arc::clone(&parts.plane),
             config.audit.clock_step,

@@ -113,6 +113,9 @@ fn metrics(parts: &Parts) -> String {
     for (name, value) in plane.journal.log().named() {
         let _ = writeln!(out, "locum_log_{name} {value}");
     }
+    for (name, value) in plane.recorder.counters().named() {
+        let _ = writeln!(out, "locum_recording_{name} {value}");
+    }
     for (sink, counters) in plane.journal.sinks() {
         for (name, value) in counters.named() {
             let _ = writeln!(out, "locum_sink_{name}{{sink=\"{sink}\"}} {value}");

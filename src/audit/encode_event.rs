@@ -119,6 +119,9 @@ impl Encoder {
             }
             Event::ClockStepped(_) | Event::RefusalsCounted { .. } => self.watched(out, event, at),
             Event::Control(happened) => self.control(out, happened, at),
+            Event::RecordingMarked { .. } | Event::RecordingState { .. } => {
+                self.recording(out, event, at);
+            }
             _ => self.operation(out, event, at),
         }
     }

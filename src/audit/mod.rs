@@ -17,6 +17,7 @@ mod encode;
 mod encode_class;
 mod encode_control;
 mod encode_event;
+mod encode_kept;
 mod encode_own;
 mod encode_watch;
 mod error;

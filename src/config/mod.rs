@@ -41,6 +41,9 @@ pub use keys::listeners::{
     AppsListener, Certificate, ClientAuth, Listeners, OpsListener, PortalListener, ProxyProtocol,
     Scheme, Tls, TlsVersion,
 };
+pub use keys::recording::{
+    OnOverrun, RecordWhat, Recording, RecordingKey, RecordingTier, Retention, RetentionTier,
+};
 pub use keys::root::{Config, Policy};
 pub use keys::upstreams::{
     Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
@@ -132,6 +135,12 @@ impl Config {
             .split_once("://")
             .map_or(portal.as_str(), |(_, host)| host);
         format!("{}/log", host.trim_end_matches('/'))
+    }
+
+    /// The directory of recordings.
+    pub fn recording_dir(&self) -> PathBuf {
+        let dir = self.recording.dir.clone();
+        dir.unwrap_or_else(|| self.state_dir.join("recordings"))
     }
 
     /// The directory of the signing keys.

@@ -16,9 +16,9 @@ use super::setup::{App, Setup};
 use super::strangers::Kept;
 use super::way::Way;
 use super::worker::{Plane, Worker};
-use super::{handshake, inline, measure, outbound, own, preflight, reserved, upgrade};
+use super::{handshake, inline, measure, outbound, own, preflight, record, reserved, upgrade};
 use crate::audit;
-use crate::model::{EndCause, Reason};
+use crate::model::{EndCause, Reason, RecordRule};
 use crate::telemetry::Limit;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -294,7 +294,10 @@ async fn forward(
             ..refusal.into()
         }));
     }
+    let grant = &authenticated.session.grant;
+    let record = record::rule(&setup.recording, grant, permitted.verdict());
     let opening = audit::Opening {
+        record: record.record,
         session: Some(&authenticated.state.part),
         policy: Some(&setup.policy_part),
         decision: Some(permitted.decision()),
@@ -323,6 +326,7 @@ async fn forward(
         setup,
         app,
         origin,
+        record,
     };
     if inbound.is_websocket() {
         upgrade::forward(&way, inbound, payload, authenticated, permitted, receipt).await
@@ -368,8 +372,11 @@ async fn refuse(
         canonical,
         detail,
         is_recorded,
+        closing,
     } = refused;
     let status = refusal.status.as_u16();
+    let reason = refusal.reason;
+    let mut rule = RecordRule::default();
     plane.metrics.refused(refusal.reason, status);
     if let Some(authenticated) = &authenticated {
         authenticated.session.usage().refused();
@@ -381,8 +388,13 @@ async fn refuse(
         let app = authenticated
             .as_ref()
             .and_then(|authenticated| authenticated.app(setup));
+        if let Some(authenticated) = &authenticated {
+            let grant = &authenticated.session.grant;
+            rule = record::rule_of_refusal(&setup.recording, grant, decision.as_ref());
+        }
         let record = audit::Refusal {
             opening: audit::Opening {
+                record: rule.record,
                 session: authenticated
                     .as_ref()
                     .map(|authenticated| &authenticated.state.part)
@@ -417,6 +429,20 @@ async fn refuse(
         response.headers_mut().insert(
             http::header::CONNECTION,
             http::HeaderValue::from_static("close"),
+        );
+    }
+    if let Some((closer, outcome)) = closing.map(|closing| *closing) {
+        record::close_answered(closer, outcome, reason, &response);
+    } else if let Some(authenticated) = &authenticated {
+        let decision = decision.as_ref();
+        record::answered(
+            plane,
+            setup,
+            inbound,
+            authenticated,
+            rule,
+            decision,
+            &response,
         );
     }
     response

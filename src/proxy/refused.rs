@@ -20,6 +20,8 @@ pub struct Refused {
     pub detail: String,
     /// The exchange was opened and its closing record says how it ended: no second record.
     pub is_recorded: bool,
+    /// Where the exchange is recorded: its closing waits for the page that the operator gets instead.
+    pub closing: Option<Box<(Closer, Outcome)>>,
 }
 
 impl From<Refusal> for Refused {
@@ -32,6 +34,7 @@ impl From<Refusal> for Refused {
             canonical: None,
             detail: String::new(),
             is_recorded: false,
+            closing: None,
         }
     }
 }
@@ -61,8 +64,14 @@ pub fn closed_with(
     outcome: Outcome,
 ) -> Box<Refused> {
     closer.status = refusal.status.as_u16();
-    closer.close(outcome, refusal.reason, 0, None);
+    let closing = if closer.tap.is_some() {
+        Some(Box::new((closer, outcome)))
+    } else {
+        closer.close(outcome, refusal.reason, 0, None);
+        None
+    };
     Box::new(Refused {
+        closing,
         authenticated: Some(authenticated),
         is_recorded: true,
         ..refusal.into()

@@ -79,6 +79,7 @@ fn help_tells_where_to_begin() {
       policy        Check, test and explain policy, without serving
       grant         Give, look at and take back authority to stand in for a customer
       audit         Look at the journal and prove that it is whole
+      recording     See what is recorded of sessions, keep it, prove it, erase it
       login         Sign in at the portal, for the commands that ask it
       logout        Forget the token that `locum login` kept
       whoami        Show who the portal takes you for, and what you may do

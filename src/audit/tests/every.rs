@@ -8,7 +8,7 @@ use crate::model::{Clock, ExchangeId, Happened, Timestamp};
 use std::path::PathBuf;
 
 /// What the control plane tells of.
-const STEPS: [&str; 36] = [
+const STEPS: [&str; 40] = [
     "alert.failed",
     "alert.raised",
     "alert.taken",
@@ -25,6 +25,10 @@ const STEPS: [&str; 36] = [
     "login.out",
     "login.refused",
     "login.step-up",
+    "recording.erased",
+    "recording.held",
+    "recording.released",
+    "recording.viewed",
     "request.approved",
     "request.cancelled",
     "request.created",

@@ -79,6 +79,13 @@ fn named(config: &Config) -> Vec<Named> {
         add(at("ca"), sink.ca.as_deref(), Kind::Ca);
         add(at("secret_file"), sink.secret_file.as_deref(), Kind::Secret);
     }
+    for (n, key) in config.recording.keys.iter().enumerate() {
+        let at = |name: &str| format!("recording.keys[{n}].{name}");
+        add(at("file"), key.file.as_deref(), Kind::Secret);
+        let secret = key.kms_secret_file.as_deref();
+        add(at("kms_secret_file"), secret, Kind::Secret);
+        add(at("kms_ca"), key.kms_ca.as_deref(), Kind::Ca);
+    }
     for (n, issuer) in config.issuers.iter().enumerate() {
         let file = (!issuer.jwks.contains("://")).then(|| Path::new(&issuer.jwks));
         add(format!("issuers[{n}].jwks"), file, Kind::Jwks);

@@ -7,6 +7,7 @@ mod apps;
 mod files;
 mod identity;
 mod listeners;
+mod recording;
 mod rest;
 mod upstreams;
 
@@ -28,6 +29,7 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     apps::check(&mut check);
     access::check(&mut check);
     rest::check(&mut check);
+    recording::check(&mut check);
     identity::check(&mut check);
     alerts::check(&mut check);
     if files == Files::Check {

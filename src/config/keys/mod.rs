@@ -11,5 +11,6 @@ pub(super) mod grants;
 pub(super) mod identity;
 pub(super) mod limits;
 pub(super) mod listeners;
+pub(super) mod recording;
 pub(super) mod root;
 pub(super) mod upstreams;

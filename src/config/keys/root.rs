@@ -10,6 +10,7 @@ use super::grants::{Grants, Issuer, Keys, Store};
 use super::identity::{Persona, RoleRow, SignIn};
 use super::limits::Limits;
 use super::listeners::Listeners;
+use super::recording::Recording;
 use super::upstreams::Upstream;
 use crate::config::net::DnsName;
 use crate::config::schema::section;
@@ -39,6 +40,8 @@ section! {
         policy: Policy = {};
         /// The record of every request.
         audit: Audit = {};
+        /// What is recorded of exchanges beside that.
+        recording: Recording = {};
         /// The authority that Locum gives by itself.
         grants: Grants = {};
         /// Requests for access, and what it takes until one is a session.
