@@ -7,6 +7,7 @@ mod events;
 mod log;
 mod ops;
 mod recording;
+mod recordings;
 mod rules;
 mod serve;
 mod signals;

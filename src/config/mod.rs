@@ -44,6 +44,7 @@ pub use keys::listeners::{
 pub use keys::recording::{
     OnOverrun, RecordWhat, Recording, RecordingKey, RecordingTier, Retention, RetentionTier,
 };
+pub use keys::replay::{Export, Replay};
 pub use keys::root::{Config, Policy};
 pub use keys::upstreams::{
     Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
@@ -147,6 +148,22 @@ impl Config {
     pub fn keys_dir(&self) -> PathBuf {
         let dir = self.keys.dir.clone();
         dir.unwrap_or_else(|| self.state_dir.join("keys"))
+    }
+
+    /// The portal's name, as browsers have it.
+    pub fn portal_host(&self) -> &str {
+        let url = self.listeners.portal.public_url.as_ref();
+        url.map_or("localhost", Origin::host)
+    }
+
+    /// The name that replays live under; `None` where the portal has no name but an address.
+    pub fn replay_host(&self) -> Option<String> {
+        if let Some(host) = &self.replay.host {
+            return Some(host.to_string());
+        }
+        let portal = self.portal_host();
+        let is_address = portal.starts_with('[') || portal.parse::<std::net::IpAddr>().is_ok();
+        (!is_address).then(|| format!("replay.{portal}"))
     }
 
     /// The app of this name.

@@ -49,6 +49,8 @@ pub enum Limit {
     ApiPersonRate,
     ApiAddressRate,
     StrangerRecords,
+    ReplayViews,
+    Exports,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -5,6 +5,7 @@ mod prove;
 mod tail;
 mod trust;
 mod verify;
+mod verify_package;
 
 use super::{Context, Exit, Failure};
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(super) enum Audit {
     Prove(prove::Prove),
     #[command(subcommand)]
     Key(key::Key),
+    VerifyPackage(verify_package::VerifyPackage),
     Tail(tail::Tail),
 }
 
@@ -30,6 +32,7 @@ impl Audit {
             Self::Checkpoint(it) => it.run(context),
             Self::Prove(it) => it.run(context),
             Self::Key(it) => it.run(context),
+            Self::VerifyPackage(it) => it.run(context),
             Self::Tail(it) => it.run(context),
         }
     }

@@ -8,6 +8,7 @@ mod files;
 mod identity;
 mod listeners;
 mod recording;
+mod replay;
 mod rest;
 mod upstreams;
 
@@ -28,6 +29,7 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     upstreams::check(&mut check);
     apps::check(&mut check);
     access::check(&mut check);
+    replay::check(&mut check);
     rest::check(&mut check);
     recording::check(&mut check);
     identity::check(&mut check);

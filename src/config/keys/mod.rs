@@ -12,5 +12,6 @@ pub(super) mod identity;
 pub(super) mod limits;
 pub(super) mod listeners;
 pub(super) mod recording;
+pub(super) mod replay;
 pub(super) mod root;
 pub(super) mod upstreams;

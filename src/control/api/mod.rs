@@ -21,11 +21,14 @@ pub use state::{Api, Settings};
 
 use super::desk::Control;
 use super::gate::Gate;
+use super::recordings::Recordings;
 use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use calls::{agreeing, asking, changes, happenings, locks, log, reviews, sessions, who, workloads};
+use calls::{
+    agreeing, asking, changes, exports, happenings, locks, log, reviews, sessions, who, workloads,
+};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -53,12 +56,14 @@ impl From<&Config> for Settings {
 /// Makes the API's state.
 pub fn new(
     control: Arc<Control>,
+    recordings: Arc<Recordings>,
     gate: Arc<dyn Gate>,
     metrics: Arc<Metrics>,
     settings: Settings,
 ) -> Arc<Api> {
     Arc::new(Api::new(
         control,
+        recordings,
         gate,
         metrics,
         settings,
@@ -112,6 +117,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(sessions::end))
+        .routes(routes!(exports::export))
         .routes(routes!(sessions::end_all))
         .routes(routes!(locks::list, locks::set))
         .routes(routes!(locks::lift))

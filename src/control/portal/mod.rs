@@ -25,6 +25,7 @@ mod locks;
 mod nav;
 mod parts;
 mod policy;
+mod recording;
 mod refused;
 mod requests;
 mod reviews;
@@ -75,6 +76,23 @@ pub fn router() -> Router<Shared> {
         .route(
             "/sessions/{id}/end",
             get(to(session::end_form)).post(to(session::end)),
+        )
+        .route(
+            "/sessions/{id}/recording",
+            get(to(recording::show)).post(to(recording::open)),
+        )
+        .route("/sessions/{id}/recording/{x}", get(to(recording::one)))
+        .route(
+            "/sessions/{id}/recording/{x}/page",
+            get(to(recording::page)),
+        )
+        .route(
+            "/sessions/{id}/recording/{x}/{side}",
+            get(to(recording::download)),
+        )
+        .route(
+            "/sessions/{id}/export",
+            get(to(recording::export_form)).post(to(recording::export)),
         )
         .route(
             "/break-glass",
