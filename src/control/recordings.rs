@@ -60,23 +60,6 @@ impl Recordings {
         }
     }
 
-    /// Those of a test's directory.
-    #[cfg(test)]
-    pub(super) fn in_dir(dir: &std::path::Path, metrics: Arc<Metrics>) -> Self {
-        use crate::audit::recording::{Library, Settings};
-        std::fs::create_dir_all(dir.join("journal")).expect("a journal");
-        std::fs::create_dir_all(dir.join("recordings")).expect("a directory");
-        let settings = Settings::new(dir.join("recordings"));
-        let exporter = Exporter {
-            journal: dir.join("journal"),
-            library: Library::open(&settings).expect("a library"),
-            keys: Vec::new(),
-            max_records: 1000,
-            max_body: 1 << 20,
-        };
-        Self::new(exporter, replay::Settings::default(), 2, metrics)
-    }
-
     /// The session, for somebody who may see its recording.
     async fn admitted(
         &self,
@@ -351,3 +334,6 @@ fn failed(why: &ExportError) -> Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod testing;

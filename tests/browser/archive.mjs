@@ -18,10 +18,12 @@ let recorded;
 before(async () => { recorded = await Recorded.set(); });
 after(async () => { await recorded?.stop(); });
 
+let count = 0;
+
 /** The session as a file, from the state directory. */
 function exported(format) {
   const { locum } = recorded.portal;
-  const file = path.join(locum.dir, `session.${format}`);
+  const file = path.join(locum.dir, `session-${count += 1}.${format}`);
   locum.command('session', 'export', recorded.session, '--format', format, '--reason', 'Review of SUP-1042', '--dir', locum.env.LOCUM_STATE_DIR, '-o', file);
   return file;
 }

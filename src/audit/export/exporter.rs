@@ -6,7 +6,7 @@ use super::gather::{Wanted, records};
 use super::manifest::Made;
 use super::package::{Dossier, Package};
 use super::proofs::Proven;
-use super::{har, package, warc};
+use super::{bundle, har, warc};
 use crate::audit::recording::{Library, RecordingError, Tape};
 use crate::audit::tail::Entry;
 use crate::audit::tree::{LogKey, Proofs};
@@ -166,7 +166,7 @@ impl Ready {
                     keys: &self.keys,
                     max_body: self.max_body,
                 };
-                package::write(&package, out)
+                bundle::write(&package, out)
             }
         }
     }

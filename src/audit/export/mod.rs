@@ -7,11 +7,13 @@
 //! ```
 
 pub mod decode;
+pub mod events;
 pub mod exchange;
 pub mod har;
 pub mod package;
 pub mod warc;
 
+mod bundle;
 mod digest;
 mod error;
 mod exporter;

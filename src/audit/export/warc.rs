@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+const SAME_PAYLOAD: &str = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest";
 const NOT_MODIFIED: &str = "http://netpreserve.org/warc/1.1/revisit/server-not-modified";
 
 /// Writes the whole archive.
@@ -118,18 +119,41 @@ impl Archive<'_> {
             self.side(record, request, &line)?;
         }
         if let Some(received) = taped.received.as_ref().filter(|it| is_apart(taped, it)) {
-            let record = Record {
-                kind: "resource",
-                id: &record_id(&name, "received"),
-                uri: &format!("urn:locum:{name}:received"),
-                at: received.at.millis(),
-                content_type: "application/http; msgtype=response",
-                more: concurrent(taped, &response),
-            };
-            self.side(record, received, &status_line(received))?;
+            self.received(taped, received, &response)?;
         }
         self.messages(taped, &response)?;
         self.metadata(taped, known, &response)
+    }
+
+    /// What the app had sent. A body that is the one that was shown stands there only.
+    fn received(
+        &mut self,
+        taped: &Taped,
+        received: &Side,
+        response: &str,
+    ) -> Result<(), ExportError> {
+        let name = taped.exchange.to_string();
+        let shown = taped.shown.as_ref().and_then(|it| it.body.as_ref());
+        let is_same = received.body.is_some() && received.body.as_ref() == shown;
+        let mut more = concurrent(taped, response);
+        if is_same {
+            more.push(("WARC-Profile", SAME_PAYLOAD.to_owned()));
+            more.push(("WARC-Refers-To", response.to_owned()));
+            more.push(("WARC-Refers-To-Target-URI", line(&url(taped))));
+        }
+        let record = Record {
+            kind: if is_same { "revisit" } else { "resource" },
+            id: &record_id(&name, "received"),
+            uri: &format!("urn:locum:{name}:received"),
+            at: received.at.millis(),
+            content_type: "application/http; msgtype=response",
+            more,
+        };
+        if !is_same {
+            return self.side(record, received, &status_line(received));
+        }
+        let head = head(received, &status_line(received));
+        self.put(&record, &Block::of(head))
     }
 
     fn messages(&mut self, taped: &Taped, response: &str) -> Result<(), ExportError> {
@@ -255,7 +279,8 @@ impl Archive<'_> {
             put(name, value);
         }
         put("WARC-Block-Digest", &format!("sha256:{digest}"));
-        if let Some(payload) = payload {
+        // The payload of a resource is its whole block (ISO 28500:2017 §6.4).
+        if let Some(payload) = payload.filter(|_| record.kind != "resource") {
             put("WARC-Payload-Digest", &format!("sha256:{payload}"));
         }
         put("Content-Type", record.content_type);

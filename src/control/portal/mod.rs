@@ -77,23 +77,7 @@ pub fn router() -> Router<Shared> {
             "/sessions/{id}/end",
             get(to(session::end_form)).post(to(session::end)),
         )
-        .route(
-            "/sessions/{id}/recording",
-            get(to(recording::show)).post(to(recording::open)),
-        )
-        .route("/sessions/{id}/recording/{x}", get(to(recording::one)))
-        .route(
-            "/sessions/{id}/recording/{x}/page",
-            get(to(recording::page)),
-        )
-        .route(
-            "/sessions/{id}/recording/{x}/{side}",
-            get(to(recording::download)),
-        )
-        .route(
-            "/sessions/{id}/export",
-            get(to(recording::export_form)).post(to(recording::export)),
-        )
+        .merge(recording::router())
         .route(
             "/break-glass",
             get(to(emergency::form)).post(to(emergency::ask)),

@@ -6,6 +6,7 @@ use super::settings::Settings;
 use super::view::Frame;
 use super::{html, live, pipe};
 use crate::audit::export::decode;
+use crate::audit::export::events::{Pieces, is_stream};
 use crate::audit::export::exchange::{is_text, media};
 use crate::audit::recording::{Body as Taken, Side, Taped};
 use axum::body::Body;
@@ -51,7 +52,7 @@ pub(super) async fn answer(
     };
     answered.insert(FIT, HeaderValue::from_static(word));
     let began = one.opened_at.millis();
-    let body = body(frame, settings, place, side, &mut answered, began).await;
+    let body = body(frame, settings, side, &mut answered, began).await;
     let mut response = (status, body).into_response();
     *response.headers_mut() = answered;
     response
@@ -80,16 +81,11 @@ fn side<'f>(frame: &'f Frame, asked: &Asked, one: &'f Taped) -> Option<(StatusCo
 async fn body(
     frame: &Arc<Frame>,
     settings: &Settings,
-    place: usize,
     side: &Side,
     headers: &mut HeaderMap,
     began: i64,
 ) -> Body {
     let media = media(side);
-    if media == "text/event-stream" {
-        headers.remove(header::CONTENT_ENCODING);
-        return live::events(&frame.view, place);
-    }
     let Some(taken) = side.body.as_ref() else {
         return Body::empty();
     };
@@ -105,14 +101,17 @@ async fn body(
             String::new()
         });
     }
+    if taken.decoded {
+        headers.remove(header::CONTENT_ENCODING);
+    }
+    if is_stream(side) {
+        return live::events(Pieces::of(&frame.view.tape, taken), began);
+    }
     if is_text(&media)
         && let Some(text) = mapped(frame, settings, side, taken, &media, began).await
     {
         headers.remove(header::CONTENT_ENCODING);
         return Body::from(text);
-    }
-    if taken.decoded {
-        headers.remove(header::CONTENT_ENCODING);
     }
     pipe::reading(frame.view.tape.read(taken))
 }

@@ -1,14 +1,13 @@
 //! What came while a page was open: server-sent events and WebSocket messages, each as long after the page's request as it
 //! was then.
 
-use super::view::View;
+use crate::audit::export::events::Pieces;
 use crate::audit::recording::{From, Kind, Message, Taped};
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// After the last event the stream stays open, as it was to the page: an end would make it ask again.
@@ -16,47 +15,35 @@ const OPEN: Duration = Duration::from_secs(60 * 60);
 
 /// Where an event stream stands.
 struct Stream {
-    view: Arc<View>,
-    place: usize,
-    next: usize,
+    pieces: Pieces,
     /// Of the recording, in milliseconds: what is sent next is due this long after.
     before: i64,
 }
 
-/// The event stream of the exchange at `place`, with the pauses that it had.
-pub(super) fn events(view: &Arc<View>, place: usize) -> Body {
-    let began = view.tape.exchanges().get(place);
+/// The event stream of an exchange that began at that moment, with the pauses that it had.
+pub(super) fn events(pieces: Pieces, began: i64) -> Body {
     let stream = Stream {
-        view: Arc::clone(view),
-        place,
-        next: 0,
-        before: began.map_or(0, |it| it.opened_at.millis()),
+        pieces,
+        before: began,
     };
     Body::from_stream(futures_util::stream::unfold(stream, |stream| async {
-        stream
-            .event()
-            .await
-            .map(|(bytes, stream)| (Ok::<_, std::io::Error>(bytes), stream))
+        let next = stream.next().await;
+        next.map(|(bytes, stream)| (Ok::<_, std::io::Error>(bytes), stream))
     }))
 }
 
 impl Stream {
-    async fn event(mut self) -> Option<(Bytes, Self)> {
-        let taped = self.view.tape.exchanges().get(self.place);
-        let mut events = taped?.messages.iter().filter(|it| it.kind == Kind::Event);
-        let Some(event) = events.nth(self.next) else {
+    async fn next(mut self) -> Option<(Bytes, Self)> {
+        let read = tokio::task::spawn_blocking(move || (self.pieces.next(), self));
+        let (piece, mut stream) = read.await.ok()?;
+        let Some((at, bytes)) = piece else {
             tokio::time::sleep(OPEN).await;
             return None;
         };
-        let pause = u64::try_from(event.at.millis() - self.before).unwrap_or(0);
-        let mut bytes = event.payload.clone();
-        while !bytes.ends_with(b"\n\n") {
-            bytes.push(b'\n');
-        }
-        self.before = event.at.millis().max(self.before);
-        self.next += 1;
+        let pause = u64::try_from(at.millis() - stream.before).unwrap_or(0);
+        stream.before = at.millis().max(stream.before);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        Some((bytes.into(), self))
+        Some((bytes.into(), stream))
     }
 }
 

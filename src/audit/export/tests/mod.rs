@@ -3,7 +3,8 @@
 mod forms;
 mod tamper;
 
-use super::package::{self, Dossier, Package};
+use super::bundle;
+use super::package::{Dossier, Package};
 use super::proofs::{Proof, Proven};
 use super::{Facts, Made, Wanted, records};
 use crate::audit::chain::{Head, hash_body, seal};
@@ -311,7 +312,7 @@ impl Fixture {
         };
         let path = self.dir.path().join("package.zip");
         let file = std::fs::File::create(&path).expect("a file");
-        package::write(&package, file).expect("a package");
+        bundle::write(&package, file).expect("a package");
         path
     }
 

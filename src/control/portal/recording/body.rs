@@ -2,14 +2,14 @@
 
 use super::super::answer::Shown;
 use super::super::call::Call;
-use super::exchanged;
+use super::view::exchanged;
 use crate::control::refusal::Refusal;
 use crate::control::replay::reading;
 use axum::response::IntoResponse as _;
 use http::header;
 
 pub(crate) async fn download(call: Call) -> Shown {
-    let (view, id) = match exchanged(&call)? {
+    let (view, id) = match exchanged(&call).await? {
         Ok(found) => found,
         Err(elsewhere) => return Ok(elsewhere),
     };

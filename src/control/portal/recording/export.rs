@@ -3,7 +3,7 @@
 use super::super::answer::{Shown, render};
 use super::super::call::Call;
 use super::super::frame::Frame;
-use super::{head, here};
+use super::view::{head, here};
 use crate::audit::export::Format;
 use crate::control::recordings::Purpose;
 use crate::control::refusal::{Kind, Refusal};

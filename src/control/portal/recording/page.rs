@@ -4,7 +4,7 @@ use super::super::answer::{Shown, render};
 use super::super::call::Call;
 use super::super::frame::Frame;
 use super::super::parts::{Left, When};
-use super::{exchanged, here};
+use super::view::{exchanged, here};
 use crate::control::refusal::{Kind, Refusal};
 use askama::Template;
 use http::{HeaderValue, header};
@@ -22,7 +22,7 @@ struct Page {
 }
 
 pub(crate) async fn page(call: Call) -> Shown {
-    let (view, id) = match exchanged(&call)? {
+    let (view, id) = match exchanged(&call).await? {
         Ok(found) => found,
         Err(elsewhere) => return Ok(elsewhere),
     };
