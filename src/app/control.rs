@@ -95,6 +95,7 @@ impl Running {
         let api = api::new(
             Arc::clone(&control),
             Arc::clone(&evidence),
+            Arc::new(super::recordings::recordings(config, parts)?),
             Arc::clone(&identity) as _,
             Arc::clone(&parts.plane.metrics),
             api::Settings::from(config),
@@ -126,6 +127,7 @@ impl Running {
             channels: channels(config)?,
             events: events(config)?,
             api: api::Settings::from(config),
+            replay: super::recordings::replay(config),
             tickets: tickets.map_err(cannot)?,
             subjects: subjects.map_err(cannot)?,
             identity: identity.map_err(|problems| no_identity(&problems))?,
@@ -141,6 +143,7 @@ impl Running {
         self.signals.reload(new.events);
         self.control.settings.store(Arc::new(new.settings));
         self.api.settings.store(Arc::new(new.api));
+        self.api.recordings.replay.store(Arc::new(new.replay));
     }
 }
 
@@ -150,6 +153,7 @@ pub(super) struct Prepared {
     channels: alerts::Settings,
     events: signals::Settings,
     api: api::Settings,
+    replay: crate::control::replay::Settings,
     tickets: tickets::Prepared,
     subjects: subjects::Prepared,
     identity: identity::Prepared,
@@ -380,6 +384,7 @@ pub(super) async fn start(
         gate: Arc::clone(&identity) as _,
         jwks: Arc::new(move || keys.load().jwks()),
         views: super::views::views(config, &parts.plane),
+        recordings: Arc::clone(&api.recordings),
     });
     // Set once: this is the only place that starts a control plane.
     let _ = parts.control.set(running);

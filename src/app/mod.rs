@@ -9,6 +9,7 @@ mod index;
 mod log;
 mod ops;
 mod recording;
+mod recordings;
 mod rules;
 mod serve;
 mod signals;
@@ -22,10 +23,9 @@ pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
 pub(crate) use index::index_settings;
 pub(crate) use log::{keys as log_keys, origin as log_origin};
-
-use crate::audit::index::IndexCounters;
 pub(crate) use recording::settings as recording_settings;
 
+use crate::audit::index::IndexCounters;
 use crate::audit::recording::Recorder;
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems, Written};

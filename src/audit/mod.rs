@@ -23,6 +23,7 @@ mod encode_watch;
 mod error;
 mod escape;
 mod event;
+pub mod export;
 mod growing;
 pub mod index;
 mod journal;

@@ -44,6 +44,7 @@ pub use keys::listeners::{
 pub use keys::recording::{
     OnOverrun, RecordWhat, Recording, RecordingKey, RecordingTier, Retention, RetentionTier,
 };
+pub use keys::replay::{Export, Replay};
 pub use keys::root::{Config, Policy};
 pub use keys::sinks::{BodyFormat, LockMode, MessageFormat, OnLag, OtlpProtocol, Sink, SinkKind};
 pub use keys::search::Index;
@@ -120,12 +121,6 @@ impl Config {
         dir.unwrap_or_else(|| self.state_dir.join("journal"))
     }
 
-    /// The directory of recordings.
-    pub fn recording_dir(&self) -> PathBuf {
-        let dir = self.recording.dir.clone();
-        dir.unwrap_or_else(|| self.state_dir.join("recordings"))
-    }
-
     /// The files of the log's keys; the flag says whether it is the one that is made where it is missing.
     pub fn log_keys(&self) -> (Vec<PathBuf>, bool) {
         let keys = &self.audit.log.keys;
@@ -145,10 +140,32 @@ impl Config {
         format!("{}/log", host.trim_end_matches('/'))
     }
 
+    /// The directory of recordings.
+    pub fn recording_dir(&self) -> PathBuf {
+        let dir = self.recording.dir.clone();
+        dir.unwrap_or_else(|| self.state_dir.join("recordings"))
+    }
+
     /// The directory of the signing keys.
     pub fn keys_dir(&self) -> PathBuf {
         let dir = self.keys.dir.clone();
         dir.unwrap_or_else(|| self.state_dir.join("keys"))
+    }
+
+    /// The portal's name, as browsers have it.
+    pub fn portal_host(&self) -> &str {
+        let url = self.listeners.portal.public_url.as_ref();
+        url.map_or("localhost", Origin::host)
+    }
+
+    /// The name that replays live under; `None` where the portal has no name but an address.
+    pub fn replay_host(&self) -> Option<String> {
+        if let Some(host) = &self.replay.host {
+            return Some(host.to_string());
+        }
+        let portal = self.portal_host();
+        let is_address = portal.starts_with('[') || portal.parse::<std::net::IpAddr>().is_ok();
+        (!is_address).then(|| format!("replay.{portal}"))
     }
 
     /// The app of this name.

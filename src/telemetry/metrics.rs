@@ -53,6 +53,8 @@ pub enum Limit {
     Searches,
     SearchTimeout,
     ExportRecords,
+    ReplayViews,
+    Exports,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

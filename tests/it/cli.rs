@@ -269,7 +269,7 @@ fn certificates_for_development_make_a_configuration_whole() {
     assert_snapshot!(locum_in(dir.path(), &["certs", "dev"], &[]), @r#"
     made in certs/dev:
       ca.pem     the CA, for browsers and tools to trust
-      locum.pem  for *.shop.localhost, shop.localhost, localhost, 127.0.0.1, ::1
+      locum.pem  for *.shop.localhost, shop.localhost, localhost, 127.0.0.1, ::1, *.replay.localhost
       locum.key  its key, readable by you only
 
     In the configuration:
@@ -291,7 +291,7 @@ fn certificates_for_development_make_a_configuration_whole() {
     assert_snapshot!(locum_in(dir.path(), &["certs", "dev"], &[]), @r"
     unchanged in certs/dev:
       ca.pem     the CA, for browsers and tools to trust
-      locum.pem  for *.shop.localhost, shop.localhost, localhost, 127.0.0.1, ::1
+      locum.pem  for *.shop.localhost, shop.localhost, localhost, 127.0.0.1, ::1, *.replay.localhost
       locum.key  its key, readable by you only
     The CA is the same: what trusted it trusts it still.
     --- exit 0

@@ -8,6 +8,7 @@ mod prove;
 mod tail;
 mod trust;
 mod verify;
+mod verify_package;
 
 use super::{Context, Exit, Failure};
 use crate::audit::index::{IndexError, Settings};
@@ -23,6 +24,7 @@ pub(super) enum Audit {
     Prove(prove::Prove),
     #[command(subcommand)]
     Key(key::Key),
+    VerifyPackage(verify_package::VerifyPackage),
     Tail(tail::Tail),
     Search(Box<search::Search>),
     Reindex(reindex::Reindex),
@@ -36,6 +38,7 @@ impl Audit {
             Self::Checkpoint(it) => it.run(context),
             Self::Prove(it) => it.run(context),
             Self::Key(it) => it.run(context),
+            Self::VerifyPackage(it) => it.run(context),
             Self::Tail(it) => it.run(context),
             Self::Search(it) => it.run(context),
             Self::Reindex(it) => it.run(context),

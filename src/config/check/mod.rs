@@ -8,6 +8,7 @@ mod files;
 mod identity;
 mod listeners;
 mod recording;
+mod replay;
 mod rest;
 mod sinks;
 mod upstreams;
@@ -29,6 +30,7 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     upstreams::check(&mut check);
     apps::check(&mut check);
     access::check(&mut check);
+    replay::check(&mut check);
     rest::check(&mut check);
     sinks::check(&mut check);
     recording::check(&mut check);

@@ -12,6 +12,7 @@ pub(super) mod identity;
 pub(super) mod limits;
 pub(super) mod listeners;
 pub(super) mod recording;
+pub(super) mod replay;
 pub(super) mod root;
 pub(super) mod sinks;
 pub(super) mod search;

@@ -22,12 +22,14 @@ pub use state::{Api, Settings};
 use super::desk::Control;
 use super::evidence::Evidence;
 use super::gate::Gate;
+use super::recordings::Recordings;
 use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use calls::{
-    agreeing, asking, changes, happenings, locks, log, records, reviews, sessions, who, workloads,
+    agreeing, asking, changes, exports, happenings, locks, log, records, reviews, sessions, who,
+    workloads,
 };
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
@@ -57,6 +59,7 @@ impl From<&Config> for Settings {
 pub fn new(
     control: Arc<Control>,
     evidence: Arc<Evidence>,
+    recordings: Arc<Recordings>,
     gate: Arc<dyn Gate>,
     metrics: Arc<Metrics>,
     settings: Settings,
@@ -64,6 +67,7 @@ pub fn new(
     Arc::new(Api::new(
         control,
         evidence,
+        recordings,
         gate,
         metrics,
         settings,
@@ -117,6 +121,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(sessions::end))
+        .routes(routes!(exports::export))
         .routes(routes!(sessions::end_all))
         .routes(routes!(locks::list, locks::set))
         .routes(routes!(locks::lift))

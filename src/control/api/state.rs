@@ -4,6 +4,7 @@ use super::limits::{Buckets, Rate};
 use crate::control::desk::Control;
 use crate::control::evidence::Evidence;
 use crate::control::gate::{Gate, Peer};
+use crate::control::recordings::Recordings;
 use crate::telemetry::metrics::Metrics;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub struct Api {
     pub control: Arc<Control>,
     /// Finds records.
     pub evidence: Arc<Evidence>,
+    /// What was recorded, for those who may see it.
+    pub recordings: Arc<Recordings>,
     pub gate: Arc<dyn Gate>,
     pub metrics: Arc<Metrics>,
     pub settings: ArcSwap<Settings>,
@@ -56,6 +59,7 @@ impl Api {
     pub(super) fn new(
         control: Arc<Control>,
         evidence: Arc<Evidence>,
+        recordings: Arc<Recordings>,
         gate: Arc<dyn Gate>,
         metrics: Arc<Metrics>,
         settings: Settings,
@@ -64,6 +68,7 @@ impl Api {
         Self {
             control,
             evidence,
+            recordings,
             gate,
             metrics,
             settings: ArcSwap::from_pointee(settings),

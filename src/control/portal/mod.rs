@@ -26,6 +26,7 @@ mod locks;
 mod nav;
 mod parts;
 mod policy;
+mod recording;
 mod refused;
 mod requests;
 mod reviews;
@@ -77,6 +78,7 @@ pub fn router() -> Router<Shared> {
             "/sessions/{id}/end",
             get(to(session::end_form)).post(to(session::end)),
         )
+        .merge(recording::router())
         .route(
             "/break-glass",
             get(to(emergency::form)).post(to(emergency::ask)),

@@ -70,6 +70,8 @@ struct One {
     /// Why the journal's part is missing or cut, if it is.
     missing: Option<String>,
     may_end: bool,
+    /// The recording and the export.
+    may_see: bool,
 }
 
 pub(super) async fn one(call: Call) -> Shown {
@@ -122,6 +124,10 @@ pub(super) async fn one(call: Call) -> Shown {
         tally: recorded.as_ref().map(tally),
         missing,
         may_end: is_open && duties::may_end(call.caller(), grant).is_ok(),
+        may_see: {
+            let settings = call.web.recordings.replay.load();
+            duties::may_see_recording(call.caller(), grant, settings.tenant_auditors).is_ok()
+        },
     };
     render(None, &page)
 }

@@ -2,7 +2,7 @@
 
 use crate::model::Happened;
 
-const TOLD: [(&str, &str); 58] = [
+const TOLD: [(&str, &str); 60] = [
     ("request.created", "asked for access"),
     ("request.approved", "everybody agreed"),
     ("request.cancelled", "took the request back"),
@@ -19,6 +19,8 @@ const TOLD: [(&str, &str); 58] = [
     ("session.all-ended", "ended all sessions of a key"),
     ("session.started", "opened the session"),
     ("session.ended", "the session was over"),
+    ("session.exported", "exported the session"),
+    ("recording.viewed", "looked at the recording"),
     ("break-glass.opened", "broke the glass"),
     ("alert.raised", "raised an alert"),
     ("alert.taken", "the alert was taken"),

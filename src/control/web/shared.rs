@@ -4,6 +4,7 @@ use crate::control::desk::Control;
 use crate::control::evidence::Evidence;
 use crate::control::gate::Gate;
 use crate::control::portal::views::Views;
+use crate::control::recordings::Recordings;
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Web {
     pub jwks: Arc<dyn Fn() -> Bytes + Send + Sync>,
     /// What pages show of the route policy and the journal.
     pub views: Views,
+    /// What was recorded, for those who may see it.
+    pub recordings: Arc<Recordings>,
 }
 
 impl fmt::Debug for Web {

@@ -4,6 +4,7 @@ pub(super) mod agreeing;
 pub(super) mod asking;
 pub(super) mod changes;
 pub(super) mod document;
+pub(super) mod exports;
 pub(super) mod happenings;
 pub(super) mod locks;
 pub(super) mod records;

@@ -42,7 +42,11 @@ impl Acme {
             it if it.starts_with("/api/v1/changes/") => &self.change,
             _ => &self.lock,
         };
-        template.replace("{id}", id)
+        let path = template.replace("{id}", id);
+        match template.ends_with("/export") {
+            true => format!("{path}?format=har&reason=Curious"),
+            false => path,
+        }
     }
 }
 

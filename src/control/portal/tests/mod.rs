@@ -9,5 +9,6 @@ mod forms;
 mod isolation;
 mod outside;
 mod pages;
+mod recordings;
 mod stage;
 mod templates;
