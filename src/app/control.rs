@@ -20,6 +20,7 @@ use crate::model::{Scope, SessionId};
 use crate::policy::access::AccessPolicy;
 use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::Plane;
+use crate::store::control::Book;
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
