@@ -100,6 +100,7 @@ pub(super) fn setup(
         portal: (config.listeners.portal.enabled).then(|| config.portal_origin()),
         digests: config.audit.digests,
         max_field: config.audit.max_field_bytes.len(),
+        recording: super::recording::rules(config),
     })
 }
 

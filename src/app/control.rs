@@ -20,6 +20,7 @@ use crate::model::{Scope, SessionId};
 use crate::policy::access::AccessPolicy;
 use crate::proxy::upstream::identity::KeyRing;
 use crate::proxy::worker::Plane;
+use crate::store::control::Book;
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -87,8 +88,15 @@ impl Running {
             Arc::clone(&parts.plane.metrics),
         );
         let identity = Arc::new(identity.map_err(|problems| no_identity(&problems))?);
+        let evidence = Arc::new(super::index::evidence(
+            config,
+            &parts.plane.journal,
+            &parts.plane.metrics,
+        ));
         let api = api::new(
             Arc::clone(&control),
+            Arc::clone(&evidence),
+            Arc::new(super::recordings::recordings(config, parts)?),
             Arc::clone(&identity) as _,
             Arc::clone(&parts.plane.metrics),
             api::Settings::from(config),
@@ -120,6 +128,7 @@ impl Running {
             channels: channels(config)?,
             events: events(config)?,
             api: api::Settings::from(config),
+            replay: super::recordings::replay(config),
             tickets: tickets.map_err(cannot)?,
             subjects: subjects.map_err(cannot)?,
             identity: identity.map_err(|problems| no_identity(&problems))?,
@@ -135,6 +144,7 @@ impl Running {
         self.signals.reload(new.events);
         self.control.settings.store(Arc::new(new.settings));
         self.api.settings.store(Arc::new(new.api));
+        self.api.recordings.replay.store(Arc::new(new.replay));
     }
 }
 
@@ -144,6 +154,7 @@ pub(super) struct Prepared {
     channels: alerts::Settings,
     events: signals::Settings,
     api: api::Settings,
+    replay: crate::control::replay::Settings,
     tickets: tickets::Prepared,
     subjects: subjects::Prepared,
     identity: identity::Prepared,
@@ -290,9 +301,9 @@ fn choice(it: crate::policy::ScopeInfo) -> ScopeChoice {
 }
 
 /// Writes what happened into the journal, each once and in order, until the process stops.
-pub(super) async fn record(control: Arc<Control>, plane: Arc<Plane>) {
+pub(super) async fn record(written: Book, plane: Arc<Plane>) {
     loop {
-        let book = control.book.clone();
+        let book = written.clone();
         let read = tokio::task::spawn_blocking(move || book.unrecorded(BATCH)).await;
         let noted = match read {
             Ok(Ok(noted)) => noted,
@@ -303,7 +314,7 @@ pub(super) async fn record(control: Arc<Control>, plane: Arc<Plane>) {
             Err(_) => return,
         };
         let Some(last) = noted.last().map(|it| it.sequence) else {
-            let _ = tokio::time::timeout(LOOK, control.book.written()).await;
+            let _ = tokio::time::timeout(LOOK, written.written()).await;
             continue;
         };
         for one in &noted {
@@ -313,7 +324,7 @@ pub(super) async fn record(control: Arc<Control>, plane: Arc<Plane>) {
                 tokio::time::sleep(RETRY).await;
             }
         }
-        let book = control.book.clone();
+        let book = written.clone();
         let marked = tokio::task::spawn_blocking(move || book.recorded_up_to(last)).await;
         if let Ok(Err(error)) = marked {
             tracing::error!(%error, "what is recorded could not be marked: it comes again");
@@ -355,6 +366,8 @@ pub(super) async fn start(
 ) -> Result<Option<JoinHandle<()>>, RunError> {
     let portal = &config.listeners.portal;
     if !portal.enabled {
+        // What the command line does is on record without a portal too.
+        tokio::spawn(record(parts.book.clone(), Arc::clone(&parts.plane)));
         return Ok(None);
     }
     let running = Running::new(config, parts)?;
@@ -365,15 +378,17 @@ pub(super) async fn start(
     tokio::spawn(async move { sending.run(one).await });
     tokio::spawn(async move { telling.run(other).await });
     let api = Arc::clone(&running.api);
-    // Set once: this is the only place that starts a control plane.
-    let _ = parts.control.set(running);
     let keys = Arc::clone(&parts.keys);
     let web = Arc::new(Web {
         control: Arc::clone(&control),
+        evidence: Arc::clone(&running.api.evidence),
         gate: Arc::clone(&identity) as _,
         jwks: Arc::new(move || keys.load().jwks()),
         views: super::views::views(config, &parts.plane),
+        recordings: Arc::clone(&api.recordings),
     });
+    // Set once: this is the only place that starts a control plane.
+    let _ = parts.control.set(running);
     let settings = listen::Settings {
         address: portal.address,
         tls: parts.tls.portal.clone(),
@@ -385,7 +400,9 @@ pub(super) async fn start(
         .await
         .map_err(RunError::io("portal listener"))?;
     let store = &config.store;
-    tokio::spawn(record(Arc::clone(&control), Arc::clone(&parts.plane)));
+    let journal = Arc::clone(&parts.plane.journal);
+    tokio::spawn(super::alarms::watch(Arc::clone(&control), journal));
+    tokio::spawn(record(control.book.clone(), Arc::clone(&parts.plane)));
     tokio::spawn(sweep(Arc::clone(&control), config.access.sweep_interval));
     tokio::spawn(purge(control, store.purge_interval, store.keep_ended));
     Ok(Some(listening))

@@ -80,6 +80,7 @@ async fn record_one(
                 .await
         }
         live::Event::Ended { ended, .. } => {
+            plane.recorder.session_ended(event.session);
             plane
                 .journal
                 .event(&Event::SessionEnded {

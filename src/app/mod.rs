@@ -1,14 +1,19 @@
 //! The composition root: build, run, reload, drain. Only here do the data plane and the control plane meet.
 
 mod access;
+mod alarms;
 mod build;
 mod control;
 mod events;
+mod index;
 mod log;
 mod ops;
+mod recording;
+mod recordings;
 mod rules;
 mod serve;
 mod signals;
+mod sinks;
 mod subject;
 mod translate;
 mod views;
@@ -16,8 +21,12 @@ mod watch;
 
 pub(crate) use access::access_options;
 pub(crate) use build::policy_options;
+pub(crate) use index::index_settings;
 pub(crate) use log::{keys as log_keys, origin as log_origin};
+pub(crate) use recording::settings as recording_settings;
 
+use crate::audit::index::IndexCounters;
+use crate::audit::recording::Recorder;
 use crate::audit::{Event, Journal, StartError};
 use crate::config::{Config, Problems, Written};
 use crate::model::{Attempts, Clock};
@@ -108,6 +117,8 @@ pub(crate) struct Parts {
     /// Where the portal is on.
     pub control: OnceLock<control::Running>,
     pub counted: control::Counted,
+    /// Where the journal has an index.
+    pub index: Option<Arc<IndexCounters>>,
 }
 
 /// Serves until told to stop. `path` is the configuration's file, read again on SIGHUP; `written` what it says.
@@ -124,7 +135,10 @@ pub fn run(config: &Config, written: &Written, path: &Path) -> Result<(), RunErr
     let journal = Arc::new(
         Journal::start(translate::journal(config)?, clock.clone()).map_err(RunError::Journal)?,
     );
-    let served = serve_with(config, written, path, clock, &journal);
+    let keeper = index::start(config, &journal)?;
+    let counters = keeper.as_ref().map(|it| Arc::clone(it.counters()));
+    let served = serve_with(config, written, path, clock, &journal, counters);
+    drop(keeper);
     let cause = match &served {
         Ok(()) => "signal".to_owned(),
         Err(error) => error.to_string(),
@@ -139,6 +153,7 @@ fn serve_with(
     path: &Path,
     clock: Clock,
     journal: &Arc<Journal>,
+    index: Option<Arc<IndexCounters>>,
 ) -> Result<(), RunError> {
     let store: Arc<dyn GrantStore> =
         Arc::new(Sqlite::open(&translate::sqlite(config)).map_err(RunError::Store)?);
@@ -173,9 +188,18 @@ fn serve_with(
         digest: setup.policy.digest(),
         rows: setup.policy.rows() as u64,
     });
+    let recorder = Recorder::start(
+        recording::settings(config)?,
+        &config.audit.redact_query,
+        Journal::clone(journal),
+        clock.clone(),
+    );
+    let recorder = recorder.map_err(|why| RunError::build("recording", why))?;
+    let stopping = recorder.clone();
     let plane = Arc::new(Plane {
         live: Arc::clone(&live),
         journal: Arc::clone(journal),
+        recorder,
         metrics,
         clock,
         connections: Places::default(),
@@ -195,8 +219,11 @@ fn serve_with(
         reading: tokio::sync::Mutex::new(()),
         control: OnceLock::new(),
         counted,
+        index,
     };
     let served = serve_until_stopped(config, parts, events);
+    // Before the journal stops: what is still to be written names records of it.
+    stopping.stop();
     live.stop();
     served
 }
@@ -218,6 +245,7 @@ fn serve_until_stopped(
         let lane = serve::count(config);
         tokio::spawn(events::record(Arc::clone(&parts.plane), events, lane));
         tokio::spawn(build::refresh_issuers(Arc::clone(&parts.plane)));
+        tokio::spawn(recording::sweep(Arc::clone(&parts)));
         tokio::spawn(watch::watch(
             Arc::clone(&parts.plane),
             config.audit.clock_step,

@@ -110,6 +110,9 @@ fn metrics(parts: &Parts) -> String {
     for (name, value) in plane.journal.counters().named() {
         let _ = writeln!(out, "locum_journal_{name} {value}");
     }
+    for (name, value) in plane.recorder.counters().named() {
+        let _ = writeln!(out, "locum_recording_{name} {value}");
+    }
     for (name, value) in plane.journal.log().named() {
         let _ = writeln!(out, "locum_log_{name} {value}");
     }
@@ -117,6 +120,9 @@ fn metrics(parts: &Parts) -> String {
         for (name, value) in counters.named() {
             let _ = writeln!(out, "locum_sink_{name}{{sink=\"{sink}\"}} {value}");
         }
+    }
+    for (name, value) in parts.index.iter().flat_map(|it| it.named()) {
+        let _ = writeln!(out, "locum_index_{name} {value}");
     }
     out.push_str("# EOF\n");
     out

@@ -6,7 +6,7 @@ use super::escape::{self, number};
 use super::part::SessionPart;
 use super::record::{Closing, Opening, Outcome, Refusal};
 use super::redact::Redactor;
-use crate::model::{Effect, ExchangeId, Timestamp};
+use crate::model::{Effect, ExchangeId, Record, Timestamp};
 use std::net::IpAddr;
 
 /// The version of the OCSF schema that the records follow.
@@ -325,6 +325,11 @@ impl Encoder {
         out.extend_from_slice(b"\"protocol\":\"");
         out.extend_from_slice(opening.protocol.as_str().as_bytes());
         out.push(b'"');
+        if opening.record != Record::None {
+            out.extend_from_slice(b",\"recording\":{\"mode\":\"");
+            out.extend_from_slice(opening.record.as_str().as_bytes());
+            out.extend_from_slice(b"\"}");
+        }
     }
 
     /// OCSF wants a word for what it does not know.
@@ -414,6 +419,9 @@ fn results(out: &mut Vec<u8>, closing: &Closing<'_>, total_us: u64) {
     out.extend_from_slice(b",\"banner\":\"");
     out.extend_from_slice(closing.banner.as_str().as_bytes());
     out.push(b'"');
+    if let Some(kept) = closing.kept {
+        super::encode_kept::write(out, kept);
+    }
 }
 
 pub(super) fn micros(span: std::time::Duration) -> u64 {

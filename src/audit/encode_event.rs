@@ -119,6 +119,9 @@ impl Encoder {
             }
             Event::ClockStepped(_) | Event::RefusalsCounted { .. } => self.watched(out, event, at),
             Event::Control(happened) => self.control(out, happened, at),
+            Event::RecordingMarked { .. } | Event::RecordingState { .. } => {
+                self.recording(out, event, at);
+            }
             _ => self.operation(out, event, at),
         }
     }
@@ -248,6 +251,10 @@ impl Encoder {
                 ];
                 let class = if up { STATE } else { TROUBLE };
                 write(Draft::new(class, "sink.state", &fields));
+            }
+            Event::IndexRebuilt { why, records } => {
+                let fields = [("cause", Text(why)), ("records", Number(records))];
+                write(Draft::new(TROUBLE, "index.rebuilt", &fields));
             }
             Event::ProcessStopped { cause } => {
                 write(Draft::new(

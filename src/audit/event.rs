@@ -1,7 +1,7 @@
 //! What is recorded besides exchanges: ends, grants, loads, alerts, and the journal's own state.
 
 use super::part::SessionPart;
-use crate::model::{EndCause, ExchangeId, Happened, Step, Timestamp, Used};
+use crate::model::{EndCause, ExchangeId, Happened, SessionId, Step, Timestamp, Used};
 use std::net::IpAddr;
 
 /// One event. Texts are bounded and escaped by the journal.
@@ -91,6 +91,26 @@ pub enum Event<'a> {
         addresses: &'a [(&'a str, u64)],
         /// How many from all others.
         elsewhere: u64,
+    },
+    /// The index of the journal was missing or unusable and is made anew.
+    IndexRebuilt {
+        why: &'a str,
+        /// Records that it will hold.
+        records: u64,
+    },
+    /// How far a tape has come: what its file held by then can be told from anything else.
+    RecordingMarked {
+        session: SessionId,
+        part: u32,
+        frames: u64,
+        bytes: u64,
+        /// Hexadecimal.
+        sha256: &'a str,
+    },
+    /// Whether recordings can be written.
+    RecordingState {
+        up: bool,
+        detail: &'a str,
     },
     /// A step in the control plane.
     Control(&'a Happened),

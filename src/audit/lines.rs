@@ -42,6 +42,15 @@ impl Lines {
         self.offset
     }
 
+    /// Goes to where a line begins.
+    pub(super) fn go(&mut self, offset: u64) -> io::Result<()> {
+        // What is near may be in the buffer already.
+        let step = offset.cast_signed().wrapping_sub(self.offset.cast_signed());
+        self.file.seek_relative(step)?;
+        self.offset = offset;
+        Ok(())
+    }
+
     pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
         self.line.clear();
         let limit = MAX_LINE as u64;

@@ -1,7 +1,8 @@
 //! What the proxy tells of one exchange: when it opens, when it closes, or that it was refused.
 
 use super::part::{PolicyPart, SessionPart};
-use crate::model::{Decision, ExchangeId};
+use super::recording::Kept;
+use crate::model::{Decision, ExchangeId, Record};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Opening<'a> {
     /// The upstream's name or address, where one was picked.
     pub upstream: Option<&'a str>,
     pub protocol: Protocol,
+    /// How much of it is recorded, besides this.
+    pub record: Record,
 }
 
 /// What is opened.
@@ -86,6 +89,8 @@ pub struct Closing<'a> {
     pub upstream: Option<&'a str>,
     /// Why, where the outcome is not `Done`: `client-gone`, `revoked`, `expired`, `drain`, `upstream-timeout`… May be empty.
     pub cause: &'a str,
+    /// What of it was recorded.
+    pub kept: Option<&'a Kept>,
 }
 
 /// How an exchange ended.

@@ -6,6 +6,12 @@ use std::borrow::Cow;
 /// What stands where a secret was.
 const MARK: &[u8] = b"[redacted]";
 
+/// A target as text, without the values of the parameters with these names.
+pub(super) fn target(names: &[String], target: &str) -> String {
+    let redacted = Redactor::new(names).redact(target.as_bytes()).into_owned();
+    String::from_utf8(redacted).unwrap_or_else(|_| "[redacted]".into())
+}
+
 /// The names whose values are replaced.
 #[derive(Debug)]
 pub(super) struct Redactor {

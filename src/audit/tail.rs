@@ -168,6 +168,12 @@ impl Entry {
         })
     }
 
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        let millis = self.value(&["time"]).and_then(Value::as_i64);
+        Timestamp::from_millis(millis.unwrap_or(0))
+    }
+
     /// The event's name, such as `exchange.opened`.
     pub fn event(&self) -> &str {
         self.text(&["metadata", "event_code"]).unwrap_or("?")

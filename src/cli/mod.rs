@@ -14,6 +14,7 @@ mod login;
 mod man;
 mod output;
 mod policy;
+mod recording;
 mod remote;
 mod request;
 mod review;
@@ -95,6 +96,8 @@ enum Command {
     Grant(grant::Grant),
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Recording(recording::Recording),
     Login(login::Login),
     Logout(login::Logout),
     Whoami(login::Whoami),
@@ -173,6 +176,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Policy(it) => it.run(context),
         Command::Grant(it) => it.run(context),
         Command::Audit(it) => it.run(context),
+        Command::Recording(it) => it.run(context),
         Command::Login(it) => it.run(context),
         Command::Logout(it) => it.run(context),
         Command::Whoami(it) => it.run(context),

@@ -29,8 +29,8 @@ pub use keys::alerts::{
 };
 pub use keys::api::Api;
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};
-pub use keys::audit::{Audit, Durability, Log, LogFormat, Sink, SinkKind};
-pub use keys::audit_log::{AuditLog, OnLag, Witness};
+pub use keys::audit::{Audit, Durability, Log, LogFormat};
+pub use keys::audit_log::{AuditLog, Witness};
 pub use keys::control::{Access, BreakGlass, Tenant};
 pub use keys::grants::{Grants, Issuer, JwtAlgorithm, Keys, Store};
 pub use keys::identity::{
@@ -41,7 +41,13 @@ pub use keys::listeners::{
     AppsListener, Certificate, ClientAuth, Listeners, OpsListener, PortalListener, ProxyProtocol,
     Scheme, Tls, TlsVersion,
 };
+pub use keys::recording::{
+    OnOverrun, RecordWhat, Recording, RecordingKey, RecordingTier, Retention, RetentionTier,
+};
+pub use keys::replay::{Export, Replay};
 pub use keys::root::{Config, Policy};
+pub use keys::sinks::{BodyFormat, LockMode, MessageFormat, OnLag, OtlpProtocol, Sink, SinkKind};
+pub use keys::search::Index;
 pub use keys::upstreams::{
     Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
     Protocol, Upstream, UpstreamTls,
@@ -134,10 +140,32 @@ impl Config {
         format!("{}/log", host.trim_end_matches('/'))
     }
 
+    /// The directory of recordings.
+    pub fn recording_dir(&self) -> PathBuf {
+        let dir = self.recording.dir.clone();
+        dir.unwrap_or_else(|| self.state_dir.join("recordings"))
+    }
+
     /// The directory of the signing keys.
     pub fn keys_dir(&self) -> PathBuf {
         let dir = self.keys.dir.clone();
         dir.unwrap_or_else(|| self.state_dir.join("keys"))
+    }
+
+    /// The portal's name, as browsers have it.
+    pub fn portal_host(&self) -> &str {
+        let url = self.listeners.portal.public_url.as_ref();
+        url.map_or("localhost", Origin::host)
+    }
+
+    /// The name that replays live under; `None` where the portal has no name but an address.
+    pub fn replay_host(&self) -> Option<String> {
+        if let Some(host) = &self.replay.host {
+            return Some(host.to_string());
+        }
+        let portal = self.portal_host();
+        let is_address = portal.starts_with('[') || portal.parse::<std::net::IpAddr>().is_ok();
+        (!is_address).then(|| format!("replay.{portal}"))
     }
 
     /// The app of this name.

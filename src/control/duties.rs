@@ -326,6 +326,24 @@ pub fn may_end(caller: &Caller, grant: &Grant) -> Result<(), Refusal> {
     ))
 }
 
+/// May they see what was recorded of this grant's session? Security and auditors of this customer and app; those who review a
+/// break-glass are security. The customer's own auditors where the configuration says so.
+pub fn may_see_recording(
+    caller: &Caller,
+    grant: &Grant,
+    tenant_auditors: bool,
+) -> Result<(), Refusal> {
+    let may = |role: Role| caller.may(role, &grant.tenant.id, &grant.app);
+    let is_theirs = tenant_auditors && may(Role::TenantAuditor);
+    if may(Role::Security) || may(Role::Auditor) || is_theirs {
+        return Ok(());
+    }
+    Err(Refusal::forbidden(
+        "duty.not-to-see",
+        "Recordings are for security and auditors of this customer and app.",
+    ))
+}
+
 /// May they lock or end everything of this key? What spans tenants needs a seat that does.
 pub fn may_lock(caller: &Caller, key: &LockKey) -> Result<(), Refusal> {
     let allowed = caller.seats.iter().any(|seat| {

@@ -34,6 +34,9 @@ pub trait Gate: Send + Sync {
     /// The browser behind a page's request; `None`: nobody signed in.
     fn visitor<'a>(&'a self, headers: &'a HeaderMap) -> Answer<'a, Result<Option<Visit>, Refusal>>;
 
+    /// Whether this login is still good: nobody signed it out, and its time is not over.
+    fn is_in(&self, login: SecretHash) -> Answer<'_, bool>;
+
     /// Whether an unsafe request really comes from our own page: token, `Origin`, Fetch Metadata.
     fn check_unsafe(
         &self,

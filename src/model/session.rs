@@ -101,8 +101,8 @@ impl Ended {
     }
 }
 
-/// What a session was used for, as one process counted it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a session was used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Used {
     pub requests: u64,
     /// Forwarded, with a safe method (RFC 9110 §9.2.1).

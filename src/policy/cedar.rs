@@ -168,6 +168,14 @@ impl Forbids {
         self.names.len()
     }
 
+    /// Each policy's name and text.
+    pub(super) fn told(&self) -> Vec<(String, String)> {
+        let all = self.policies.policies();
+        let named =
+            all.filter_map(|it| Some((self.names.get(it.id())?.to_string(), it.to_string())));
+        named.collect()
+    }
+
     /// The name of a policy that forbids, if one does; the first by name.
     pub(super) fn forbidding(&self, ask: &Ask<'_>) -> Result<Option<Arc<str>>, Failed> {
         let (request, entities) = ask.build()?;

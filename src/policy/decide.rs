@@ -259,6 +259,7 @@ impl Routed<'_> {
                 message,
             },
             why: ruling.why,
+            record: row.record,
             websocket: websocket.filter(|_| permit).cloned(),
             findings: Findings::NONE,
             also: Vec::new(),
@@ -280,6 +281,7 @@ impl Routed<'_> {
                 message: pack.map(|row| Arc::clone(&row.message)),
             },
             why: ruling.why,
+            record: None,
             websocket: None,
             findings: Findings::NONE,
             also: Vec::new(),
@@ -317,6 +319,7 @@ impl Routed<'_> {
                 message: stock.messages.get(message).cloned(),
             },
             why,
+            record: row.and_then(|row| row.record),
             websocket: None,
             findings,
             also: Vec::new(),
@@ -480,7 +483,9 @@ fn combine(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
             .map(|(nth, _)| nth)
     };
     let speaks = denied.or_else(highest)?;
+    let record = all.iter().filter_map(|verdict| verdict.record).max();
     let mut chosen = all.remove(speaks);
+    chosen.record = record;
     chosen.also = all.into_iter().map(|verdict| verdict.decision).collect();
     Some(chosen)
 }

@@ -290,7 +290,7 @@ fn compile_cedar(
         }
     };
     for row in rows {
-        let Some((text, line)) = row.condition.take() else {
+        let Some((text, line)) = row.condition.clone() else {
             continue;
         };
         match vocabulary.condition(&text, &row.action) {

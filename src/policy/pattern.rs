@@ -109,6 +109,12 @@ impl Pattern {
         found.map(|(_, nth)| *nth)
     }
 
+    /// The capture in segment `nth`.
+    pub(super) fn name_at(&self, nth: usize) -> Option<&str> {
+        let found = self.names.iter().find(|(_, at)| *at == nth);
+        found.map(|(name, _)| &**name)
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _)| &**name)
     }

@@ -8,7 +8,7 @@ use super::read_matchers::{read_matchers, websocket_effect};
 use super::reader::{Keys, Text};
 use super::row::{Row, RowEffect};
 use super::template::Template;
-use crate::model::{Findings, Reason, Tier};
+use crate::model::{Findings, Reason, Record, Tier};
 use std::sync::Arc;
 
 impl Row {
@@ -28,6 +28,9 @@ impl Row {
             .text("tier")
             .and_then(|text| read_tier(keys, &text))
             .unwrap_or_default();
+        let record = keys
+            .text("record")
+            .and_then(|text| read_record(keys, &text));
         let message = keys.text("message").map(|text| text.text.into());
         let id = id.and_then(|text| name(keys, "id", &text));
         let action = action.and_then(|text| name(keys, "action", &text));
@@ -62,6 +65,7 @@ impl Row {
             resource,
             effect,
             tier,
+            record,
             message,
             relax,
             never,
@@ -182,6 +186,21 @@ fn read_tier(keys: &Keys<'_, '_>, text: &Text<'_>) -> Option<Tier> {
             "tier",
             format!("{:?} is no tier", text.text),
             "Write \"ordinary\", \"sensitive\" or \"privileged\"",
+        );
+    }
+    found
+}
+
+fn read_record(keys: &Keys<'_, '_>, text: &Text<'_>) -> Option<Record> {
+    let found = Record::ALL
+        .into_iter()
+        .find(|record| record.as_str() == text.text);
+    if found.is_none() {
+        keys.fault(
+            text.at.clone(),
+            "record",
+            format!("{:?} is no way to record", text.text),
+            "Write \"none\", \"headers\" or \"bodies\"",
         );
     }
     found

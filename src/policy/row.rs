@@ -6,7 +6,7 @@ use super::methods::Methods;
 use super::pack::PackRows;
 use super::pattern::Pattern;
 use super::template::Template;
-use crate::model::{Findings, Tier};
+use crate::model::{Findings, Record, Tier};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(super) struct Row {
     pub(super) resource: Template,
     pub(super) effect: RowEffect,
     pub(super) tier: Tier,
+    /// How much of its exchanges is recorded; `None`: as their tier says.
+    pub(super) record: Option<Record>,
     pub(super) message: Option<Arc<str>>,
     /// Said where no scope of the grant carries the action.
     pub(super) out_of_scope: Arc<str>,
@@ -56,7 +58,7 @@ pub(super) struct Row {
     pub(super) line: usize,
     /// `match` as written, for explanations.
     pub(super) written: Box<str>,
-    /// `when` as written, until it is compiled.
+    /// `when` as written, and its line.
     pub(super) condition: Option<(Box<str>, usize)>,
 }
 

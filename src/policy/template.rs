@@ -20,6 +20,23 @@ pub(super) enum Part {
 }
 
 impl Template {
+    /// As it was written.
+    pub(super) fn written(&self, pattern: &Pattern) -> String {
+        match self {
+            Self::Fixed(text) => text.to_string(),
+            Self::Filled(parts) => parts
+                .iter()
+                .map(|part| match part {
+                    Part::Text(text) => text.to_string(),
+                    Part::Capture(nth) => match pattern.name_at(*nth) {
+                        Some(name) => format!("{{{name}}}"),
+                        None => "{?}".to_owned(),
+                    },
+                })
+                .collect(),
+        }
+    }
+
     /// Reads a template whose captures must be those of `pattern`.
     pub(super) fn parse(text: &str, pattern: &Pattern) -> Result<Self, String> {
         let mut parts = Vec::new();

@@ -1,7 +1,7 @@
 //! What the policy said of one request, and why.
 
 use super::websocket::WsRules;
-use crate::model::{Decision, Effect, Findings};
+use crate::model::{Decision, Effect, Findings, Record};
 use std::sync::Arc;
 
 /// The rules that are no row's.
@@ -19,6 +19,8 @@ pub(super) const RULES: [&str; 6] = [
 pub struct Verdict {
     pub decision: Decision,
     pub why: Why,
+    /// How much the deciding row wants recorded; `None`: as the tier says.
+    pub record: Option<Record>,
     /// The rules for the messages, where a WebSocket was permitted.
     pub websocket: Option<Arc<WsRules>>,
     /// What the query or body holds that is not canonical and that no row relaxes

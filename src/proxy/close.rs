@@ -3,6 +3,7 @@
 use super::body::Tally;
 use super::body::end::End;
 use super::upstream::Peer;
+use crate::audit::recording::{Closed, Tap};
 use crate::audit::{Banner, Closing, Outcome, Receipt};
 use crate::store::live::UnderWay;
 use crate::telemetry::Metrics;
@@ -21,6 +22,8 @@ pub struct Closer {
     pub banner: Banner,
     /// Where the connection led that brought the answer.
     pub upstream: Option<Peer>,
+    /// Where the exchange is recorded: its closing record waits for the tape.
+    pub tap: Option<Tap>,
 }
 
 impl std::fmt::Debug for Closer {
@@ -42,6 +45,7 @@ impl Closer {
                     .map_or("ended", |ended| ended.cause.as_str()),
             ),
             End::Upstream => (Outcome::Failed, "upstream-broke-off"),
+            End::Unrecorded => (Outcome::Cut, "recording"),
             End::Rewrite => (Outcome::Refused, "banner-impossible"),
             End::Aborted => (Outcome::Aborted, "client-gone"),
         };
@@ -63,6 +67,24 @@ impl Closer {
         let total = self.started.elapsed();
         self.metrics.seconds.observe(total.as_secs_f64());
         self.metrics.in_flight.dec();
+        if let Some(tap) = &self.tap {
+            let request = self.request.as_ref();
+            let closed = Closed {
+                outcome,
+                status: Some(self.status),
+                request_bytes,
+                response_bytes: sent,
+                request_sha256: request.and_then(|tally| tally.digest()),
+                response_sha256: digest,
+                total: Some(total),
+                first_byte: self.first_byte,
+                banner: self.banner,
+                upstream: self.upstream,
+                cause: cause.to_owned(),
+            };
+            let is_whole = request.is_none_or(|tally| tally.is_complete());
+            return tap.close(self.receipt, closed, is_whole);
+        }
         self.receipt.close(&Closing {
             outcome,
             status: Some(self.status),
@@ -75,6 +97,7 @@ impl Closer {
             banner: self.banner,
             upstream: self.upstream.as_deref(),
             cause,
+            kept: None,
         });
     }
 }

@@ -10,15 +10,15 @@ use super::hosts::HostMatch;
 pub use super::inbound::Arrival;
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
-use super::refused::{Refused, unrecordable};
+use super::refused::{Refused, lagging, unrecordable};
 use super::rewrite::banner;
 use super::setup::{App, Setup};
 use super::strangers::Kept;
 use super::way::Way;
 use super::worker::{Plane, Worker};
-use super::{handshake, inline, measure, outbound, own, preflight, reserved, upgrade};
+use super::{handshake, inline, measure, outbound, own, preflight, record, reserved, upgrade};
 use crate::audit;
-use crate::model::{EndCause, Reason};
+use crate::model::{EndCause, Reason, RecordRule};
 use crate::telemetry::Limit;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -294,7 +294,10 @@ async fn forward(
             ..refusal.into()
         }));
     }
+    let grant = &authenticated.session.grant;
+    let record = record::rule(&setup.recording, grant, permitted.verdict());
     let opening = audit::Opening {
+        record: record.record,
         session: Some(&authenticated.state.part),
         policy: Some(&setup.policy_part),
         decision: Some(permitted.decision()),
@@ -306,12 +309,7 @@ async fn forward(
     let receipt = match plane.journal.open(&opening).await {
         Ok(receipt) => receipt,
         Err(refused) => {
-            plane.metrics.hit(Limit::Journal);
-            tracing::error!(error = %refused, "a request could not be recorded and was refused");
-            return Err(Box::new(Refused {
-                is_recorded: true,
-                ..unrecordable().into()
-            }));
+            return Err(unopened(plane, &refused, authenticated, &permitted));
         }
     };
     plane.metrics.in_flight.inc();
@@ -323,12 +321,38 @@ async fn forward(
         setup,
         app,
         origin,
+        record,
     };
     if inbound.is_websocket() {
         upgrade::forward(&way, inbound, payload, authenticated, permitted, receipt).await
     } else {
         outbound::forward(&way, inbound, payload, authenticated, permitted, receipt).await
     }
+}
+
+/// The record could not be kept; or it could, and a sink lags: then the refusal is on record at least.
+fn unopened(
+    plane: &Plane,
+    why: &audit::Refused,
+    authenticated: Authenticated,
+    permitted: &Permitted,
+) -> Box<Refused> {
+    if let Some(sink) = why.sink() {
+        plane.metrics.hit(Limit::SinkLag);
+        return Box::new(Refused {
+            decision: Some(permitted.decision().clone()),
+            canonical: Some(permitted.target().as_str().to_owned()),
+            authenticated: Some(authenticated),
+            detail: sink.to_owned(),
+            ..lagging().into()
+        });
+    }
+    plane.metrics.hit(Limit::Journal);
+    tracing::error!(error = %why, "a request could not be recorded and was refused");
+    Box::new(Refused {
+        is_recorded: true,
+        ..unrecordable().into()
+    })
 }
 
 fn guarded(fault: Fault) -> Refusal {
@@ -368,8 +392,11 @@ async fn refuse(
         canonical,
         detail,
         is_recorded,
+        closing,
     } = refused;
     let status = refusal.status.as_u16();
+    let reason = refusal.reason;
+    let mut rule = RecordRule::default();
     plane.metrics.refused(refusal.reason, status);
     if let Some(authenticated) = &authenticated {
         authenticated.session.usage().refused();
@@ -381,8 +408,13 @@ async fn refuse(
         let app = authenticated
             .as_ref()
             .and_then(|authenticated| authenticated.app(setup));
+        if let Some(authenticated) = &authenticated {
+            let grant = &authenticated.session.grant;
+            rule = record::rule_of_refusal(&setup.recording, grant, decision.as_ref());
+        }
         let record = audit::Refusal {
             opening: audit::Opening {
+                record: rule.record,
                 session: authenticated
                     .as_ref()
                     .map(|authenticated| &authenticated.state.part)
@@ -417,6 +449,20 @@ async fn refuse(
         response.headers_mut().insert(
             http::header::CONNECTION,
             http::HeaderValue::from_static("close"),
+        );
+    }
+    if let Some((closer, outcome)) = closing.map(|closing| *closing) {
+        record::close_answered(closer, outcome, reason, &response);
+    } else if let Some(authenticated) = &authenticated {
+        let decision = decision.as_ref();
+        record::answered(
+            plane,
+            setup,
+            inbound,
+            authenticated,
+            rule,
+            decision,
+            &response,
         );
     }
     response

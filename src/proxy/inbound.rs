@@ -170,6 +170,7 @@ impl Inbound {
                 (false, true) => Protocol::Http2,
                 (false, false) => Protocol::Http1,
             },
+            record: crate::model::Record::None,
         }
     }
 }

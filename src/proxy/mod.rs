@@ -25,6 +25,7 @@ pub mod own;
 pub mod patience;
 pub mod preface;
 pub mod preflight;
+pub mod record;
 pub mod refusal;
 pub mod refused;
 pub mod reserved;

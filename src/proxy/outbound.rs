@@ -8,6 +8,7 @@ use super::canonical::{Upgrades, strip_hop_by_hop};
 use super::close::Closer;
 use super::decide::Permitted;
 use super::inbound::{Inbound, Payload};
+use super::record;
 use super::refusal::{self, Refusal};
 use super::refused::{Refused, closed_with};
 use super::respond;
@@ -61,7 +62,21 @@ pub async fn forward(
         first_byte: None,
         banner: Banner::NotNeeded,
         upstream: None,
+        tap: None,
     };
+    match record::begin(way, inbound, &authenticated, &permitted).await {
+        Ok(tap) => closer.tap = tap,
+        Err(_) => {
+            let refusal = record::refusal();
+            return Err(closed_with(
+                closer,
+                authenticated,
+                refusal,
+                Outcome::Refused,
+            ));
+        }
+    }
+    let body = body.taped(closer.tap.as_ref());
     match send(way, inbound, &authenticated, &permitted, body, &tally).await {
         Ok(response) => {
             closer.first_byte = Some(inbound.started.elapsed());
@@ -281,6 +296,7 @@ pub fn upstream_failed(
             return (too_large(), Outcome::Refused);
         }
         (Some(Failure::Ended), _) => return cut_short(),
+        (Some(Failure::Unrecorded), _) => return (record::refusal(), Outcome::Cut),
         (Some(Failure::Idle), _) => {
             way.worker.plane().metrics.hit(Limit::RequestBodyIdle);
             return (super::decide::timed_out(), Outcome::Aborted);

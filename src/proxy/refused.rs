@@ -20,6 +20,8 @@ pub struct Refused {
     pub detail: String,
     /// The exchange was opened and its closing record says how it ended: no second record.
     pub is_recorded: bool,
+    /// Where the exchange is recorded: its closing waits for the page that the operator gets instead.
+    pub closing: Option<Box<(Closer, Outcome)>>,
 }
 
 impl From<Refusal> for Refused {
@@ -32,6 +34,7 @@ impl From<Refusal> for Refused {
             canonical: None,
             detail: String::new(),
             is_recorded: false,
+            closing: None,
         }
     }
 }
@@ -53,6 +56,14 @@ pub fn unrecordable() -> Refusal {
     )
 }
 
+/// 503: what does not get to where it must be kept in time does not happen.
+pub fn lagging() -> Refusal {
+    Refusal::unavailable(
+        "sink-lag",
+        "Records do not reach the place where they must be kept, so no request is let through until they do.",
+    )
+}
+
 /// Writes the closing record of an exchange that was opened but has no answer of the app's.
 pub fn closed_with(
     mut closer: Closer,
@@ -61,8 +72,14 @@ pub fn closed_with(
     outcome: Outcome,
 ) -> Box<Refused> {
     closer.status = refusal.status.as_u16();
-    closer.close(outcome, refusal.reason, 0, None);
+    let closing = if closer.tap.is_some() {
+        Some(Box::new((closer, outcome)))
+    } else {
+        closer.close(outcome, refusal.reason, 0, None);
+        None
+    };
     Box::new(Refused {
+        closing,
         authenticated: Some(authenticated),
         is_recorded: true,
         ..refusal.into()

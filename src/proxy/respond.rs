@@ -6,6 +6,7 @@ use super::body::{Cut, ResponseBody, Transform};
 use super::canonical::{Upgrades, strip_hop_by_hop};
 use super::close::Closer;
 use super::inbound::Inbound;
+use super::record;
 use super::refusal::Refusal;
 use super::refused::{Refused, closed_with};
 use super::rewrite::banner::{self, Carry, Plan, Prepared, Stream};
@@ -13,6 +14,7 @@ use super::rewrite::jar::Place;
 use super::rewrite::replace::{self, Replacer};
 use super::upstream::{UpstreamBody, forward};
 use super::way::Way;
+use crate::audit::recording::Which;
 use crate::audit::{Banner, Outcome};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -41,6 +43,13 @@ pub fn respond(
     closer.status = parts.status.as_u16();
     if parts.status.is_informational() {
         return Err(unasked_upgrade(closer, authenticated));
+    }
+    if let Some(tap) = &closer.tap
+        && tap
+            .headers(Which::Received, Some(closer.status), &parts.headers)
+            .is_err()
+    {
+        return Err(unrecorded(closer, authenticated));
     }
     let setup = way.setup;
     adjust(
@@ -76,6 +85,13 @@ pub fn respond(
     };
     if transform.is_some() {
         parts.headers.remove(header::CONTENT_LENGTH);
+    }
+    if let Some(tap) = &closer.tap
+        && tap
+            .headers(Which::Shown, Some(closer.status), &parts.headers)
+            .is_err()
+    {
+        return Err(unrecorded(closer, authenticated));
     }
     let cut = Cut::new(authenticated.session.ended().clone());
     let mut body = ResponseBody::streamed(source(body), closer, cut, setup.digests);
@@ -196,6 +212,11 @@ fn carrying(
         replacer,
         stream: Some(stream),
     }))
+}
+
+/// The app has acted, and what it says cannot be recorded as it must be.
+fn unrecorded(closer: Closer, authenticated: Authenticated) -> Box<Refused> {
+    closed_with(closer, authenticated, record::refusal(), Outcome::Cut)
 }
 
 /// 101 to a request that asked for no upgrade: what follows would be read by nobody's rules.

@@ -9,7 +9,7 @@ use super::rewrite::origins::{Origins, Pair};
 use super::upstream::identity::Identity;
 use super::upstream::{Upstream, forward};
 use crate::audit::PolicyPart;
-use crate::model::SessionId;
+use crate::model::{OnOverrun, RecordRule, SessionId};
 use crate::policy::Policy;
 use crate::policy::shadow::Differ;
 use crate::store::external::Bearers;
@@ -208,6 +208,19 @@ pub struct Setup {
     pub digests: bool,
     /// The longest text from outside in a record.
     pub max_field: usize,
+    pub recording: Recording,
+}
+
+/// What is recorded beside the journal, by tier.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recording {
+    pub ordinary: RecordRule,
+    pub sensitive: RecordRule,
+    pub privileged: RecordRule,
+    /// Break-glass is always recorded whole; what becomes of it where that is not possible.
+    pub break_glass: OnOverrun,
+    /// WebSocket messages beyond so many bytes are recorded without their payload.
+    pub max_message: usize,
 }
 
 impl Setup {

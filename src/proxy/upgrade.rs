@@ -8,6 +8,7 @@ use super::decide::Permitted;
 use super::handshake;
 use super::inbound::{Inbound, Payload};
 use super::outbound;
+use super::record;
 use super::refusal::Refusal;
 use super::refused::{Refused, closed_with};
 use super::respond;
@@ -15,8 +16,11 @@ use super::setup::AppOrigin;
 use super::subject::Subject;
 use super::upstream::UpstreamBody;
 use super::way::Way;
-use super::websocket::{self, Cause, Direction, Judge, Observer, Opcode, Rules, Summary, relay};
+use super::websocket::{
+    self, Cause, Direction, Judge, Observer, Opcode, Rules, Summary, Taping, relay,
+};
 use super::worker::{Taken, Worker};
+use crate::audit::recording::{Overrun, Which};
 use crate::audit::{Banner, Event, Outcome, Receipt};
 use crate::model::Clock;
 use crate::policy::{MessageDenied, WsMode, WsRules};
@@ -49,7 +53,20 @@ pub async fn forward(
         first_byte: None,
         banner: Banner::NotNeeded,
         upstream: None,
+        tap: None,
     };
+    match record::begin(way, inbound, &authenticated, &permitted).await {
+        Ok(tap) => closer.tap = tap,
+        Err(_) => {
+            let refusal = record::refusal();
+            return Err(closed_with(
+                closer,
+                authenticated,
+                refusal,
+                Outcome::Refused,
+            ));
+        }
+    }
     let opened = open(way, inbound, payload, &authenticated, &permitted).await;
     let Opened {
         response,
@@ -154,9 +171,17 @@ fn switch(
 ) -> Response<ResponseBody> {
     let plane = Arc::clone(way.worker.plane());
     let upstream = hyper::upgrade::on(&mut response);
+    let received = closer.tap.is_some().then(|| response.headers().clone());
     respond::keep_cookies(way, inbound, &authenticated, response.headers_mut());
     let answer = handshake::answer(response.headers(), inbound.is_h2());
     closer.status = answer.status().as_u16();
+    let taping = closer.tap.clone().map(|tap| {
+        let status = Some(closer.status);
+        // What is lost here is told by the tape; the first message that is lost ends it, where it must.
+        let _ = tap.headers(Which::Received, Some(101), &received.unwrap_or_default());
+        let _ = tap.headers(Which::Shown, status, answer.headers());
+        Taping::new(tap, way.setup.recording.max_message)
+    });
     release(inbound);
     let rules = permitted
         .verdict()
@@ -178,6 +203,7 @@ fn switch(
             metrics: Arc::clone(&plane.metrics),
             session: Arc::clone(&authenticated.session),
             clock: plane.clock.clone(),
+            taping,
         };
         let summary = both(client, upstream, &rules, &settings, ended, &mut counts).await;
         plane.metrics.websockets.dec();
@@ -263,6 +289,7 @@ fn outcome(summary: &Summary, authenticated: &Authenticated) -> (Outcome, String
                 .map_or("ended", |ended| ended.cause.as_str());
             (Outcome::Cut, cause.into())
         }
+        Cause::Unrecorded => (Outcome::Cut, "recording".into()),
         Cause::Refused(refusal) => (Outcome::Cut, format!("refused: {refusal}")),
         Cause::ClientFailed(_) => (Outcome::Aborted, "client-gone".into()),
         Cause::UpstreamFailed(_) => (Outcome::Failed, "upstream-broke-off".into()),
@@ -273,6 +300,7 @@ struct Counting {
     metrics: Arc<crate::telemetry::Metrics>,
     session: Arc<LiveSession>,
     clock: Clock,
+    taping: Option<Taping>,
 }
 
 impl Observer for Counting {
@@ -280,6 +308,13 @@ impl Observer for Counting {
     fn message(&mut self, direction: Direction, _: Opcode, _: u64) {
         if direction == Direction::FromClient {
             self.session.touch(self.clock.now());
+        }
+    }
+
+    fn passing(&mut self, direction: Direction, bytes: &[u8]) -> Result<(), Overrun> {
+        match &mut self.taping {
+            None => Ok(()),
+            Some(taping) => taping.passed(direction, bytes),
         }
     }
 

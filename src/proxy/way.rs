@@ -2,6 +2,7 @@
 
 use super::setup::{App, AppOrigin, Setup};
 use super::worker::Worker;
+use crate::model::RecordRule;
 use std::sync::Arc;
 
 /// The app, its origin and who carries the request there.
@@ -11,4 +12,6 @@ pub struct Way<'w> {
     pub setup: &'w Arc<Setup>,
     pub app: &'w App,
     pub origin: &'w AppOrigin,
+    /// How its exchange is recorded.
+    pub record: RecordRule,
 }

@@ -4,6 +4,7 @@ use super::budget::Budget;
 use super::setup::Setup;
 use super::strangers::Strangers;
 use crate::audit::Journal;
+use crate::audit::recording::Recorder;
 use crate::model::{Attempts, Clock};
 use crate::store::live::Live;
 use crate::telemetry::Metrics;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Plane {
     pub live: Arc<Live>,
     pub journal: Arc<Journal>,
+    pub recorder: Recorder,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     pub connections: Places,

@@ -3,11 +3,11 @@
 
 use super::{
     Admission, AdmitRefused, ExternalUse, Filter, GrantStore, Issue, Mark, RedeemRefused,
-    Redemption, ReissueRefused, State, Target,
+    Redemption, ReissueRefused, State, Target, Use,
 };
 use crate::model::{
     Binding, EndCause, Ended, Grant, GrantId, Operator, OperatorKind, SecretHash, SessionId,
-    Subject, Tenant, Timestamp,
+    Subject, Tenant, Timestamp, Used,
 };
 use std::any::Any;
 use std::error::Error;
@@ -363,13 +363,31 @@ pub(crate) fn uses_are_noted_quietly(pair: &Pair) -> Outcome {
     pair.one.issue(&issued)?;
     pair.one.redeem(&redemption(&issued))??;
     let revision = pair.one.load_open()?.revision;
-    pair.one
-        .touch(&[(issued.session, after(50)), (SessionId::fresh(), NOW)])?;
-    pair.one.touch(&[(issued.session, after(40))])?;
+    pair.one.touch(&[
+        used(issued.session, after(50), 7),
+        used(SessionId::fresh(), NOW, 1),
+    ])?;
+    pair.one.touch(&[Use {
+        used: None,
+        ..used(issued.session, after(40), 0)
+    }])?;
     let used = pair.other.find_session(issued.session)?.ok_or("lost")?;
     assert_eq!(used.last_used, Some(after(50)));
+    assert_eq!(used.used.map(|it| it.requests), Some(7));
     assert!(pair.other.changes_since(revision)?.rows.is_empty());
     Ok(())
+}
+
+fn used(session: SessionId, at: Timestamp, requests: u64) -> Use {
+    let used = Used {
+        requests,
+        ..Used::default()
+    };
+    Use {
+        session,
+        at,
+        used: Some(used),
+    }
 }
 
 pub(crate) fn the_binding_at_issue_stands(pair: &Pair) -> Outcome {

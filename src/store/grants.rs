@@ -2,10 +2,19 @@
 
 use super::StoreError;
 use crate::model::{
-    Binding, Ended, Grant, GrantId, LockKey, SecretHash, Session, SessionId, Timestamp,
+    Binding, Ended, Grant, GrantId, LockKey, SecretHash, Session, SessionId, Timestamp, Used,
 };
 use std::fmt;
 use std::sync::Arc;
+
+/// When a session was last used, and for what by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    pub session: SessionId,
+    pub at: Timestamp,
+    /// `None`: only the time is known.
+    pub used: Option<Used>,
+}
 
 /// A grant with its session, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +23,8 @@ pub struct Stored {
     pub session: Session,
     /// The newest use that was written down; lags behind by the flush interval.
     pub last_used: Option<Timestamp>,
+    /// What it was used for by then; lags behind likewise.
+    pub used: Option<Used>,
     /// Grows with every change that a reader must see.
     pub revision: i64,
     /// Which events about it have been written to the journal.
@@ -361,7 +372,7 @@ pub trait GrantStore: Send + Sync {
     fn changes_since(&self, revision: i64) -> Result<Changes, StoreError>;
 
     /// Notes when sessions were last used. Not a change in the sense of [`GrantStore::version`].
-    fn touch(&self, used: &[(SessionId, Timestamp)]) -> Result<(), StoreError>;
+    fn touch(&self, uses: &[Use]) -> Result<(), StoreError>;
 
     /// Notes which events are in the journal.
     fn mark_recorded(&self, marks: &[(SessionId, Mark)]) -> Result<(), StoreError>;

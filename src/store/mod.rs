@@ -18,5 +18,5 @@ pub(crate) mod conformance;
 pub use error::StoreError;
 pub use grants::{
     Admission, AdmitRefused, Changes, ExternalUse, Filter, GrantStore, Issue, Mark, RedeemRefused,
-    Redemption, ReissueRefused, Revocation, State, Stored, Target, Version,
+    Redemption, ReissueRefused, Revocation, State, Stored, Target, Use, Version,
 };

@@ -29,6 +29,7 @@ pub enum Limit {
     DocumentBytes,
     DrainTimeout,
     Journal,
+    SinkLag,
     ChunkExtension,
     SignInAttempts,
     AttemptAddresses,
@@ -49,6 +50,11 @@ pub enum Limit {
     ApiPersonRate,
     ApiAddressRate,
     StrangerRecords,
+    Searches,
+    SearchTimeout,
+    ExportRecords,
+    ReplayViews,
+    Exports,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

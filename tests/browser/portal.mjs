@@ -115,6 +115,11 @@ const PAGES = [
   ['policy', 'una', () => '/policy?app=shop&request=POST+/account/mfa/reset&scopes=view,+orders'],
   ['locks', 'tess', () => '/locks'],
   ['evidence', 'una', () => '/evidence'],
+  ['evidence-found', 'una', () => '/evidence?words=order*&event=exchange&tenant=acme&order=oldest'],
+  ['evidence-nothing', 'una', () => '/evidence?words=nobody-like-that'],
+  ['evidence-unfit', 'una', () => '/evidence?words=or*'],
+  ['evidence-own', 'mara', () => '/evidence'],
+  ['record', 'una', () => '/evidence/2'],
   ['customer', 'mara', () => '/customer'],
   ['not-for-you', 'ada', () => '/evidence'],
   ['nothing-here', 'ada', () => '/requests/qnothing'],
@@ -152,7 +157,7 @@ const LOOKS = [
 ];
 
 /** Pictures for the documentation, beside every page in light. */
-const ALSO = ['approval-phone', 'live-dark', 'request-new-dark', 'customer-phone', 'session-dark', 'live-phone'];
+const ALSO = ['evidence-found-dark', 'evidence-found-phone', 'approval-phone', 'live-dark', 'request-new-dark', 'customer-phone', 'session-dark', 'live-phone'];
 
 for (const [look, options, ending] of LOOKS) {
   describe(`every page, ${look}`, () => {
@@ -283,6 +288,28 @@ describe('live parts', () => {
 });
 
 describe('without scripts', () => {
+  test('records are found, one is read whole, and all of them are a file', async () => {
+    const { page, go, close } = await portal.person('una', { javaScriptEnabled: false, acceptDownloads: true });
+    await go('/evidence');
+    await page.getByLabel('Words').fill('/orders/1');
+    await page.getByLabel('Kind').selectOption('exchange');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.locator('td', { hasText: 'GET /orders/1' }).first().waitFor();
+    await page.getByText('More conditions').click();
+    await page.getByLabel('Method').fill('POST');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.locator('td', { hasText: 'POST /orders/1/notes' }).first().waitFor();
+    assert.equal(await page.locator('td', { hasText: 'GET /orders/1' }).count(), 0);
+    const waiting = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'table (CSV)' }).click();
+    const file = readFileSync(await (await waiting).path(), 'utf8');
+    assert.match(file, /^sequence,time,event,/);
+    assert.match(file, /; all\r\n$/);
+    await page.getByRole('link', { name: /^Record/ }).first().click();
+    await page.getByText('The line fits its own hash').waitFor();
+    await close();
+  });
+
   test('a request is checked, sent, answered and taken back', async () => {
     const still = { javaScriptEnabled: false };
     const { page, go, close } = await portal.person('ada', still);

@@ -29,13 +29,15 @@ mkdir -p "$root/target/browser"
 node_modules .
 node_modules apps/node-red
 node_modules provider
+node_modules archive
 python_packages apps/datasette/requirements.txt "$root/target/browser/datasette"
+python_packages archive/requirements.txt "$root/target/browser/warcio"
 
 [ -n "${LOCUM_BUILT:-}" ] || (cd "$root" && "${CARGO:-cargo}" build --quiet --bin locum --examples)
 
 files=("$@")
 shopt -s nullglob
-[ ${#files[@]} -gt 0 ] || files=(storefront.mjs control.mjs portal.mjs apps/*.mjs banner*.mjs)
+[ ${#files[@]} -gt 0 ] || files=(storefront.mjs control.mjs portal.mjs replay.mjs archive.mjs apps/*.mjs banner*.mjs)
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -79,6 +79,7 @@ fn help_tells_where_to_begin() {
       policy        Check, test and explain policy, without serving
       grant         Give, look at and take back authority to stand in for a customer
       audit         Look at the journal and prove that it is whole
+      recording     See what is recorded of sessions, keep it, prove it, erase it
       login         Sign in at the portal, for the commands that ask it
       logout        Forget the token that `locum login` kept
       whoami        Show who the portal takes you for, and what you may do
@@ -268,7 +269,7 @@ fn certificates_for_development_make_a_configuration_whole() {
     assert_snapshot!(locum_in(dir.path(), &["certs", "dev"], &[]), @r#"
     made in certs/dev:
       ca.pem     the CA, for browsers and tools to trust
-      locum.pem  for *.shop.localhost, shop.localhost, localhost, 127.0.0.1, ::1
+      locum.pem  for *.shop.localhost, shop.localhost, localhost, 127.0.0.1, ::1, *.replay.localhost
       locum.key  its key, readable by you only
 
     In the configuration:
@@ -290,7 +291,7 @@ fn certificates_for_development_make_a_configuration_whole() {
     assert_snapshot!(locum_in(dir.path(), &["certs", "dev"], &[]), @r"
     unchanged in certs/dev:
       ca.pem     the CA, for browsers and tools to trust
-      locum.pem  for *.shop.localhost, shop.localhost, localhost, 127.0.0.1, ::1
+      locum.pem  for *.shop.localhost, shop.localhost, localhost, 127.0.0.1, ::1, *.replay.localhost
       locum.key  its key, readable by you only
     The CA is the same: what trusted it trusts it still.
     --- exit 0

@@ -24,6 +24,8 @@ mod probed;
 mod receivers;
 /// An app that keeps every byte it gets and reads it strictly.
 mod recorder;
+/// Finding records, and deciding recorded requests again.
+mod search;
 /// Locum as it serves: the real binary over real sockets, in front of an app that sees every byte.
 mod serving;
 /// The shop that the demo stands in front of, by itself.

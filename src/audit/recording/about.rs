@@ -1,7 +1,7 @@
 //! What is known of a recording without opening it: whose session it was, and whether it is still there.
 
 use super::error::RecordingError;
-use crate::model::{Grant, GrantId, SessionId, Tier, Timestamp};
+use crate::model::{Grant, GrantId, Happened, SessionId, Tier, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write as _};
@@ -50,6 +50,19 @@ impl About {
             break_glass: grant.break_glass,
             opened_at: at,
             erased: None,
+        }
+    }
+
+    /// Something that happened to this recording, for the journal.
+    pub fn happened(&self, code: &str, by: &str) -> Happened {
+        Happened {
+            app: Some(self.app.clone()),
+            tenant: Some(self.tenant.clone()),
+            operator: Some(self.operator.clone()),
+            subject: Some(self.subject.clone()),
+            grant: Some(self.grant.to_string()),
+            session: Some(self.session.to_string()),
+            ..Happened::new(code, by)
         }
     }
 

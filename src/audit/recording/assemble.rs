@@ -47,6 +47,9 @@ impl Assembly {
     }
 
     fn begin(&mut self, begin: Begin) -> Result<(), String> {
+        if begin.again && self.at.contains_key(&begin.x) {
+            return Ok(());
+        }
         if self.at.contains_key(&begin.x) {
             return Err(format!("exchange {} begins twice", begin.x));
         }

@@ -43,6 +43,11 @@ pub(super) fn finish(dir: &Path, session: SessionId) -> Result<(), RecordingErro
     Ok(())
 }
 
+/// Whether anything is there of a recording whose erasing was decided.
+pub(super) fn is_unfinished(dir: &Path, session: SessionId) -> bool {
+    key_path(dir, session).exists() || part::parts(dir, session).next().is_some()
+}
+
 /// Overwrites, syncs, removes, and syncs the directory. A copy that a file system or a backup keeps is beyond this; a master key that
 /// is not on the same disk makes those worthless too once it is rotated out.
 fn destroy(path: &Path) -> io::Result<()> {

@@ -45,6 +45,9 @@ pub(super) struct Begin {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) action: String,
     pub(super) mode: String,
+    /// It began before, in a part that may not hold that any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) again: bool,
 }
 
 /// A side's status and fields.

@@ -7,7 +7,7 @@ use super::seal::SessionKey;
 use super::settings::Settings;
 use super::tape::Tape;
 use super::{erase, holds, part};
-use crate::model::{SessionId, Timestamp};
+use crate::model::{Happened, SessionId, Timestamp};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,10 +56,6 @@ impl Library {
 
     pub fn dir(&self) -> &Path {
         &self.dir
-    }
-
-    pub(super) fn keys(&self) -> &Keyring {
-        &self.keys
     }
 
     /// Every session of which something was recorded, the oldest first; erased ones too.
@@ -191,6 +187,19 @@ impl Library {
         holds::release(&self.dir, id)
     }
 
+    /// Ends every erasing that was decided and broke off; how many there were.
+    pub fn finish_erasing(&self) -> Result<usize, RecordingError> {
+        let mut finished = 0;
+        for summary in self.sessions()? {
+            let session = summary.session();
+            if summary.erased().is_some() && erase::is_unfinished(&self.dir, session) {
+                erase::finish(&self.dir, session)?;
+                finished += 1;
+            }
+        }
+        Ok(finished)
+    }
+
     /// Destroys a session's key, then its tape. Nothing brings it back. What is known of it from outside stays.
     pub fn erase(&self, session: SessionId, erased: Erased) -> Result<About, RecordingError> {
         erase::erase(&self.dir, session, erased)
@@ -208,6 +217,17 @@ pub struct Viewing {
     pub over: &'static str,
     /// `show`, `export har`, `replay`, …
     pub doing: String,
+}
+
+impl Viewing {
+    /// `recording.viewed`, for the journal.
+    pub fn happened(&self, about: &About) -> Happened {
+        about
+            .happened("recording.viewed", &self.by)
+            .with("why", &self.reason)
+            .with("over", self.over)
+            .with("doing", &self.doing)
+    }
 }
 
 /// Why a person does not get to see a recording.

@@ -4,6 +4,7 @@ use super::digest::{Digest, sha256};
 use super::error::RecordingError;
 use super::frame::{self, CHUNK, Effort};
 use super::head::{self, Head};
+use super::kept::Spot;
 use super::seal::{Sealer, SessionKey};
 use crate::model::{SessionId, Timestamp};
 use aws_lc_rs::digest::{Context, SHA256};
@@ -36,13 +37,13 @@ pub(super) fn parts(dir: &Path, session: SessionId) -> impl Iterator<Item = Path
 
 /// How far a part has come; what the journal says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    pub part: u32,
-    pub frames: u64,
+pub(super) struct Mark {
+    pub(super) part: u32,
+    pub(super) frames: u64,
     /// Bytes of the file.
-    pub bytes: u64,
+    pub(super) bytes: u64,
     /// SHA-256 of those bytes.
-    pub sha256: Digest,
+    pub(super) sha256: Digest,
 }
 
 /// A part that is being written. After a write that failed it takes nothing more: what was sealed may be on the disk in
@@ -128,6 +129,14 @@ impl PartWriter {
         self.sealer
             .seal(plain, &mut self.sealed)
             .map_err(|_| RecordingError::damaged(&self.path, "the system's cryptography failed"))
+    }
+
+    /// Where the next frame will be.
+    pub(super) const fn spot(&self) -> Spot {
+        Spot {
+            part: self.part,
+            frame: self.sealer.count(),
+        }
     }
 
     /// Bytes that wait for [`PartWriter::flush`].

@@ -3,6 +3,7 @@
 use super::assemble::Assembly;
 use super::digest::{self, Digest};
 use super::error::RecordingError;
+use super::events::Events;
 use super::frame::{Frame, Outline, outline};
 use super::scan::{Opened, Part, Place, Scan, Step, Torn};
 use super::seal::SessionKey;
@@ -55,7 +56,8 @@ impl Tape {
             torn,
         } = reading;
         let store = Store { parts, chunks };
-        fetch_payloads(&store, &mut assembly)?;
+        let held = fetch_payloads(&store, &mut assembly)?;
+        fetch_events(&store, &mut assembly, held)?;
         Ok(Self {
             session,
             store: Arc::new(store),
@@ -191,7 +193,8 @@ impl Store {
     }
 }
 
-fn fetch_payloads(store: &Store, assembly: &mut Assembly) -> Result<(), RecordingError> {
+/// How many bytes they are.
+fn fetch_payloads(store: &Store, assembly: &mut Assembly) -> Result<usize, RecordingError> {
     let mut held = 0;
     for (exchange, message, chunks) in std::mem::take(&mut assembly.payloads) {
         let taped = assembly.exchanges.get_mut(exchange);
@@ -209,6 +212,39 @@ fn fetch_payloads(store: &Store, assembly: &mut Assembly) -> Result<(), Recordin
             message.payload.extend_from_slice(&bytes);
         }
         held = held.min(MAX_MESSAGES);
+    }
+    Ok(held)
+}
+
+/// Server-sent events are on the tape as the body that they are; they are told from each other here.
+fn fetch_events(
+    store: &Store,
+    assembly: &mut Assembly,
+    mut held: usize,
+) -> Result<(), RecordingError> {
+    for taped in &mut assembly.exchanges {
+        let Some(side) = &taped.received else {
+            continue;
+        };
+        let is = |name: &str, start: &[u8]| {
+            let mut fields = side.headers.iter();
+            fields.any(|(known, value)| known == name && value.starts_with(start))
+        };
+        let Some(body) = &side.body else { continue };
+        let is_plain = body.decoded || !side.headers.iter().any(|it| it.0 == "content-encoding");
+        if !is_plain || !is("content-type", b"text/event-stream") {
+            continue;
+        }
+        let mut events = Events::default();
+        for piece in &body.pieces {
+            let bytes = store.chunk(&piece.digest)?;
+            if bytes.len() > MAX_MESSAGES - held {
+                break;
+            }
+            held += bytes.len();
+            events.take(piece.at, &bytes);
+        }
+        taped.messages.append(&mut events.found);
     }
     Ok(())
 }

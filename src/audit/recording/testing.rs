@@ -74,6 +74,7 @@ impl Sample {
             rule: "orders".into(),
             action: "orders.read".into(),
             mode: "bodies".into(),
+            again: false,
         };
         self.part.head(&Head::Begin(begin)).unwrap();
         x

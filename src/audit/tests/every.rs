@@ -8,7 +8,7 @@ use crate::model::{Clock, ExchangeId, Happened, Timestamp};
 use std::path::PathBuf;
 
 /// What the control plane tells of.
-const STEPS: [&str; 36] = [
+const STEPS: [&str; 42] = [
     "alert.failed",
     "alert.raised",
     "alert.taken",
@@ -25,6 +25,12 @@ const STEPS: [&str; 36] = [
     "login.out",
     "login.refused",
     "login.step-up",
+    "records.exported",
+    "records.searched",
+    "recording.erased",
+    "recording.held",
+    "recording.released",
+    "recording.viewed",
     "request.approved",
     "request.cancelled",
     "request.created",
@@ -109,6 +115,41 @@ fn exchanges(journal: &Journal, support: &Support) {
     }
 }
 
+fn journals_own(journal: &Journal) {
+    for own in [
+        Own::Recovered {
+            segment: "segment-0000000000000001.jsonl",
+            bytes: 9,
+            sha256: &"ab".repeat(32),
+        },
+        Own::Aborted {
+            exchange: ExchangeId::fresh(),
+        },
+        Own::Restored {
+            since: Timestamp::now(),
+            refused: 1,
+            queued: 2,
+            lost: 3,
+            cause: "full",
+        },
+        Own::Lag {
+            sink: "siem",
+            lagging: true,
+            records: 1,
+            bytes: 2,
+            seconds: 3,
+            refuses: true,
+        },
+        Own::Poisoned {
+            sink: "siem",
+            sequence: 7,
+            detail: "too long",
+        },
+    ] {
+        journal.core().note_own(&own);
+    }
+}
+
 #[test]
 fn every_kind_of_record_is_written_once_at_least() {
     let kept = tempfile::tempdir().expect("dir");
@@ -130,6 +171,10 @@ fn every_kind_of_record_is_written_once_at_least() {
     for event in all {
         block_on(journal.event(&event)).expect("recorded");
     }
+    journal.note(&Event::IndexRebuilt {
+        why: "there was none",
+        records: 7,
+    });
     for up in [false, true] {
         journal.note(&Event::SinkState {
             sink: "siem",
@@ -141,30 +186,7 @@ fn every_kind_of_record_is_written_once_at_least() {
     for code in STEPS {
         journal.note(&Event::Control(&step(code)));
     }
-    for own in [
-        Own::Recovered {
-            segment: "segment-0000000000000001.jsonl",
-            bytes: 9,
-            sha256: &"ab".repeat(32),
-        },
-        Own::Aborted {
-            exchange: ExchangeId::fresh(),
-        },
-        Own::Restored {
-            since: Timestamp::now(),
-            refused: 1,
-            queued: 2,
-            lost: 3,
-            cause: "full",
-        },
-        Own::Poisoned {
-            sink: "siem",
-            sequence: 7,
-            detail: "too long",
-        },
-    ] {
-        journal.core().note_own(&own);
-    }
+    journals_own(&journal);
     journal.stop("test");
     Journal::start(small_segments(&dir), Clock::System)
         .expect("a start")

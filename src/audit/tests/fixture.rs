@@ -125,6 +125,7 @@ impl Support {
             client: "192.0.2.7:50123".parse().expect("address"),
             upstream: Some("shop-1"),
             protocol: Protocol::Http1,
+            record: crate::model::Record::None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::fixture::{Support, block_on, done, events, lines, settings, start, verified};
 use crate::audit::{Closing, Event, Outcome, Refusal, SessionPart, Settings};
-use crate::model::{Clock, EndCause, ExchangeId, Step, Timestamp, Used};
+use crate::model::{Clock, EndCause, ExchangeId, SessionId, Step, Timestamp, Used};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -205,7 +205,7 @@ pub(super) fn one_of_each(session: &SessionPart) -> [Event<'_>; 11] {
 }
 
 /// What Locum notices of the world around it.
-pub(super) const NOTICED: [Event<'_>; 2] = [
+pub(super) const NOTICED: [Event<'_>; 4] = [
     Event::ClockStepped(Step {
         wall: Timestamp::from_millis(1_000),
         expected: Timestamp::from_millis(61_000),
@@ -218,6 +218,17 @@ pub(super) const NOTICED: [Event<'_>; 2] = [
         reasons: &[("no-session", 3)],
         addresses: &[("192.0.2.1", 1), ("2001:db8::1", 1)],
         elsewhere: 1,
+    },
+    Event::RecordingMarked {
+        session: SessionId::from_bits(7),
+        part: 1,
+        frames: 2,
+        bytes: 300,
+        sha256: "00",
+    },
+    Event::RecordingState {
+        up: false,
+        detail: "full",
     },
 ];
 

@@ -25,6 +25,7 @@ mod running;
 mod seqs;
 mod serve;
 mod settings;
+mod text;
 mod tiles;
 #[allow(clippy::module_inception)] // the one tree, beside what is made of it
 mod tree;

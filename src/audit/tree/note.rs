@@ -239,6 +239,12 @@ impl VerifierKeys {
             .count())
     }
 
+    /// The log's own keys among them.
+    pub(super) fn verifiers(&self) -> VerifierList {
+        let logs = self.0.iter().filter(|key| key.is_log());
+        VerifierList::new(logs.filter_map(VerifierKey::verifier).collect())
+    }
+
     /// The cosignatures by known witnesses among the lines that a witness answered with.
     pub(super) fn cosignatures(&self, signed: &Signed, answer: &[u8]) -> Vec<Signature> {
         let known = |line: &[u8]| {

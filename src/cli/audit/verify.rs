@@ -3,6 +3,7 @@
 use super::prove::read;
 use super::trust::Trust;
 use crate::audit::tree::{Saved, Signed, check_export};
+use crate::audit::recording::{Erasure, erasures};
 use crate::audit::{self, verify::Options};
 use crate::cli::{Context, Exit, Failure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -84,12 +85,16 @@ impl Verify {
         if let Some(bar) = BAR.get() {
             bar.finish_and_clear();
         }
+        // What was erased is gone from the recordings and stays in the journal: a reader is told of both.
+        let erased = erasures(&dir).unwrap_or_default();
         if context.out.is_json() {
+            let ok = report.is_intact();
             context
                 .out
-                .json(&json!({ "ok": report.is_intact(), "report": report }))?;
+                .json(&json!({ "ok": ok, "report": report, "erased": erased }))?;
         } else {
             context.out.line(report.to_string())?;
+            told(context, &erased)?;
         }
         Ok(if report.is_intact() {
             Exit::Ok
@@ -169,4 +174,28 @@ fn begin(dir: &Path, context: &Context) -> Option<fn(u64)> {
             bar.inc(bytes);
         }
     })
+}
+
+/// How many recordings were erased, by whom and why.
+fn told(context: &mut Context, erased: &[Erasure]) -> Result<(), Failure> {
+    if erased.is_empty() {
+        return Ok(());
+    }
+    let mut causes: Vec<(String, usize)> = Vec::new();
+    for one in erased {
+        let cause = format!("{}: {}", one.by, one.why);
+        match causes.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, count)) => *count += 1,
+            None => causes.push((cause, 1)),
+        }
+    }
+    let s = if erased.len() == 1 { " was" } else { "s were" };
+    context.out.line(format!(
+        "{} recording{s} erased; their records are whole",
+        erased.len()
+    ))?;
+    for (cause, count) in causes {
+        context.out.line(format!("  {count} by {cause}"))?;
+    }
+    Ok(())
 }

@@ -60,7 +60,7 @@ impl Names {
             let host = host.trim_matches(['[', ']']).to_owned();
             match host.parse::<IpAddr>() {
                 Ok(ip) => names.addresses.push(ip),
-                Err(_) => names.domains.push(host.clone()),
+                Err(_) => names.domains.push(host.trim_start_matches("*.").to_owned()),
             }
             names.add(host);
         }

@@ -98,7 +98,10 @@ impl Dev {
             (Some(config), true) => config.apps.iter().map(|a| a.name.to_string()).collect(),
             (None, true) => vec!["shop".into()],
         };
-        let more = config.as_ref().map(own_hosts).unwrap_or_default();
+        let more = match &config {
+            Some(config) => own_hosts(config),
+            None => vec!["*.replay.localhost".to_owned()],
+        };
         let hosts = self.host.iter().cloned().chain(more);
         Names::new(&suffix, &apps, hosts).map_err(|name| {
             let message = format!("{name:?} is no host name");
@@ -127,7 +130,9 @@ fn own_hosts(config: &Config) -> Vec<String> {
             .iter()
             .chain(app.origins.iter().map(|o| &o.public_url))
     });
+    let replays = config.replay_host().map(|host| format!("*.{host}"));
     portal
+        .chain(replays)
         .chain(urls.map(|url| url.host().to_owned()))
         .collect()
 }

@@ -38,7 +38,7 @@ fn open(config: &Config) -> Result<Sqlite, Failure> {
 }
 
 /// The same as the control plane sees it, with its locks.
-fn book(config: &Config) -> Result<Book, Failure> {
+pub(super) fn book(config: &Config) -> Result<Book, Failure> {
     Book::open(&place(config)?).map_err(unusable)
 }
 
@@ -67,7 +67,7 @@ fn unusable(error: StoreError) -> Failure {
 }
 
 /// Who does this, for the record: `cli:<user>`.
-fn by() -> String {
+pub(super) fn by() -> String {
     let name = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
     let user = name("SUDO_USER")
         .or_else(|| name("USER"))

@@ -2,7 +2,9 @@
 
 mod access;
 mod check;
+mod diff;
 mod explain;
+mod recorded;
 mod test;
 
 use super::{Context, Exit, Failure};
@@ -17,6 +19,7 @@ pub(super) enum Policy {
     Check(check::Check),
     Test(test::Test),
     Explain(Box<explain::Explain>),
+    Diff(diff::Diff),
     Access(Box<access::Access>),
 }
 
@@ -26,6 +29,7 @@ impl Policy {
             Self::Check(it) => it.run(context),
             Self::Test(it) => it.run(context),
             Self::Explain(it) => it.run(context),
+            Self::Diff(it) => it.run(context),
             Self::Access(it) => it.run(context),
         }
     }

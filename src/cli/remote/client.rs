@@ -6,8 +6,9 @@ use super::token::Token;
 use super::{problem, tls, url as portal};
 use crate::cli::Failure;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -15,6 +16,8 @@ use url::Url;
 
 /// The largest answer that is read: pages of 200 things are far below.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
+/// The longest that one download may take.
+const DOWNLOAD: Duration = Duration::from_secs(6 * 60 * 60);
 /// Below this path is the API.
 const ROOT: &str = "/api/v1/";
 
@@ -98,6 +101,40 @@ impl Client {
             .map(|(_, body)| body)
     }
 
+    /// Reads a file into `out`, a piece at a time: as long as it takes, for there is no telling how large it is.
+    pub(in crate::cli) fn download(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        out: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        let mut url = self.url(path)?;
+        url.query_pairs_mut().extend_pairs(query);
+        let call = Call {
+            method: Method::GET,
+            url,
+            body: None,
+            key: None,
+        };
+        self.runtime.block_on(async {
+            let request = self.request(&call).map_err(|lost| self.lost(lost))?;
+            let lost = |why: reqwest::Error| self.lost(Lost::OnTheWay(why.without_url()));
+            let mut response = request.timeout(DOWNLOAD).send().await.map_err(lost)?;
+            if !response.status().is_success() {
+                let answer = Self::whole(response)
+                    .await
+                    .map_err(|lost| self.lost(lost))?;
+                return problem::judge(&answer, &self.portal()).map(drop);
+            }
+            while let Some(piece) = response.chunk().await.map_err(lost)? {
+                out.write_all(&piece).map_err(|why| {
+                    Failure::cannot("what was sent could not be written", "make room").because(why)
+                })?;
+            }
+            Ok(())
+        })
+    }
+
     /// Takes a step. `path` has its parts apart, since an id may hold anything.
     pub(in crate::cli) fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
         self.send(path, Some(body), true).map(|(_, body)| body)
@@ -166,6 +203,11 @@ impl Client {
     }
 
     async fn once(&self, call: &Call<'_>) -> Result<Reply, Lost> {
+        let response = self.request(call)?.send().await;
+        Self::whole(response.map_err(|why| Lost::OnTheWay(why.without_url()))?).await
+    }
+
+    fn request(&self, call: &Call<'_>) -> Result<RequestBuilder, Lost> {
         let mut request = self.http.request(call.method.clone(), call.url.clone());
         if let Some(body) = call.body {
             request = request.json(body);
@@ -179,8 +221,11 @@ impl Client {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
+        Ok(request)
+    }
+
+    async fn whole(mut response: reqwest::Response) -> Result<Reply, Lost> {
         let on_the_way = |why: reqwest::Error| Lost::OnTheWay(why.without_url());
-        let mut response = request.send().await.map_err(on_the_way)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(on_the_way)? {

@@ -7,7 +7,10 @@ mod apps;
 mod files;
 mod identity;
 mod listeners;
+mod recording;
+mod replay;
 mod rest;
+mod sinks;
 mod upstreams;
 
 use super::Config;
@@ -27,7 +30,10 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     upstreams::check(&mut check);
     apps::check(&mut check);
     access::check(&mut check);
+    replay::check(&mut check);
     rest::check(&mut check);
+    sinks::check(&mut check);
+    recording::check(&mut check);
     identity::check(&mut check);
     alerts::check(&mut check);
     if files == Files::Check {

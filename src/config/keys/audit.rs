@@ -1,9 +1,10 @@
 //! `[audit]` and `[log]`: the record of every request, and what Locum says of itself.
 
+use super::sinks::Sink;
+use super::search::Index;
 use super::audit_log::AuditLog;
-use crate::config::net::Label;
 use crate::config::schema::{choice, section};
-use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, MINUTE, Size};
+use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, Size};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,37 +33,12 @@ section! {
         max_stranger_records: u32 = 20 in [0, 1_000_000], "records a second";
         /// A step of the system's clock, against the time that really passed, that is recorded.
         clock_step: Duration = "1s" in [10, HOUR];
+        /// The index by which records are found.
+        index: Index = {};
         /// The signed log over the records.
         log: AuditLog = {};
         /// Where records stream to, beside the journal.
         sinks: Vec<Sink> = [];
-    }
-}
-
-section! {
-    /// A place that records stream to. Each sink reads from the journal at its own pace: at least once, in
-    /// order, and a slow one loses nothing.
-    pub struct Sink {
-        /// Its name in logs and metrics, and of its place in the journal.
-        name: Label = required;
-        /// `file`: JSON lines appended to `path`. `stdout`: JSON lines. `webhook`: POST to `url`.
-        kind: SinkKind = required;
-        /// `file`: the file.
-        path: Option<PathBuf> = unset;
-        /// `webhook`: where to.
-        url: Option<String> = unset;
-        /// `webhook`: a file with the bearer token.
-        secret_file: Option<PathBuf> = unset;
-        /// `webhook`: the environment variable with the bearer token.
-        secret_env: Option<String> = unset;
-        /// `webhook`: the CA (PEM) that its certificate must come from. Unset: the system's.
-        ca: Option<PathBuf> = unset;
-        /// `webhook`: the time for one POST, answer included.
-        timeout: Duration = "10s" in [100, 10 * MINUTE];
-        /// Records sent together at most.
-        batch_records: usize = 500 in [1, 100_000], "records";
-        /// After a failure the wait doubles up to this; a sink is tried for ever.
-        retry_max: Duration = "60s" in [100, HOUR];
     }
 }
 
@@ -83,15 +59,6 @@ choice! {
     pub enum Durability {
         Process = "process",
         Disk = "disk",
-    }
-}
-
-choice! {
-    /// What a sink is.
-    pub enum SinkKind {
-        File = "file",
-        Stdout = "stdout",
-        Webhook = "webhook",
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[audit.log]`: the Merkle tree over the records, whose heads are signed, so that others can check that nothing was changed.
 
-use crate::config::schema::{choice, section};
+use super::sinks::OnLag;
+use crate::config::schema::section;
 use crate::config::units::{DAY, MINUTE};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,13 +46,5 @@ section! {
         ca: Option<PathBuf> = unset;
         /// The time for one answer.
         timeout: Duration = "5s" in [100, 10 * MINUTE];
-    }
-}
-
-choice! {
-    /// What happens while no checkpoint covers the records for too long.
-    pub enum OnLag {
-        Alarm = "alarm",
-        Refuse = "refuse",
     }
 }

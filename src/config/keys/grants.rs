@@ -82,7 +82,8 @@ section! {
         keep_ended: Duration = "30d" in [HOUR, 3650 * DAY];
         /// How often what is too old is removed.
         purge_interval: Duration = "1h" in [MINUTE, DAY];
-        /// How often sessions' last uses are written down.
+        /// How often sessions' last uses, and what they were used for by then, are written down. A crash forgets the counts
+        /// since: that much of a workload's budget comes back.
         touch_interval: Duration = "5s" in [100, HOUR];
         /// How far the wall clock may step back before nothing is live any more.
         max_clock_step: Duration = "60s" in [SECOND, HOUR];

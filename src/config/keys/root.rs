@@ -10,6 +10,8 @@ use super::grants::{Grants, Issuer, Keys, Store};
 use super::identity::{Persona, RoleRow, SignIn};
 use super::limits::Limits;
 use super::listeners::Listeners;
+use super::recording::Recording;
+use super::replay::{Export, Replay};
 use super::upstreams::Upstream;
 use crate::config::net::DnsName;
 use crate::config::schema::section;
@@ -39,6 +41,12 @@ section! {
         policy: Policy = {};
         /// The record of every request.
         audit: Audit = {};
+        /// What is recorded of exchanges beside that.
+        recording: Recording = {};
+        /// Recorded pages shown in the portal.
+        replay: Replay = {};
+        /// Sessions given out.
+        export: Export = {};
         /// The authority that Locum gives by itself.
         grants: Grants = {};
         /// Requests for access, and what it takes until one is a session.

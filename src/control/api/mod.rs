@@ -20,12 +20,17 @@ pub use problem::Problem;
 pub use state::{Api, Settings};
 
 use super::desk::Control;
+use super::evidence::Evidence;
 use super::gate::Gate;
+use super::recordings::Recordings;
 use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use calls::{agreeing, asking, changes, happenings, locks, log, reviews, sessions, who, workloads};
+use calls::{
+    agreeing, asking, changes, exports, happenings, locks, log, records, reviews, sessions, who,
+    workloads,
+};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -53,12 +58,16 @@ impl From<&Config> for Settings {
 /// Makes the API's state.
 pub fn new(
     control: Arc<Control>,
+    evidence: Arc<Evidence>,
+    recordings: Arc<Recordings>,
     gate: Arc<dyn Gate>,
     metrics: Arc<Metrics>,
     settings: Settings,
 ) -> Arc<Api> {
     Arc::new(Api::new(
         control,
+        evidence,
+        recordings,
         gate,
         metrics,
         settings,
@@ -112,6 +121,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(sessions::end))
+        .routes(routes!(exports::export))
         .routes(routes!(sessions::end_all))
         .routes(routes!(locks::list, locks::set))
         .routes(routes!(locks::lift))
@@ -124,6 +134,8 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(workloads::list, workloads::register))
         .routes(routes!(workloads::disable))
         .routes(routes!(happenings::list))
+        .routes(routes!(records::list))
+        .routes(routes!(records::export))
         .routes(routes!(log::inclusion))
         .routes(routes!(log::consistency))
 }

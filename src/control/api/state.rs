@@ -2,7 +2,9 @@
 
 use super::limits::{Buckets, Rate};
 use crate::control::desk::Control;
+use crate::control::evidence::Evidence;
 use crate::control::gate::{Gate, Peer};
+use crate::control::recordings::Recordings;
 use crate::telemetry::metrics::Metrics;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -28,6 +30,10 @@ pub struct Settings {
 /// The API's state.
 pub struct Api {
     pub control: Arc<Control>,
+    /// Finds records.
+    pub evidence: Arc<Evidence>,
+    /// What was recorded, for those who may see it.
+    pub recordings: Arc<Recordings>,
     pub gate: Arc<dyn Gate>,
     pub metrics: Arc<Metrics>,
     pub settings: ArcSwap<Settings>,
@@ -52,6 +58,8 @@ impl Api {
 
     pub(super) fn new(
         control: Arc<Control>,
+        evidence: Arc<Evidence>,
+        recordings: Arc<Recordings>,
         gate: Arc<dyn Gate>,
         metrics: Arc<Metrics>,
         settings: Settings,
@@ -59,6 +67,8 @@ impl Api {
     ) -> Self {
         Self {
             control,
+            evidence,
+            recordings,
             gate,
             metrics,
             settings: ArcSwap::from_pointee(settings),

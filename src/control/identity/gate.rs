@@ -7,7 +7,7 @@ use super::refused::Refused;
 use crate::control::desk::Answer;
 use crate::control::gate::{Gate, Peer, Visit};
 use crate::control::refusal::{Kind, Refusal};
-use crate::model::Caller;
+use crate::model::{Caller, SecretHash};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 use subtle::ConstantTimeEq as _;
@@ -22,6 +22,10 @@ impl Gate for Identity {
 
     fn visitor<'a>(&'a self, headers: &'a HeaderMap) -> Answer<'a, Result<Option<Visit>, Refusal>> {
         Box::pin(self.find_visitor(headers))
+    }
+
+    fn is_in(&self, login: SecretHash) -> Answer<'_, bool> {
+        Box::pin(self.still(login))
     }
 
     fn check_unsafe(

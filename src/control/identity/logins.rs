@@ -98,6 +98,12 @@ impl Identity {
         }))
     }
 
+    /// Whether a browser's login is still good. What cannot be known is not.
+    pub(super) async fn still(&self, login: SecretHash) -> bool {
+        let known = self.known(login, LoginKind::Portal).await;
+        known.is_ok_and(|who| who.is_some())
+    }
+
     /// Who was given this token.
     pub(super) async fn holder(&self, secret: &Secret) -> Result<Caller, Refused> {
         let who = self.known(secret.hash(), LoginKind::Api).await?;

@@ -20,7 +20,7 @@ pub use ask::{Ask, Considered};
 pub use at::At;
 pub use look::{Seen, Which};
 pub use review::Finding;
-pub use weigh::Weighed;
+pub use weigh::{Weighed, Weighing};
 pub use workload::Registration;
 
 #[cfg(test)]

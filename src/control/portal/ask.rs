@@ -2,7 +2,9 @@
 //! takes.
 
 use super::answer::{Shown, back_to, go, render};
-use super::ask_view::{Answer, Chosen, Code, Customer, Minutes, Typed, answer, minutes_of, scopes};
+use super::ask_view::{
+    Answer, Chosen, Code, Customer, Minutes, Typed, answer, lengths, minutes_of, scopes,
+};
 use super::call::Call;
 use super::fields::Fields;
 use super::frame::Frame;
@@ -34,6 +36,7 @@ struct Form {
 #[template(path = "ask_parts.html")]
 struct Parts {
     scopes: Vec<Chosen>,
+    minutes: Vec<Minutes>,
     wrong: Vec<Wrong>,
     answer: Answer,
 }
@@ -93,10 +96,12 @@ pub(super) async fn check(call: Call) -> Shown {
     let typed = typed(&call, &call.form);
     let ask = asked(&typed);
     let answer = weigh(&call, &ask).await;
-    let weighed = call.control().weigh(call.caller(), &ask).await;
+    let all = lengths(call.control().settings.load().max_time);
+    let weighed = call.control().weigh(call.caller(), &ask, &all).await;
     let known = choices(&call, &typed.app);
     let page = Parts {
-        scopes: scopes(&known, &typed.scopes, &weighed),
+        scopes: scopes(&known, &typed.scopes, &weighed.scopes),
+        minutes: minutes_of(&weighed.minutes, typed.minutes),
         wrong: Vec::new(),
         answer,
     };
@@ -143,7 +148,8 @@ async fn show(call: &Call, typed: Typed, answer: Answer, trouble: Option<&Refusa
             ..Notice::good(&text)
         });
     }
-    let weighed = control.weigh(call.caller(), &asked(&typed)).await;
+    let all = lengths(settings.max_time);
+    let weighed = control.weigh(call.caller(), &asked(&typed), &all).await;
     let codes = settings.reason_codes.iter().map(|code| Code {
         value: code.clone(),
         words: super::words::reason_code(code),
@@ -155,8 +161,8 @@ async fn show(call: &Call, typed: Typed, answer: Answer, trouble: Option<&Refusa
         customers: customers(call, Role::Operator),
         apps: apps(call, Role::Operator, &typed.app),
         codes: codes.collect(),
-        minutes: minutes_of(settings.max_time, typed.minutes),
-        scopes: scopes(&choices(call, &typed.app), &typed.scopes, &weighed),
+        minutes: minutes_of(&weighed.minutes, typed.minutes),
+        scopes: scopes(&choices(call, &typed.app), &typed.scopes, &weighed.scopes),
         answer,
         ticket_needed: settings.ticket_required,
         typed,

@@ -135,25 +135,37 @@ const fn tone(tier: Tier) -> &'static str {
     }
 }
 
-/// Choices of time up to the most that is possible, the shortest chosen unless another is.
-pub(super) fn minutes_of(most: Duration, chosen: u64) -> Vec<Minutes> {
+/// Lengths of time, in minutes, that may be offered where one can last so long.
+pub(super) fn lengths(most: Duration) -> Vec<u64> {
     let most = most.as_secs() / 60;
-    let mut lengths: Vec<u64> = LENGTHS
-        .into_iter()
-        .filter(|it| *it >= 15 && *it <= most)
-        .collect();
-    if lengths.is_empty() {
+    let mut lengths: Vec<u64> = LENGTHS.into_iter().filter(|it| *it <= most).collect();
+    if !lengths.contains(&most) {
         lengths.push(most.max(1));
     }
-    lengths.truncate(OFFERED);
-    if chosen != 0 && !lengths.contains(&chosen) {
-        lengths.push(chosen);
-    }
-    let chosen = match chosen {
-        0 => lengths.first().copied().unwrap_or(most),
-        chosen => chosen,
+    lengths
+}
+
+/// Choices of time among those that policy gives, the shortest chosen unless another one of them is. One that was
+/// chosen and is given no more is gone.
+pub(super) fn minutes_of(given: &[u64], chosen: u64) -> Vec<Minutes> {
+    // Five minutes are for where there is nothing longer.
+    let longer: Vec<u64> = given.iter().copied().filter(|it| *it >= 15).collect();
+    let mut offered = if longer.is_empty() {
+        given.to_vec()
+    } else {
+        longer
     };
-    let minutes = lengths.into_iter().map(|minutes| Minutes {
+    offered.truncate(OFFERED);
+    if given.contains(&chosen) && !offered.contains(&chosen) {
+        offered.push(chosen);
+    }
+    let first = offered.first().copied().unwrap_or(0);
+    let chosen = if offered.contains(&chosen) {
+        chosen
+    } else {
+        first
+    };
+    let minutes = offered.into_iter().map(|minutes| Minutes {
         value: minutes,
         words: words::span(Duration::from_secs(minutes * 60)),
         chosen: minutes == chosen,
@@ -279,4 +291,29 @@ fn is_empty(ask: &Ask, field: &str) -> bool {
         _ => return false,
     };
     value.trim().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lengths_that_policy_gives_are_offered() {
+        let hour = Duration::from_secs(3600);
+        assert_eq!(lengths(hour), [5, 15, 30, 60]);
+        assert_eq!(lengths(hour / 3), [5, 15, 20]);
+        let offered = |given: &[u64], chosen| {
+            let all = minutes_of(given, chosen);
+            let on: Vec<u64> = all
+                .iter()
+                .filter(|it| it.chosen)
+                .map(|it| it.value)
+                .collect();
+            (all.iter().map(|it| it.value).collect::<Vec<_>>(), on)
+        };
+        assert_eq!(offered(&[5, 15, 30, 60], 0), (vec![15, 30, 60], vec![15]));
+        assert_eq!(offered(&[5, 15, 30], 60), (vec![15, 30], vec![15]));
+        assert_eq!(offered(&[5], 30), (vec![5], vec![5]));
+        assert_eq!(offered(&[], 30), (vec![], vec![]));
+    }
 }

@@ -10,7 +10,7 @@ use crate::control::desk::Control;
 use crate::control::duties;
 use crate::control::lifecycle::Which;
 use crate::control::refusal::Refusal;
-use crate::model::{AccessRequest, Caller, RequestState, Role};
+use crate::model::{AccessRequest, Caller, RequestState, Role, SessionId, Timestamp};
 use crate::store::control::Query;
 use crate::store::{State, Stored};
 use askama::Template;
@@ -60,10 +60,8 @@ pub(super) async fn list(call: Call) -> Shown {
     let control = call.control();
     let requests = ours(&call, vec!["activated"], 200).await?;
     let since = control.now().millis() - i64::try_from(LATELY.as_millis()).unwrap_or(0);
-    let lately = requests
-        .iter()
-        .filter(|it| it.created_at.millis() >= since)
-        .count();
+    let opened = opened(control, &requests).await?;
+    let lately = opened.iter().filter(|at| at.millis() >= since).count();
     let mut visits = Vec::new();
     for request in requests.iter().take(SHOWN) {
         visits.extend(visit(control, call.caller(), request).await?);
@@ -104,6 +102,21 @@ async fn ours(
         .collect())
 }
 
+/// When the sessions of these requests were opened: one that never was is no visit.
+async fn opened(control: &Control, requests: &[AccessRequest]) -> Result<Vec<Timestamp>, Refusal> {
+    let ids: Vec<SessionId> = requests.iter().filter_map(|it| it.session).collect();
+    control
+        .run("reading sessions", move |tx| {
+            let mut opened = Vec::new();
+            for id in ids {
+                let stored = tx.session(id)?;
+                opened.extend(stored.and_then(|it| it.session.started_at));
+            }
+            Ok(opened)
+        })
+        .await
+}
+
 async fn visit(
     control: &Control,
     caller: &Caller,
@@ -132,10 +145,10 @@ async fn visit(
         at: When::at(stored.session.started_at.unwrap_or(grant.issued_at)),
         ended: ended(&stored),
         left: is_open.then(|| Left::until(grant.expires_at, now)),
-        pill: if is_open {
-            Pill::session(stored.state())
-        } else {
-            Pill::session(State::Ended)
+        pill: match (is_open, stored.session.started_at) {
+            (true, _) => Pill::session(stored.state()),
+            (false, Some(_)) => Pill::session(State::Ended),
+            (false, None) => Pill::new("", "Never opened"),
         },
         emergency: grant.break_glass,
         may_end: is_open && duties::may_end(caller, grant).is_ok(),

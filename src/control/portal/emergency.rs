@@ -66,12 +66,13 @@ async fn show(call: &Call, typed: Ask, trouble: Option<&Refusal>) -> Shown {
     let codes = codes
         .filter(|code| emergency.reason_codes.is_empty() || emergency.reason_codes.contains(code));
     let apps = apps(call, Role::BreakGlass, &typed.app);
+    let names: Vec<String> = apps.iter().map(|(app, _)| app.clone()).collect();
     let app = apps.first().map(|(app, _)| app.clone()).unwrap_or_default();
     let page = Page {
         frame,
         enabled: emergency.enabled,
         is_authorised: call.is_any(&[Role::BreakGlass]),
-        criteria: criteria(call),
+        criteria: criteria(call, &names),
         able: words::sentences(&emergency.scopes, &control.routes.scopes(&app)),
         customers: customers(call, Role::BreakGlass),
         apps,
@@ -92,7 +93,7 @@ async fn show(call: &Call, typed: Ask, trouble: Option<&Refusal>) -> Shown {
 }
 
 /// What must be true, in sentences.
-fn criteria(call: &Call) -> Vec<String> {
+fn criteria(call: &Call, apps: &[String]) -> Vec<String> {
     let settings = call.control().settings.load_full();
     let emergency = &settings.emergency;
     let mut criteria = Vec::new();
@@ -104,10 +105,16 @@ fn criteria(call: &Call) -> Vec<String> {
         ),
     });
     criteria.push("You were authorised beforehand, and your last use was certified.".to_owned());
-    criteria.push(format!(
-        "It lasts {} at most.",
-        words::span(emergency.max_time)
-    ));
+    let ceiling = match call.control().emergency_ceiling(call.caller(), apps) {
+        Some(most) => Some(most),
+        // Whoever only reads here is told the bound that holds for everybody.
+        None if !call.is_any(&[Role::BreakGlass]) => Some(emergency.max_time),
+        None => None,
+    };
+    criteria.push(match ceiling {
+        Some(most) => format!("It lasts {} at most.", words::span(most)),
+        None => "Policy allows it for no customer of yours now.".to_owned(),
+    });
     criteria.push(if emergency.open_unalerted {
         "Security is alerted at the first moment.".to_owned()
     } else {

@@ -59,6 +59,7 @@ fn exchanges(entries: &[Entry]) -> Vec<Exchange> {
                 let open = places.get(id).and_then(|at| all.get_mut(*at));
                 if let Some(open) = open {
                     open.status = status(entry);
+                    open.is_page = entry.text(&["locum", "banner"]) == Some("shown");
                 }
             }
             _ => {}
@@ -83,6 +84,7 @@ fn exchange(entry: &Entry, id: &str) -> Exchange {
         resource: text(&["locum", "resource"]),
         rule: text(&["locum", "rule"]),
         status: status(entry),
+        is_page: false,
         outcome: match (entry.event(), is_safe) {
             ("exchange.refused", _) => Outcome::Refused,
             (_, true) => Outcome::Read,
@@ -124,7 +126,7 @@ mod tests {
         };
         let closed = json!({
             "time": 9, "metadata": { "event_code": "exchange.closed", "correlation_uid": "x1" },
-            "http_response": { "code": 201 }
+            "http_response": { "code": 201 }, "locum": { "banner": "shown" }
         });
         let refused = json!({
             "time": 9, "metadata": { "event_code": "exchange.refused", "correlation_uid": "x3" },
@@ -154,5 +156,6 @@ mod tests {
             (all[0].path.as_str(), all[0].resource.as_str()),
             ("/orders/1", "order:1")
         );
+        assert!(all[0].is_page && !all[1].is_page);
     }
 }

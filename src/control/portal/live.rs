@@ -4,7 +4,7 @@ use super::answer::{Shown, back_to, render};
 use super::call::Call;
 use super::frame::Frame;
 use super::nav::Here;
-use super::parts::{Id, Left, Pill, When};
+use super::parts::{Address, Id, Left, Pill, When};
 use crate::control::duties;
 use crate::control::lifecycle::Which;
 use crate::control::refusal::{Kind, Problem, Refusal};
@@ -19,13 +19,19 @@ struct Row {
     id: String,
     short: Id,
     operator: String,
-    operator_id: String,
-    subject: String,
+    operator_shown: Address,
+    operator_id: Address,
+    is_named: bool,
+    subject: Address,
+    subject_id: String,
     tenant: String,
     app: String,
     ticket: String,
     since: Option<When>,
     last: Option<When>,
+    /// Requests so far, and how many were refused; a few seconds old.
+    requests: u64,
+    refusals: u64,
     left: Left,
     pill: Pill,
     emergency: bool,
@@ -101,13 +107,18 @@ async fn table(call: &Call) -> Result<Table, Refusal> {
             id: stored.session.id.to_string(),
             short: Id::of(stored.session.id),
             operator: grant.operator_label().to_owned(),
-            operator_id: grant.operator.id.clone(),
-            subject: grant.subject.id.clone(),
+            operator_shown: Address::of(grant.operator_label()),
+            operator_id: Address::of(&grant.operator.id),
+            is_named: grant.operator_label() != grant.operator.id,
+            subject: Address::of(&grant.subject.id),
+            subject_id: grant.subject.id.clone(),
             tenant: grant.tenant_label().to_owned(),
             app: grant.app.clone(),
             ticket: grant.ticket.clone(),
             since: stored.session.started_at.map(When::clock),
             last: stored.last_used.map(When::clock),
+            requests: stored.used.map_or(0, |it| it.requests),
+            refusals: stored.used.map_or(0, |it| it.refusals),
             left: Left::until(grant.expires_at, now),
             pill: Pill::session(stored.state()),
             emergency: grant.break_glass,

@@ -13,6 +13,9 @@ use crate::store::control::Query;
 use askama::Template;
 use std::time::Duration;
 
+/// Locks that hold and are shown; an id beyond is found by its key.
+const HELD: usize = 1000;
+
 struct Row {
     id: String,
     short: Id,
@@ -33,6 +36,9 @@ struct Page {
     frame: Frame,
     held: Vec<Row>,
     past: Vec<Row>,
+    is_first: bool,
+    /// Where the next page is.
+    older: Option<String>,
     may_lock: bool,
     typed_key: String,
     typed_reason: String,
@@ -48,8 +54,27 @@ pub(super) async fn list(call: Call) -> Shown {
 async fn show(call: &Call, trouble: Option<&Refusal>) -> Shown {
     let control = call.control();
     let now = control.now();
-    let locks = control.locks(call.caller(), Query::default()).await?.items;
-    let (held, past): (Vec<Lock>, Vec<Lock>) = locks.into_iter().partition(|it| it.holds(now));
+    let after = call.query.given("after").map(str::to_owned);
+    let is_first = after.is_none();
+    let page = Query {
+        after,
+        ..Query::default()
+    };
+    let page = control.locks(call.caller(), page).await?;
+    let older = page.next.map(|next| format!("/locks?after={next}"));
+    let mut past = page.items;
+    past.retain(|it| !it.holds(now));
+    // What holds is whole, on the first page, however old it is.
+    let mut held = Vec::new();
+    if is_first {
+        let query = Query {
+            states: vec!["held"],
+            limit: HELD,
+            ..Query::default()
+        };
+        held = control.locks(call.caller(), query).await?.items;
+        held.retain(|it| it.holds(now));
+    }
     let rows = |locks: &[Lock], holds: bool| locks.iter().map(|it| row(call, it, holds)).collect();
     let mut frame = call.frame("Locks", Here::Locks).await;
     frame.trouble(trouble, "/locks");
@@ -58,6 +83,8 @@ async fn show(call: &Call, trouble: Option<&Refusal>) -> Shown {
         frame,
         held: rows(&held, true),
         past: rows(&past, false),
+        is_first,
+        older,
         may_lock: call.is_any(&[Role::Security]),
         typed_key: call.form.get("key").to_owned(),
         typed_reason: call.form.get("reason").to_owned(),

@@ -15,6 +15,7 @@ mod customer;
 mod done;
 mod emergency;
 mod evidence;
+mod evidence_row;
 mod fields;
 mod frame;
 mod headers;
@@ -25,6 +26,7 @@ mod locks;
 mod nav;
 mod parts;
 mod policy;
+mod recording;
 mod refused;
 mod requests;
 mod reviews;
@@ -76,6 +78,7 @@ pub fn router() -> Router<Shared> {
             "/sessions/{id}/end",
             get(to(session::end_form)).post(to(session::end)),
         )
+        .merge(recording::router())
         .route(
             "/break-glass",
             get(to(emergency::form)).post(to(emergency::ask)),
@@ -102,6 +105,8 @@ pub fn router() -> Router<Shared> {
         .route("/locks", get(to(locks::list)).post(to(locks::set)))
         .route("/locks/{id}/lift", post(to(locks::lift)))
         .route("/evidence", get(to(evidence::list)))
+        .route("/evidence/export", get(to(evidence::export)))
+        .route("/evidence/{id}", get(to(evidence::one)))
         .route("/customer", get(to(customer::list)))
         .route("/consent", get(consent::landing).post(consent::step))
         .route("/parts/nav", get(to(frame::nav_part)))

@@ -86,7 +86,12 @@ const PAGES: [(Here, &str, &str, &[Role]); 11] = [
     ),
     (Here::Workloads, "/workloads", "Workloads", WATCHERS),
     (Here::Locks, "/locks", "Locks", WATCHERS),
-    (Here::Evidence, "/evidence", "Evidence", WATCHERS),
+    (
+        Here::Evidence,
+        "/evidence",
+        "Evidence",
+        &crate::control::evidence::SEARCHERS,
+    ),
 ];
 
 /// Whom a page is for.

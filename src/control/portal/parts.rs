@@ -34,6 +34,13 @@ pub(super) struct Id {
     short: String,
 }
 
+/// An address or another long word: where the room is short it is broken after `@`, `.` or `-`, never inside a name.
+#[derive(Clone, Debug, Template)]
+#[template(path = "part_address.html")]
+pub(super) struct Address {
+    pieces: Vec<String>,
+}
+
 /// A state in one word.
 #[derive(Clone, Debug, Template)]
 #[template(path = "part_pill.html")]
@@ -65,6 +72,7 @@ pub(super) struct Notice {
 impl HtmlSafe for When {}
 impl HtmlSafe for Left {}
 impl HtmlSafe for Id {}
+impl HtmlSafe for Address {}
 impl HtmlSafe for Pill {}
 impl HtmlSafe for Notice {}
 
@@ -126,6 +134,15 @@ impl Id {
         Self {
             short: format!("{kind}…{tail}"),
             full,
+        }
+    }
+}
+
+impl Address {
+    pub(super) fn of(text: &str) -> Self {
+        let pieces = text.split_inclusive(['@', '.', '-', '/', ':', '|']);
+        Self {
+            pieces: pieces.map(str::to_owned).collect(),
         }
     }
 }

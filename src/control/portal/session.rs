@@ -14,6 +14,7 @@ use crate::model::{SessionId, Timestamp};
 use crate::store::control::Noted;
 use crate::store::{State, Stored};
 use askama::Template;
+use std::fmt::Write as _;
 
 /// A line of the timeline.
 struct Line {
@@ -24,6 +25,32 @@ struct Line {
     what: String,
     details: Vec<(String, String)>,
     id: Option<Id>,
+    /// What a page asked for while it was open.
+    under: Vec<Line>,
+    is_page: bool,
+}
+
+impl Line {
+    /// "7 more requests, 1 changed something, 2 refused".
+    fn told_under(&self) -> String {
+        let count = |class: &str| self.under.iter().filter(|it| it.class == class).count();
+        let mut told = match self.under.len() {
+            1 => "1 more request".to_owned(),
+            n => format!("{n} more requests"),
+        };
+        for (class, words) in [("changed", "changed something"), ("refused", "refused")] {
+            let n = count(class);
+            if n > 0 {
+                let _ = write!(told, ", {n} {words}");
+            }
+        }
+        told
+    }
+
+    /// Whether something in it must not be overlooked.
+    fn stands_out(&self) -> bool {
+        self.under.iter().any(|it| !it.class.is_empty())
+    }
 }
 
 #[derive(Template)]
@@ -43,6 +70,8 @@ struct One {
     /// Why the journal's part is missing or cut, if it is.
     missing: Option<String>,
     may_end: bool,
+    /// The recording and the export.
+    may_see: bool,
 }
 
 pub(super) async fn one(call: Call) -> Shown {
@@ -95,6 +124,10 @@ pub(super) async fn one(call: Call) -> Shown {
         tally: recorded.as_ref().map(tally),
         missing,
         may_end: is_open && duties::may_end(call.caller(), grant).is_ok(),
+        may_see: {
+            let settings = call.web.recordings.replay.load();
+            duties::may_see_recording(call.caller(), grant, settings.tenant_auditors).is_ok()
+        },
     };
     render(None, &page)
 }
@@ -114,7 +147,21 @@ fn lines(history: &[Noted], recorded: Option<&Recorded>) -> Vec<Line> {
         .unwrap_or_default();
     lines.extend(exchanges.iter().map(|it| (Some(it.at), exchange(it))));
     lines.sort_by_key(|(at, _)| *at);
-    lines.into_iter().map(|(_, line)| line).collect()
+    by_page(lines.into_iter().map(|(_, line)| line))
+}
+
+/// Puts what a page asked for under it. A step of the control plane stands alone, and so does what no page asked for.
+fn by_page(lines: impl Iterator<Item = Line>) -> Vec<Line> {
+    let mut grouped: Vec<Line> = Vec::new();
+    for line in lines {
+        match grouped.last_mut() {
+            Some(page) if page.is_page && line.id.is_some() && !line.is_page => {
+                page.under.push(line);
+            }
+            _ => grouped.push(line),
+        }
+    }
+    grouped
 }
 
 fn step(noted: &Noted) -> Line {
@@ -133,14 +180,17 @@ fn step(noted: &Noted) -> Line {
         what: told::clause(&happened.code).to_owned(),
         details: told::details(happened),
         id: None,
+        under: Vec::new(),
+        is_page: false,
     }
 }
 
 fn exchange(it: &Exchange) -> Line {
-    let (class, word) = match it.outcome {
-        Outcome::Read => ("", "Read"),
-        Outcome::Changed => ("changed", "Changed"),
-        Outcome::Refused => ("refused", "Refused"),
+    let (class, word) = match (it.outcome, it.is_page) {
+        (Outcome::Read, true) => ("", "Opened a page"),
+        (Outcome::Read, false) => ("", "Read"),
+        (Outcome::Changed, _) => ("changed", "Changed"),
+        (Outcome::Refused, _) => ("refused", "Refused"),
     };
     let mut details = vec![("request".to_owned(), format!("{} {}", it.method, it.path))];
     for (name, value) in [
@@ -162,6 +212,8 @@ fn exchange(it: &Exchange) -> Line {
         what: word.to_owned(),
         details,
         id: Some(Id::of(&it.exchange)),
+        under: Vec::new(),
+        is_page: it.is_page,
     }
 }
 
@@ -254,4 +306,52 @@ pub(super) fn not_named(name: &str) -> Refusal {
         field: "name".to_owned(),
         message: format!("write “{name}” to go on"),
     }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_asked_for_stands_under_it() {
+        let line = |outcome, is_page| {
+            exchange(&Exchange {
+                at: Timestamp::from_millis(0),
+                exchange: "x0123456789".into(),
+                method: "GET".into(),
+                path: "/".into(),
+                action: String::new(),
+                resource: String::new(),
+                rule: String::new(),
+                status: 200,
+                is_page,
+                outcome,
+            })
+        };
+        let alone = Line {
+            id: None,
+            ..line(Outcome::Read, false)
+        };
+        let grouped = by_page(
+            [
+                line(Outcome::Read, false),
+                line(Outcome::Read, true),
+                line(Outcome::Read, false),
+                line(Outcome::Changed, false),
+                line(Outcome::Refused, false),
+                alone,
+                line(Outcome::Read, false),
+                line(Outcome::Read, true),
+            ]
+            .into_iter(),
+        );
+        let under: Vec<usize> = grouped.iter().map(|it| it.under.len()).collect();
+        assert_eq!(under, [0, 3, 0, 0, 0]);
+        let page = &grouped[1];
+        assert!(page.is_page && page.stands_out());
+        assert_eq!(
+            page.told_under(),
+            "3 more requests, 1 changed something, 1 refused"
+        );
+    }
 }

@@ -153,6 +153,7 @@ mod tests {
             resource: resource.into(),
             rule: "order-note".into(),
             status: 200,
+            is_page: false,
             outcome,
         };
         let recorded = Recorded {

@@ -2,7 +2,7 @@
 
 use crate::model::Happened;
 
-const TOLD: [(&str, &str); 41] = [
+const TOLD: [(&str, &str); 60] = [
     ("request.created", "asked for access"),
     ("request.approved", "everybody agreed"),
     ("request.cancelled", "took the request back"),
@@ -19,6 +19,8 @@ const TOLD: [(&str, &str); 41] = [
     ("session.all-ended", "ended all sessions of a key"),
     ("session.started", "opened the session"),
     ("session.ended", "the session was over"),
+    ("session.exported", "exported the session"),
+    ("recording.viewed", "looked at the recording"),
     ("break-glass.opened", "broke the glass"),
     ("alert.raised", "raised an alert"),
     ("alert.taken", "the alert was taken"),
@@ -36,6 +38,23 @@ const TOLD: [(&str, &str); 41] = [
     ("workload.disabled", "disabled a workload"),
     ("workload.shared", "a workload is used from several places"),
     ("control.refused", "was refused"),
+    ("api.call", "called the API"),
+    ("records.searched", "looked for records"),
+    ("records.exported", "exported records"),
+    ("grant.issued", "was granted access"),
+    ("grant.revoked", "the grant was revoked"),
+    ("alert", "something to look at"),
+    ("websocket.ended", "a WebSocket ended"),
+    ("shadow.differs", "the candidate policy decides otherwise"),
+    ("process.started", "Locum started"),
+    ("process.stopped", "Locum stopped"),
+    ("policy.refused", "a policy was not loaded"),
+    ("config.refused", "a configuration was not loaded"),
+    ("sink.state", "a sink changed"),
+    ("index.rebuilt", "the index is made anew"),
+    ("journal.recovered", "a torn end was cut"),
+    ("segment.sealed", "a segment was sealed"),
+    ("segment.carried", "exchanges were open as a segment ended"),
     ("login.in", "signed in"),
     ("login.out", "signed out"),
     ("change.asked", "brought other rules"),

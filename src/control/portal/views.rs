@@ -42,6 +42,8 @@ pub struct Exchange {
     pub rule: String,
     /// What the client got; 0 while it is open.
     pub status: u16,
+    /// A document that a person went to, under the banner.
+    pub is_page: bool,
     pub outcome: Outcome,
 }
 

@@ -10,9 +10,10 @@ use super::api::{self, Api};
 use super::identity::{self, Identity};
 use super::refusal::{Kind, Refusal};
 use super::signals::{self, Signals};
-use super::{portal, tickets};
+use super::{portal, replay, tickets};
 use axum::Router;
 use axum::extract::State;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use extract::Problem;
@@ -40,6 +41,7 @@ pub fn router(web: Shared, identity: Arc<Identity>, signals: Signals, api: Arc<A
             Problem(Refusal::new(Kind::Method, "method", detail))
         })
         .layer(axum::Extension(shown))
+        .layer(from_fn_with_state(Arc::clone(&web), replay::door::divert))
         .with_state(web)
 }
 

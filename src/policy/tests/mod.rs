@@ -2,6 +2,7 @@
 
 mod authority;
 mod choices;
+mod diff;
 mod disguises;
 mod files;
 mod properties;

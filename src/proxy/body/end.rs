@@ -11,6 +11,8 @@ pub enum End {
     Upstream,
     /// It could not be rewritten, and so was not passed on.
     Rewrite,
+    /// It must be recorded and could not be.
+    Unrecorded,
     /// The client went away.
     Aborted,
 }

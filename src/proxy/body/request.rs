@@ -2,6 +2,7 @@
 
 use super::Cut;
 use super::tally::{Digest, Failure, Tally};
+use crate::audit::recording::{Tap, Which};
 use crate::policy::OverrideScan;
 use crate::proxy::canonical::Spoofable;
 use crate::proxy::guard::is_forbidden_trailer;
@@ -40,6 +41,7 @@ pub struct RequestBody {
     /// Looks for a `_method` field in a form that streams by.
     scan: Option<OverrideScan>,
     strip: Option<Arc<Spoofable>>,
+    tap: Option<Tap>,
 }
 
 impl RequestBody {
@@ -64,6 +66,7 @@ impl RequestBody {
             idle: None,
             scan: None,
             strip: None,
+            tap: None,
         };
         (body, tally)
     }
@@ -72,6 +75,13 @@ impl RequestBody {
     #[must_use]
     pub fn stripped(mut self, strip: &Arc<Spoofable>) -> Self {
         self.strip = Some(Arc::clone(strip));
+        self
+    }
+
+    /// Records what passes.
+    #[must_use]
+    pub fn taped(mut self, tap: Option<&Tap>) -> Self {
+        self.tap = tap.cloned();
         self
     }
 
@@ -91,6 +101,11 @@ impl RequestBody {
         let overrides = |scan: &mut OverrideScan| scan.feed(data) || (is_last && scan.finish());
         if self.scan.as_mut().is_some_and(overrides) {
             return Err(self.failed(Failure::MethodOverride));
+        }
+        if let Some(tap) = &self.tap
+            && tap.data(Which::Request, data).is_err()
+        {
+            return Err(self.failed(Failure::Unrecorded));
         }
         self.digest.update(data);
         if self.first.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream) {

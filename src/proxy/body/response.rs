@@ -4,6 +4,7 @@ use super::Cut;
 use super::end::End;
 use super::tally::Digest;
 use super::trailers;
+use crate::audit::recording::{Tap, Which};
 use crate::proxy::close::Closer;
 use crate::proxy::worker::Taken;
 use bytes::Bytes;
@@ -115,10 +116,30 @@ impl ResponseBody {
 
     /// Changes the bytes on their way.
     pub fn transformed(mut self, transform: Box<dyn Transform>) -> Self {
+        if let Some(tap) = self.tap() {
+            tap.rewrites();
+        }
         if self.source.is_some() {
             self.transform = Some(transform);
         }
         self
+    }
+
+    /// The bytes of a body of Locum's own.
+    pub fn own(&self) -> Option<&Bytes> {
+        self.whole.as_ref()
+    }
+
+    fn tap(&self) -> Option<&Tap> {
+        self.close.as_ref()?.tap.as_ref()
+    }
+
+    /// Where the exchange is recorded: these bytes are too.
+    fn tape(&self, side: Which, bytes: &Bytes) -> Result<(), End> {
+        match self.tap() {
+            None => Ok(()),
+            Some(tap) => tap.data(side, bytes).map_err(|_| End::Unrecorded),
+        }
     }
 
     fn ended(&mut self, end: End) {
@@ -147,6 +168,9 @@ impl ResponseBody {
                 }
             };
             if !out.is_empty() {
+                if self.transform.is_some() {
+                    self.tape(Which::Shown, &out)?;
+                }
                 self.sent += out.len() as u64;
                 return Ok(Some(out));
             }
@@ -167,6 +191,10 @@ impl ResponseBody {
                 return self.broke(end);
             }
         };
+        // The transform is gone: what is left here was shown, and nothing of it was received.
+        if let Err(end) = self.tape(Which::Shown, &rest) {
+            return self.broke(end);
+        }
         self.sent += rest.len() as u64;
         self.ended(End::Done);
         if rest.is_empty() {
@@ -239,6 +267,9 @@ impl Body for ResponseBody {
             match frame.into_data() {
                 Ok(data) => {
                     this.digest.update(&data);
+                    if let Err(end) = this.tape(Which::Received, &data) {
+                        return this.broke(end);
+                    }
                     this.rest = data;
                 }
                 // Trailers: gRPC needs them; after a rewrite they would describe other bytes.

@@ -17,6 +17,8 @@ pub enum Failure {
     Idle,
     /// The session ended.
     Ended,
+    /// It must be recorded and could not be.
+    Unrecorded,
     /// The client went away or framed it wrongly.
     Client,
 }
@@ -30,6 +32,7 @@ impl std::fmt::Display for Failure {
             }
             Self::Trailer => "a trailer of the request carries a field that is not allowed there",
             Self::Idle => "the request body stopped coming",
+            Self::Unrecorded => "the request must be recorded and could not be",
             Self::Ended => "the support session ended",
             Self::Client => "the client broke off the request body",
         })

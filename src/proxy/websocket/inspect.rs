@@ -75,7 +75,7 @@ struct Message {
 
 /// One direction.
 pub(super) struct Inspector<'r> {
-    direction: Direction,
+    pub(super) direction: Direction,
     rules: &'r Rules,
     max_held: u64,
     walker: Walker,

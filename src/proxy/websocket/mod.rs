@@ -9,11 +9,13 @@ mod inspect;
 mod pipe;
 mod relay;
 mod rules;
+mod taped;
 
 pub use frame::{Malformed, Opcode};
 pub use inspect::Refusal;
 pub use relay::{Cause, Direction, Flow, Observer, Settings, Summary, relay};
 pub use rules::{Judge, Mode, Rules};
+pub use taped::Taping;
 
 use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_EXTENSIONS;

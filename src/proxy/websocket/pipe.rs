@@ -25,6 +25,8 @@ pub(super) enum Stop {
     /// The reader ended, and the writer was told.
     End,
     Refused(Refusal),
+    /// What was to be sent on must be recorded and could not be.
+    Unrecorded,
     ReadFailed(io::Error),
     WriteFailed(io::Error),
 }
@@ -57,7 +59,12 @@ impl Pipe {
                 Err(error) => return Poll::Ready(Stop::ReadFailed(error)),
                 Ok(()) if read.filled().is_empty() => self.is_ended = true,
                 Ok(()) => {
-                    if let Err(refusal) = inspector.push(read.filled(), &mut self.out, observer) {
+                    let pushed = inspector.push(read.filled(), &mut self.out, observer);
+                    if observer.passing(inspector.direction, &self.out).is_err() {
+                        self.out.clear();
+                        return Poll::Ready(Stop::Unrecorded);
+                    }
+                    if let Err(refusal) = pushed {
                         return Poll::Ready(Stop::Refused(refusal));
                     }
                 }

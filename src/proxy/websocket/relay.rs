@@ -4,6 +4,7 @@ use super::frame;
 use super::inspect::{Inspector, Refusal};
 use super::pipe::{Pipe, Stop};
 use super::{Opcode, Rules};
+use crate::audit::recording::Overrun;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -24,6 +25,10 @@ pub enum Direction {
 pub trait Observer: Send {
     /// A whole data message of `bytes` payload bytes passed.
     fn message(&mut self, _direction: Direction, _opcode: Opcode, _bytes: u64) {}
+    /// These bytes, frames as they are, are about to be sent on. An error ends the relay: they are not.
+    fn passing(&mut self, _direction: Direction, _bytes: &[u8]) -> Result<(), Overrun> {
+        Ok(())
+    }
     /// The client is being cut off for this.
     fn refused(&mut self, _refusal: &Refusal) {}
 }
@@ -71,6 +76,8 @@ pub enum Cause {
     SessionEnded,
     /// The client broke a rule of the route, or the protocol.
     Refused(Refusal),
+    /// It must be recorded and could not be.
+    Unrecorded,
     /// Reading from or writing to the client failed.
     ClientFailed(io::Error),
     /// Reading from or writing to the upstream failed.
@@ -114,6 +121,11 @@ where
         Cause::SessionEnded => {
             own_code = Some(1008);
             let cut = relay.cut(&mut client, &mut upstream, 1008, "support session ended");
+            let _ = timeout(settings.cut_grace, cut).await;
+        }
+        Cause::Unrecorded => {
+            own_code = Some(1011);
+            let cut = relay.cut(&mut client, &mut upstream, 1011, "this cannot be recorded");
             let _ = timeout(settings.cut_grace, cut).await;
         }
         Cause::Refused(refusal) => {
@@ -224,6 +236,7 @@ impl<'r> Relay<'r> {
                 match stop {
                     Stop::End => _ = self.first.get_or_insert(Cause::ClientClosed),
                     Stop::Refused(refusal) => return Some(Cause::Refused(refusal)),
+                    Stop::Unrecorded => return Some(Cause::Unrecorded),
                     Stop::ReadFailed(error) => return Some(Cause::ClientFailed(error)),
                     Stop::WriteFailed(error) => return Some(Cause::UpstreamFailed(error)),
                 }
@@ -239,6 +252,7 @@ impl<'r> Relay<'r> {
                     Stop::End | Stop::Refused(_) => {
                         self.first.get_or_insert(Cause::UpstreamClosed);
                     }
+                    Stop::Unrecorded => return Some(Cause::Unrecorded),
                     Stop::ReadFailed(error) => return Some(Cause::UpstreamFailed(error)),
                     Stop::WriteFailed(error) => return Some(Cause::ClientFailed(error)),
                 }

@@ -73,6 +73,17 @@ impl Tx<'_> {
         self.locked(&locks::keys(grant, None), now)
     }
 
+    /// Opens a session as its start link does.
+    #[cfg(test)]
+    pub fn start_for_tests(&self, session: &str) -> Result<(), StoreError> {
+        let run = || -> Result<(), RowError> {
+            let sql = "UPDATE sessions SET started_at = (SELECT issued_at FROM grants g WHERE g.id = grant_id) WHERE id = ?1";
+            self.sql.execute(sql, [session])?;
+            Ok(())
+        };
+        run().map_err(failed("opening a session"))
+    }
+
     fn open_of(&self, key: &LockKey, limit: Option<usize>) -> Result<Vec<Stored>, RowError> {
         let column = match key {
             LockKey::Session(_) => "s.id",

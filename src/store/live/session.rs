@@ -2,7 +2,7 @@
 
 use super::usage::Usage;
 use crate::model::{Binding, Ended, Grant, Secret, SecretHash, SessionId, Timestamp};
-use crate::store::Stored;
+use crate::store::{Stored, Use};
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -56,6 +56,11 @@ impl LiveSession {
     pub(super) fn new(stored: &Stored) -> Self {
         let used = stored.last_used.or(stored.session.started_at);
         let used = used.map_or(0, Timestamp::millis);
+        // A restart goes on counting where the process before wrote last.
+        let beside = stored.used.map(|before| Beside {
+            usage: Usage::since(before),
+            ..Beside::default()
+        });
         Self {
             id: stored.session.id,
             grant: Arc::clone(&stored.grant),
@@ -66,7 +71,7 @@ impl LiveSession {
             ending: OnceLock::new(),
             last_used: AtomicI64::new(used),
             flushed: AtomicI64::new(used),
-            beside: OnceLock::new(),
+            beside: beside.map_or_else(OnceLock::new, |it| OnceLock::from(Box::new(it))),
         }
     }
 
@@ -107,16 +112,20 @@ impl LiveSession {
     }
 
     /// A use that the store does not know of yet.
-    pub(super) fn unwritten_use(&self) -> Option<Timestamp> {
-        let used = self.last_used.load(Ordering::Relaxed);
-        (used > self.flushed.load(Ordering::Relaxed)).then(|| Timestamp::from_millis(used))
+    pub(super) fn unwritten_use(&self) -> Option<Use> {
+        let at = self.last_used.load(Ordering::Relaxed);
+        (at > self.flushed.load(Ordering::Relaxed)).then(|| Use {
+            session: self.id,
+            at: Timestamp::from_millis(at),
+            used: self.beside.get().map(|it| it.usage.so_far()),
+        })
     }
 
     pub(super) fn use_written(&self, at: Timestamp) {
         self.flushed.store(at.millis(), Ordering::Relaxed);
     }
 
-    /// What it was used for, counted in this process.
+    /// What it was used for.
     pub fn usage(&self) -> &Usage {
         &self.beside.get_or_init(Box::default).usage
     }

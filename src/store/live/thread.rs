@@ -6,7 +6,7 @@ use super::lookout::Lookout;
 use super::session::LiveSession;
 use super::shared::Shared;
 use crate::model::{Ended, SessionId, Timestamp};
-use crate::store::{GrantStore, Mark, StoreError, Stored, Version};
+use crate::store::{GrantStore, Mark, StoreError, Stored, Use, Version};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -284,20 +284,17 @@ impl Keeper {
             return;
         }
         self.last_touch = Instant::now();
-        let mut used: Vec<(SessionId, Timestamp)> = Vec::new();
-        self.shared.for_each(|session| {
-            if let Some(at) = session.unwritten_use() {
-                used.push((session.id, at));
-            }
-        });
-        if used.is_empty() {
+        let mut uses: Vec<Use> = Vec::new();
+        self.shared
+            .for_each(|session| uses.extend(session.unwritten_use()));
+        if uses.is_empty() {
             return;
         }
-        match self.store.touch(&used) {
+        match self.store.touch(&uses) {
             Ok(()) => {
-                for (id, at) in used {
-                    if let Some(session) = self.shared.get(id) {
-                        session.use_written(at);
+                for one in uses {
+                    if let Some(session) = self.shared.get(one.session) {
+                        session.use_written(one.at);
                     }
                 }
             }

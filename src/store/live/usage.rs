@@ -5,7 +5,8 @@ use crate::model::{Timestamp, Used};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// Counters of one session; nothing is ordered by them. They live as long as the process, not as the session's row.
+/// Counters of one session; nothing is ordered by them. Written down with the session's uses: a process that dies takes
+/// with it what came after the last time.
 #[derive(Debug, Default)]
 pub struct Usage {
     requests: AtomicU64,
@@ -20,6 +21,22 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Goes on where another process left off.
+    pub(super) fn since(before: Used) -> Self {
+        let moment = |at: Option<Timestamp>| AtomicI64::new(at.map_or(0, Timestamp::millis));
+        Self {
+            requests: before.requests.into(),
+            reads: before.reads.into(),
+            changes: before.changes.into(),
+            refusals: before.refusals.into(),
+            request_bytes: before.request_bytes.into(),
+            response_bytes: before.response_bytes.into(),
+            first: moment(before.first),
+            last: moment(before.last),
+            under_way: AtomicU64::new(0),
+        }
+    }
+
     /// Counts a request at `now`; returns how many there have been with it.
     pub fn request(&self, now: Timestamp) -> u64 {
         self.last.store(now.millis(), Ordering::Relaxed);
@@ -122,5 +139,9 @@ mod tests {
             last: Some(at(9)),
         };
         assert_eq!(usage.so_far(), want);
+        let after = Usage::since(want);
+        assert_eq!(after.so_far(), want);
+        assert_eq!(after.request(at(12)), 3);
+        assert_eq!(after.so_far().first, Some(at(5)));
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Admission, AdmitRefused, Changes, Ended, Filter, GrantId, GrantStore, Issue, Mark,
     RedeemRefused, Redemption, ReissueRefused, Revocation, RowError, SecretHash, SessionId, Sqlite,
-    State, StoreError, Stored, Target, Timestamp, Version, write,
+    State, StoreError, Stored, Target, Timestamp, Use, Version, write,
 };
 use crate::model::EndCause;
 use rusqlite::params;
@@ -130,8 +130,8 @@ impl GrantStore for Sqlite {
         Ok(Changes { rows, revision })
     }
 
-    fn touch(&self, used: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
-        self.write("noting use", |tx| write::touch(tx, used))
+    fn touch(&self, uses: &[Use]) -> Result<(), StoreError> {
+        self.write("noting use", |tx| write::touch(tx, uses))
     }
 
     fn mark_recorded(&self, marks: &[(SessionId, Mark)]) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ pub(in crate::store) use rows::RowError;
 
 use super::{
     Admission, AdmitRefused, Changes, Filter, GrantStore, Issue, Mark, RedeemRefused, Redemption,
-    ReissueRefused, Revocation, State, StoreError, Stored, Target, Version,
+    ReissueRefused, Revocation, State, StoreError, Stored, Target, Use, Version,
 };
 use crate::model::{Ended, GrantId, SecretHash, SessionId, Timestamp};
 use parking_lot::Mutex;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// The columns that [`stored`] reads, in its order.
 pub(super) const COLUMNS: &str = "g.body, s.id, s.cookie, s.binding, s.started_at, s.last_used, \
-     s.ended_cause, s.ended_at, s.ended_by, s.recorded, s.revision";
+     s.ended_cause, s.ended_at, s.ended_by, s.recorded, s.revision, s.used";
 
 /// A row or value that cannot be read: `SQLite`'s trouble or ours.
 pub(in crate::store) enum RowError {
@@ -80,6 +80,11 @@ pub(super) fn stored(row: &Row<'_>) -> Result<Stored, RowError> {
         last_used: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis),
         recorded: Mark::from_bits(u8::try_from(row.get::<_, i64>(9)?).unwrap_or(0)),
         revision: row.get(10)?,
+        used: row
+            .get::<_, Option<String>>(11)?
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|e| corrupt("use")(e.to_string()))?,
     })
 }
 

@@ -250,6 +250,9 @@ CREATE TABLE in_force (
     manifest TEXT NOT NULL              -- JSON
 ) STRICT;
 ",
+    "
+ALTER TABLE sessions ADD COLUMN used TEXT;  -- JSON: what it was used for
+",
 ];
 
 /// The version that this build writes.

@@ -6,7 +6,7 @@ use super::select;
 use crate::model::{Binding, Ended, Grant, GrantId, SecretHash, SessionId, Timestamp};
 use crate::store::{
     Admission, AdmitRefused, ExternalUse, Issue, Mark, RedeemRefused, Redemption, ReissueRefused,
-    Revocation, Stored, Target,
+    Revocation, Stored, Target, Use,
 };
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -366,12 +366,14 @@ fn column(
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn touch(tx: &Transaction<'_>, used: &[(SessionId, Timestamp)]) -> Result<(), RowError> {
+pub(super) fn touch(tx: &Transaction<'_>, uses: &[Use]) -> Result<(), RowError> {
     let mut update = tx.prepare_cached(
-        "UPDATE sessions SET last_used = max(coalesce(last_used, 0), ?2) WHERE id = ?1",
+        "UPDATE sessions SET last_used = max(coalesce(last_used, 0), ?2), used = coalesce(?3, used)
+         WHERE id = ?1",
     )?;
-    for (id, at) in used {
-        update.execute(params![id.to_string(), at.millis()])?;
+    for one in uses {
+        let used = one.used.as_ref().map(json).transpose()?;
+        update.execute(params![one.session.to_string(), one.at.millis(), used])?;
     }
     Ok(())
 }

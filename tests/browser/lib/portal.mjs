@@ -90,12 +90,13 @@ ${rows('personas', Object.values(PEOPLE))}
 ${rows('roles', ROLES.map(([group, role, tenants = ['*']]) => ({ group, role, tenants })))}`;
 
 export class Portal {
-  static async set() {
+  /** `more` is added to the configuration. */
+  static async set(more = '') {
     const portal = new Portal();
     const { dir, remove } = scratch('portal');
     portal.started = [{ stop: remove }];
     try {
-      await portal.start(dir);
+      await portal.start(dir, more);
     } catch (error) {
       await portal.stop();
       throw error;
@@ -103,11 +104,11 @@ export class Portal {
     return portal;
   }
 
-  async start(dir) {
+  async start(dir, more) {
     const [port, ops] = [await freePort(), await freePort()];
     this.origin = `https://localhost:${port}`;
     writeFileSync(path.join(dir, 'access.cedar'), ACCESS, { mode: 0o600 });
-    writeFileSync(path.join(dir, 'locum.toml'), config({ dir, portal: port }), { mode: 0o600 });
+    writeFileSync(path.join(dir, 'locum.toml'), `${config({ dir, portal: port })}\n${more}`, { mode: 0o600 });
     this.app = await storefront(dir, ops, this.origin);
     this.started.push(this.app.program);
     this.locum = await Locum.start({

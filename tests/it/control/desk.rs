@@ -148,6 +148,40 @@ impl Desk {
         assert!(done.expect("kill runs").success());
     }
 
+    /// Runs `locum --config … arguments`.
+    pub(super) fn command(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
+        command.arg("--config").arg(self.file("locum.toml"));
+        command.args(arguments).output().expect("locum runs")
+    }
+
+    /// SIGTERM, and waits until it is gone.
+    pub(super) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let id = child.id().to_string();
+            let done = Command::new("kill").args(["-TERM", &id]).status();
+            assert!(done.expect("kill runs").success());
+            child.wait().expect("gone");
+        }
+    }
+
+    /// Opens a start link as a browser does, then asks for these in the session.
+    pub(super) fn browse(&self, start: &str, asks: &[(&str, &str)]) {
+        let start: url::Url = start.parse().expect("a link");
+        let host = start.host_str().expect("a host");
+        let port = start.port().expect("a port");
+        let host = format!("{host}:{port}");
+        let target = format!("{}?{}", start.path(), start.query().unwrap_or_default());
+        let opened = call_as(port, &host, "GET", &target, &[], "").expect("an answer");
+        assert_eq!(opened.status, 303, "{}", opened.body);
+        for (method, path) in asks {
+            let fields = [("Cookie", opened.cookies.as_str())];
+            // No app runs behind: what counts here is that it was let through, or was not.
+            let answer = call_as(port, &host, method, path, &fields, "").expect("an answer");
+            assert!(answer.status >= 400, "{}", answer.status);
+        }
+    }
+
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.file("log")).unwrap_or_default()
     }
@@ -266,10 +300,28 @@ fn call(
     fields: &[(&str, &str)],
     body: &str,
 ) -> std::io::Result<Answer> {
+    call_as(
+        port,
+        &format!("localhost:{port}"),
+        method,
+        path,
+        fields,
+        body,
+    )
+}
+
+/// The same under another name.
+fn call_as(
+    port: u16,
+    host: &str,
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut head =
-        format!("{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in fields {
         let _ = write!(head, "{name}: {value}\r\n");
     }

@@ -1,5 +1,7 @@
 //! The control plane on the real binary: the portal's listener, personas, the store.
 
+/// Each step of one evidence chain is a record.
+mod chain;
 /// Other rules wait for votes.
 mod changes;
 /// kill -9 at random points of asking, agreeing and activating.

@@ -24,8 +24,12 @@ mod limits;
 mod locks;
 /// Where sessions live, and who passes without one.
 mod origins;
+/// The recording: bytes sent and seen are the bytes on the tape.
+mod recording;
 /// What refused clients are told, and what is on record.
 mod refusals;
+/// What a restart goes on with.
+mod restart;
 /// Sessions: start, cookie, end, binding.
 mod sessions;
 /// WebSockets.

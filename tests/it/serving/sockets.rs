@@ -9,14 +9,14 @@ use bytes::Bytes;
 use std::time::{Duration, Instant};
 
 /// A masked text frame of a client's (RFC 6455 §5.2), mask 0.
-fn text(words: &str) -> Vec<u8> {
+pub(super) fn text(words: &str) -> Vec<u8> {
     let mut frame = vec![0x81, 0x80 | u8::try_from(words.len()).unwrap(), 0, 0, 0, 0];
     frame.extend(words.as_bytes());
     frame
 }
 
 /// An app that echoes frames, unmasked.
-async fn echo() -> Upstream {
+pub(super) async fn echo() -> Upstream {
     Upstream::start(|heard, wire| {
         Box::pin(async move {
             if heard.field("upgrade") != "websocket" {
@@ -44,7 +44,7 @@ async fn echo() -> Upstream {
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
 
-async fn open(locum: &Locum, agent: &Agent) -> Conn {
+pub(super) async fn open(locum: &Locum, agent: &Agent) -> Conn {
     let mut conn = locum.connect(&agent.host).await;
     let origin = format!("Origin: https://{}\r\n{HANDSHAKE}", agent.host);
     conn.send(agent.request("GET", "/ws", &origin)).await;

@@ -1,5 +1,7 @@
 //! The format from end to end: written, read, torn, changed, erased.
 
+mod recorder;
+
 use super::testing::Sample;
 use super::*;
 use crate::model::SessionId;

@@ -6,11 +6,13 @@ use crate::control::desk::{
     TenantSettings, Ticket, TicketRefused, Tickets,
 };
 use crate::control::duties::StepUp;
+use crate::control::evidence::testing::Archive;
 use crate::control::gate::{Gate, Visit};
+use crate::control::recordings::Recordings;
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{
-    Alert, Caller, Clock, Method, OperatorKind, Proof, Reach, Role, Seat, SubjectClass, Tier,
-    Timestamp,
+    Alert, Caller, Clock, Method, OperatorKind, Proof, Reach, Role, Seat, SecretHash, SubjectClass,
+    Tier, Timestamp,
 };
 use crate::policy::access::{AccessPolicy, Options};
 use crate::store::control::{Book, Noted};
@@ -98,6 +100,10 @@ impl Gate for Told {
         Box::pin(async { Ok(None) })
     }
 
+    fn is_in(&self, _: SecretHash) -> Answer<'_, bool> {
+        Box::pin(async { true })
+    }
+
     fn check_unsafe(&self, _: &HeaderMap, _: &Visit, _: Option<&str>) -> Result<(), Refusal> {
         Ok(())
     }
@@ -159,6 +165,7 @@ impl Answered {
 pub(super) struct Stage {
     pub control: Arc<Control>,
     pub metrics: Arc<Metrics>,
+    pub archive: Archive,
     pub clock: Arc<AtomicI64>,
     router: Router,
     _dir: tempfile::TempDir,
@@ -197,8 +204,11 @@ impl Stage {
             routes: Arc::new(Outside),
             agreed: Arc::default(),
         });
+        let archive = Archive::new(dir.path(), Arc::clone(&metrics));
         let api = api::new(
             Arc::clone(&control),
+            Arc::clone(&archive.evidence),
+            Arc::new(Recordings::in_dir(dir.path(), Arc::clone(&metrics))),
             Arc::new(Told),
             Arc::clone(&metrics),
             settings,
@@ -208,6 +218,7 @@ impl Stage {
             metrics,
             clock,
             router: api::router(api),
+            archive,
             _dir: dir,
         }
     }

@@ -5,5 +5,6 @@ mod duties;
 mod fixture;
 mod forms;
 mod isolation;
+mod records;
 mod repeats;
 mod things;

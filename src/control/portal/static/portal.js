@@ -71,7 +71,7 @@ function poll(part) {
 /** A request is weighed while it is typed: the same answer as the button "Check" gives. */
 function check(form) {
   const part = document.getElementById(form.dataset.shows);
-  const scopes = document.getElementById(form.dataset.scopes);
+  const parts = [part, ...form.dataset.chooses.split(' ').map((id) => document.getElementById(id))];
   let timer;
   let sent = 0;
   const ask = async () => {
@@ -81,9 +81,10 @@ function check(form) {
       const answer = await fetch(form.dataset.check, { method: 'POST', body: new URLSearchParams(new FormData(form)), redirect: 'error' });
       if (!answer.ok || mine !== sent) return;
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-      const [shown, chosen] = [page.getElementById(part.id), scopes && page.getElementById(scopes.id)];
-      if (shown) replace(part, shown.innerHTML);
-      if (chosen) replace(scopes, chosen.innerHTML);
+      for (const it of parts) {
+        const now = page.getElementById(it.id);
+        if (now) replace(it, now.innerHTML);
+      }
     } catch { /* The button "Check" is still there. */ }
   };
   form.addEventListener('input', (event) => {

@@ -62,6 +62,7 @@ async fn lists_hold_nothing_of_another_tenant() {
     stage.asked();
     stage.used(|_| {});
     stage.broken();
+    stage.archive.take(&stage.control);
     let roles = [
         Role::Approver,
         Role::Security,

@@ -2,10 +2,13 @@
 
 mod actions;
 mod changes;
+mod choices;
 mod duties;
+mod evidence;
 mod forms;
 mod isolation;
 mod outside;
 mod pages;
+mod recordings;
 mod stage;
 mod templates;

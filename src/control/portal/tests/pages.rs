@@ -38,7 +38,10 @@ fn everybody() -> Vec<(Caller, Vec<&'static str>)> {
                 "/evidence",
             ],
         ),
-        (one("tia", Role::TenantAuditor, "acme"), vec!["/customer"]),
+        (
+            one("tia", Role::TenantAuditor, "acme"),
+            vec!["/customer", "/evidence"],
+        ),
         (
             one("ben", Role::BreakGlass, "*"),
             vec!["/", "/requests", "/break-glass", "/reviews"],

@@ -2,10 +2,13 @@
 
 use super::outside::{Outside, settings};
 use crate::control::desk::{Answer, Control, Settings};
+use crate::control::evidence::testing::Archive;
 use crate::control::gate::{Gate, Visit};
 use crate::control::portal::{self, Views};
+use crate::control::recordings::Recordings;
 use crate::control::refusal::{Kind, Refusal};
-use crate::control::web::shared::Web;
+use crate::control::replay::door::divert;
+use crate::control::web::shared::{Shared, Web};
 use crate::model::{
     AccessRequest, Caller, Clock, Emergency, Grant, GrantId, Method, Needs, Operator, OperatorKind,
     Proof, Reach, RequestId, RequestState, Review, ReviewId, ReviewState, Role, Seat, SecretHash,
@@ -13,8 +16,10 @@ use crate::model::{
 };
 use crate::store::control::{Book, Noted, Tx};
 use crate::store::{Issue, StoreError, sqlite};
+use crate::telemetry::Metrics;
 use axum::Router;
 use axum::body::Body;
+use axum::middleware::from_fn_with_state;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
@@ -55,6 +60,10 @@ impl Gate for Told {
             login: SecretHash::from_bytes([7; 32]),
         });
         Box::pin(async { Ok(visit) })
+    }
+
+    fn is_in(&self, _: SecretHash) -> Answer<'_, bool> {
+        Box::pin(async { true })
     }
 
     fn check_unsafe(
@@ -158,8 +167,10 @@ impl Seen {
 pub(super) struct Stage {
     pub control: Arc<Control>,
     pub clock: Arc<AtomicI64>,
+    pub archive: Archive,
+    pub web: Shared,
     router: Router,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Stage {
@@ -186,21 +197,31 @@ impl Stage {
             routes: Arc::new(Outside),
             agreed: Arc::default(),
         });
+        let archive = Archive::new(dir.path(), Arc::new(Metrics::default()));
         let web = Arc::new(Web {
             control: Arc::clone(&control),
+            evidence: Arc::clone(&archive.evidence),
             gate: Arc::new(Told),
             jwks: Arc::new(bytes::Bytes::new),
             views: Views::default(),
+            recordings: Arc::new(Recordings::in_dir(dir.path(), Arc::default())),
         });
         let router = portal::router()
             .fallback_service(portal::missing().with_state(Arc::clone(&web)))
-            .with_state(web);
+            .layer(from_fn_with_state(Arc::clone(&web), divert))
+            .with_state(Arc::clone(&web));
         Self {
             control,
             clock,
+            archive,
+            web,
             router,
-            _dir: dir,
+            dir,
         }
+    }
+
+    pub(super) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     pub(super) fn pass(&self, time: Duration) {

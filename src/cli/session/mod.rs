@@ -1,11 +1,15 @@
 //! `locum session`: what is open, what happened in one, and ending it.
 
+mod export;
+mod offline;
+
 use super::output::{Cell, Output, Tone};
 use super::remote::{Client, Remote, flag, list, show, text, texts};
 use super::request::word;
 use super::{Context, Exit, Failure};
 use crate::model::LockKey;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// See who stands in for whom now, and end it.
 #[derive(Debug, clap::Args)]
@@ -35,7 +39,11 @@ enum What {
         /// The session.
         #[arg(value_name = "ID")]
         id: String,
+        /// Ask no portal: read what lies in this state directory.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
+    Export(export::Export),
     /// End one session, everywhere, at once.
     End {
         /// The session.
@@ -58,10 +66,17 @@ enum What {
 
 impl Session {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
+        match self.what {
+            What::Export(it) => return it.run(&self.remote, context),
+            What::Show { id, dir: Some(dir) } => return offline::show(context, dir, &id),
+            _ => {}
+        }
         let (client, out) = (self.remote.client()?, &mut context.out);
         match self.what {
+            // Both are above: they may need no portal.
+            What::Export(_) | What::Show { dir: Some(_), .. } => Ok(Exit::Ok),
             What::List { mine, limit, after } => open(&client, out, mine, limit, after.as_deref()),
-            What::Show { id } => show(out, &client.one("sessions", &id)?, details),
+            What::Show { id, .. } => show(out, &client.one("sessions", &id)?, details),
             What::End { id, reason } => {
                 let ended = client.post(&["sessions", &id, "end"], &json!({ "reason": reason }))?;
                 show(out, &ended, |out, it| {
