@@ -24,6 +24,8 @@ pub struct Options {
     pub keys: VerifierKeys,
     /// Checkpoints that were kept elsewhere: the journal must continue each.
     pub saved: Vec<Saved>,
+    /// One of those to begin at: what it covers is not read again, but must be what the tiles say.
+    pub from: Option<Saved>,
     /// Told how many bytes were read since the last time.
     pub progress: Option<fn(u64)>,
 }
@@ -35,6 +37,7 @@ impl Default for Options {
             max_open: 1_000_000,
             keys: VerifierKeys::default(),
             saved: Vec::new(),
+            from: None,
             progress: None,
         }
     }
@@ -55,12 +58,13 @@ pub fn verify(dir: &Path, options: &Options) -> Result<Report, StartError> {
         trees: Trees::open(dir, is_being_written(dir), &options.keys, &options.saved)
             .map_err(StartError::io(dir, "read the log in"))?,
         end: (segment::name(1), 1),
+        known: None,
     };
     let mut segments = check.list()?;
     if segments.is_empty() {
         check.report.notes.push("there are no segments".into());
     }
-    let mut at = 0;
+    let mut at = check.resume(&segments);
     while let Some(first) = segments.get(at).copied() {
         at += 1;
         let mut read = check.begin(first)?;
@@ -95,6 +99,8 @@ struct Check {
     trees: Option<Trees>,
     /// Where the next record would stand.
     end: (String, u64),
+    /// Up to which record the journal is known from a saved checkpoint, and that record's hash.
+    known: Option<(u64, [u8; 32])>,
 }
 
 /// One segment on its way.
@@ -118,6 +124,24 @@ impl Reading {
 impl Check {
     fn list(&self) -> Result<Vec<u64>, StartError> {
         segment::list(&self.dir).map_err(StartError::io(&self.dir, "read the journal in"))
+    }
+
+    /// Begins at the segment after a saved checkpoint, if there is one. Its place in the list.
+    fn resume(&mut self, segments: &[u64]) -> usize {
+        let known = self.options.from.as_ref().zip(self.trees.as_mut());
+        self.known = known.and_then(|(from, trees)| trees.resume(from));
+        let Some((size, _)) = self.known else {
+            return 0;
+        };
+        // The one that holds the last record known: its hash is compared, and binds those before it.
+        let at = segments
+            .partition_point(|first| *first <= size)
+            .saturating_sub(1);
+        if let Some(first) = segments.get(at).filter(|first| **first > 1) {
+            self.last = first - 1;
+            self.forgive();
+        }
+        at
     }
 
     fn begin(&mut self, first: u64) -> Result<Reading, StartError> {
@@ -227,6 +251,12 @@ impl Check {
         };
         if !self.report.breaks.is_empty() {
             trees.stop();
+            return Ok(());
+        }
+        if let Some((size, entry)) = self.known.filter(|(size, _)| self.last <= *size) {
+            if self.last == size && super::tree::entry_of(&self.hashes[0]) != Some(entry) {
+                self.broken(place.at(), Some(size), None, Fault::Rewritten);
+            }
             return Ok(());
         }
         let exchange = Light::parse(line).and_then(|l| l.metadata.correlation_uid.map(shown));

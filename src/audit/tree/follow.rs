@@ -5,7 +5,7 @@ use super::edge::{Edge, concat};
 use super::kept;
 use super::layout::{self, HEIGHT, WIDTH};
 use super::note::{Distrust, Signed, VerifierKeys};
-use super::tiles::{bundle, partials};
+use super::tiles::{Tiles, bundle, partials};
 use crate::audit::report::{Break, Fault};
 use std::collections::VecDeque;
 use std::fs;
@@ -150,6 +150,33 @@ impl Follow {
         heads.sort_by_key(|head| head.size);
         self.heads = heads.into();
         Ok(())
+    }
+
+    /// Begins at a checkpoint that was kept elsewhere: the tiles must give its root. The last entry that it covers; `None`
+    /// where there is nothing to begin with, or the tiles do not fit.
+    pub(super) fn resume(&mut self, file: &str, signed: &Signed) -> Option<[u8; 32]> {
+        let tiles = Tiles {
+            dir: &self.dir,
+            size: signed.size,
+        };
+        let last = signed.size.checked_sub(1)?;
+        let edge = Edge::load(signed.size, |level, n, _| tiles.hashes(level, n));
+        let fits = |edge: &Edge| edge.root().is_ok_and(|root| root == signed.root);
+        let Some(edge) = edge.ok().filter(fits) else {
+            self.fault(file, Fault::Forked { size: signed.size });
+            return None;
+        };
+        let entry = tiles.entry(last).ok();
+        let part = signed.size % WIDTH > 0;
+        let entries = part.then(|| tiles.entries(last / WIDTH)).transpose();
+        let (Some(entry), Ok(entries)) = (entry, entries) else {
+            self.fault("tile/entries", Fault::WrongTile);
+            return None;
+        };
+        self.entries = entries.unwrap_or_default();
+        self.stands = vec![Stands::default(); self.entries.len()];
+        self.edge = edge;
+        Some(entry)
     }
 
     /// A checkpoint of this tree that was kept elsewhere.

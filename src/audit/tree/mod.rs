@@ -36,6 +36,7 @@ pub(super) use check::{Stands, Trees};
 pub use counters::LogCounters;
 pub use error::LogError;
 pub use key::LogKey;
+pub(super) use leaf::entry as entry_of;
 pub use note::{Distrust, Signed, VerifierKey, VerifierKeys};
 pub use proofs::{Consistency, Inclusion, Proofs};
 pub use running::origin_of;

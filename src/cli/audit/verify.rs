@@ -31,6 +31,7 @@ Examples:
   locum audit verify
   locum audit verify /evidence/journal --vkey portal.acme.example/log+1a2b3c4d+…
   locum audit verify --checkpoint /mnt/elsewhere/checkpoint
+  locum audit verify --from /mnt/elsewhere/checkpoint
   locum audit verify --tenant acme --export acme.jsonl --checkpoint acme.checkpoint";
 
 /// Prove that no record was changed, removed, moved or cut.
@@ -43,6 +44,10 @@ pub(in crate::cli) struct Verify {
     /// A checkpoint that was kept elsewhere. May stand more than once.
     #[arg(long = "checkpoint", value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
+    /// Begin at this checkpoint, which was kept elsewhere: what it covers is not read again, but must be what the tiles
+    /// say.
+    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    from: Option<PathBuf>,
     /// With --export: whose records they are.
     #[arg(long, value_name = "TENANT", requires = "export")]
     tenant: Option<String>,
@@ -63,13 +68,15 @@ impl Verify {
         }
         let keys = self.trust.keys(context, self.dir.is_none())?;
         let dir = super::journal(self.dir.clone(), context)?;
-        let saved = self.checkpoints.iter().map(|path| {
+        let kept = |path: &PathBuf| -> Result<Saved, Failure> {
             let (name, note) = (path.display().to_string(), read(path)?);
             Ok(Saved { name, note })
-        });
+        };
+        let saved = self.checkpoints.iter().chain(&self.from).map(kept);
         let options = Options {
             keys,
             saved: saved.collect::<Result<_, Failure>>()?,
+            from: self.from.as_ref().map(kept).transpose()?,
             progress: begin(&dir, context),
             ..Options::default()
         };

@@ -270,10 +270,25 @@ fn a_saved_checkpoint_shows_a_fork_and_a_cut_to_both_verifiers() {
     };
     let (report, python) = verdicts(dir.path());
     assert!(report.is_intact() && python != Some(false), "{report}");
+    // Begun at the saved checkpoint: the records after it alone.
+    let from = crate::audit::tree::Saved {
+        name: "saved".into(),
+        note: fs::read(&saved).expect("read"),
+    };
+    let begun = crate::audit::verify::Options {
+        keys: keys(&[&key]),
+        saved: vec![from.clone()],
+        from: Some(from),
+        ..Default::default()
+    };
+    let report = crate::audit::verify(dir.path(), &begun).expect("report");
+    assert!(report.is_intact() && report.notes.len() == 1, "{report}");
     // Another history by the holder of the same key.
     let forked = tempfile::tempdir().expect("dir");
     run(logged(forked.path(), &key), 20);
     let (report, python) = verdicts(forked.path());
+    let resumed = crate::audit::verify(forked.path(), &begun).expect("report");
+    assert!(!resumed.is_intact(), "{resumed}");
     let is_fork =
         |found: &crate::audit::Break| matches!(found.fault, crate::audit::Fault::Forked { .. });
     assert!(
