@@ -226,7 +226,7 @@ impl Run {
     }
 
     pub(super) fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(2 * 60);
+        let deadline = Instant::now() + Duration::from_secs(300);
         while !is_so(self) {
             assert!(
                 Instant::now() < deadline,
