@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit receivers browser api evidence versus load fuzz
+.PHONY: help demo test lint unit receivers kafka browser api evidence versus load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -28,6 +28,10 @@ unit:
 
 receivers:
 	tests/receivers/run.sh
+
+kafka: ## the Kafka sink against librdkafka's own mock cluster; builds librdkafka
+	@tools/setup build
+	tests/receivers/run.sh kafka
 
 browser:
 	tests/browser/run.sh

@@ -386,6 +386,8 @@ pub(super) async fn start(
         .map_err(RunError::io("portal listener"))?;
     let store = &config.store;
     tokio::spawn(record(Arc::clone(&control), Arc::clone(&parts.plane)));
+    let journal = Arc::clone(&parts.plane.journal);
+    tokio::spawn(super::alarms::watch(Arc::clone(&control), journal));
     tokio::spawn(sweep(Arc::clone(&control), config.access.sweep_interval));
     tokio::spawn(purge(control, store.purge_interval, store.keep_ended));
     Ok(Some(listening))

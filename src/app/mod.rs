@@ -1,6 +1,7 @@
 //! The composition root: build, run, reload, drain. Only here do the data plane and the control plane meet.
 
 mod access;
+mod alarms;
 mod build;
 mod control;
 mod events;
@@ -8,6 +9,7 @@ mod ops;
 mod rules;
 mod serve;
 mod signals;
+mod sinks;
 mod subject;
 mod translate;
 mod views;

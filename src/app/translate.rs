@@ -1,9 +1,7 @@
 //! From the configuration's words to each part's own settings: no part reads the configuration itself.
 
 use super::RunError;
-use crate::audit::settings::{
-    self as audit, FileSettings, HeaderSecret, SinkSettings, WebhookSettings,
-};
+use crate::audit::settings as audit;
 use crate::config::{self, Config};
 use crate::proxy::client::Network;
 use crate::proxy::listener::{self, ProxyProtocol};
@@ -61,56 +59,9 @@ pub(super) fn journal(config: &Config) -> Result<audit::Settings, RunError> {
         redact_query: from.redact_query.clone(),
         max_field: from.max_field_bytes.len(),
         close_queue: from.max_pending,
-        sinks: from.sinks.iter().map(sink).collect::<Result<_, _>>()?,
+        sinks: super::sinks::all(config)?,
         ..audit::Settings::default()
     })
-}
-
-fn sink(from: &config::Sink) -> Result<SinkSettings, RunError> {
-    let missing = |key: &str| {
-        RunError::build(
-            format!("audit.sinks.{}", from.name),
-            format!("{key} is missing"),
-        )
-    };
-    let kind = match from.kind {
-        config::SinkKind::Stdout => audit::SinkKind::Stdout,
-        config::SinkKind::File => audit::SinkKind::File(FileSettings::new(
-            from.path.clone().ok_or_else(|| missing("path"))?,
-        )),
-        config::SinkKind::Webhook => {
-            let mut webhook = WebhookSettings::new(from.url.clone().ok_or_else(|| missing("url"))?);
-            webhook.ca.clone_from(&from.ca);
-            webhook.timeout = from.timeout;
-            if let Some(token) = secret(from)? {
-                webhook.headers.push((
-                    "authorization".into(),
-                    HeaderSecret::new(format!("Bearer {token}")),
-                ));
-            }
-            audit::SinkKind::Webhook(webhook)
-        }
-    };
-    let mut settings = SinkSettings::new(from.name.as_str(), kind);
-    settings.batch_records = from.batch_records;
-    settings.retry_max = from.retry_max;
-    Ok(settings)
-}
-
-/// The sink's token, from its file or the environment. The text itself is never in the configuration.
-fn secret(from: &config::Sink) -> Result<Option<String>, RunError> {
-    let what = format!("audit.sinks.{}", from.name);
-    match (&from.secret_file, &from.secret_env) {
-        (Some(path), _) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| RunError::build(what, format!("{}: {e}", path.display())))?;
-            Ok(Some(text.trim().to_owned()))
-        }
-        (None, Some(name)) => std::env::var(name)
-            .map(Some)
-            .map_err(|_| RunError::build(what, format!("{name} is not set in the environment"))),
-        (None, None) => Ok(None),
-    }
 }
 
 pub(super) fn tls(from: &config::Tls) -> tls::Settings {

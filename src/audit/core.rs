@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use std::cell::RefCell;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
 
 /// A buffer that grew beyond this is not kept. Bytes.
@@ -42,6 +42,8 @@ pub(super) struct Core {
     pub(super) writer: Mutex<Writer>,
     pub(super) wake: Condvar,
     pub(super) stopping: AtomicBool,
+    /// Whom a sink that lags keeps out.
+    pub(super) gate: Gate,
     pub(super) counters: Arc<Counters>,
     pub(super) encoder: Arc<Encoder>,
     pub(super) clock: Clock,
@@ -97,7 +99,31 @@ impl Core {
     }
 
     pub(super) fn check(&self) -> Result<(), Refused> {
+        self.gate.check()?;
         self.writer.lock().check()
+    }
+}
+
+/// Closed while a sink lags whose `on_lag` says so. Open, it costs one load.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    is_closed: AtomicBool,
+    why: Mutex<Option<Refused>>,
+}
+
+impl Gate {
+    pub(super) fn check(&self) -> Result<(), Refused> {
+        if !self.is_closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.why.lock().clone().map_or(Ok(()), Err)
+    }
+
+    /// Closes it for the reason, or opens it.
+    pub(super) fn set(&self, why: Option<Refused>) {
+        let is_closed = why.is_some();
+        *self.why.lock() = why;
+        self.is_closed.store(is_closed, Ordering::Release);
     }
 }
 

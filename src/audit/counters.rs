@@ -34,8 +34,19 @@ pub struct Counters {
 pub struct SinkCounters {
     /// Gauge: the last sequence number that the sink has taken.
     pub sequence: AtomicU64,
+    /// Gauge: where the sink stands in the journal's files: the segment's first sequence number, and bytes in it.
+    pub segment: AtomicU64,
+    pub offset: AtomicU64,
+    /// Gauge: when the oldest record was made that the sink has not taken, milliseconds since 1970; 0 for none.
+    pub oldest: AtomicI64,
     /// Gauge: records kept but not yet taken.
     pub lag: AtomicU64,
+    /// Gauge: their bytes in the journal.
+    pub lag_bytes: AtomicU64,
+    /// Gauge: the age of the oldest of them, in seconds.
+    pub lag_seconds: AtomicU64,
+    /// Gauge: whether it is further behind than it may be.
+    pub lagging: AtomicBool,
     /// Records taken since the process started; at least once, so repeats count.
     pub delivered: AtomicU64,
     /// Deliveries that failed and are tried again.
@@ -76,6 +87,9 @@ impl SinkCounters {
         [
             ("sequence", read(&self.sequence)),
             ("lag", read(&self.lag)),
+            ("lag_bytes", read(&self.lag_bytes)),
+            ("lag_seconds", read(&self.lag_seconds)),
+            ("lagging", u64::from(self.lagging.load(Ordering::Relaxed))),
             ("delivered", read(&self.delivered)),
             ("failures", read(&self.failures)),
             ("poisoned", read(&self.poisoned)),

@@ -29,6 +29,15 @@ pub(super) enum Own<'a> {
         lost: u64,
         cause: &'a str,
     },
+    /// A sink fell further behind than it may, or came back within its bounds.
+    Lag {
+        sink: &'a str,
+        lagging: bool,
+        records: u64,
+        bytes: u64,
+        seconds: u64,
+        refuses: bool,
+    },
     /// A record that a sink will never take.
     Poisoned {
         sink: &'a str,
@@ -86,6 +95,7 @@ impl Encoder {
                     ("cause", Text(cause)),
                 ],
             )),
+            Own::Lag { .. } => self.lag(out, own, at),
             Own::Poisoned {
                 sink,
                 sequence,
@@ -113,6 +123,30 @@ impl Encoder {
                 ],
             )),
         }
+    }
+
+    fn lag(&self, out: &mut Vec<u8>, own: &Own<'_>, at: Timestamp) {
+        let Own::Lag {
+            sink,
+            lagging,
+            records,
+            bytes,
+            seconds,
+            refuses,
+        } = *own
+        else {
+            return;
+        };
+        let fields = [
+            ("sink", Text(sink)),
+            ("lagging", Flag(lagging)),
+            ("lag_records", Number(records)),
+            ("lag_bytes", Number(bytes)),
+            ("lag_seconds", Number(seconds)),
+            ("refuses", Flag(refuses)),
+        ];
+        let class = if lagging { TROUBLE } else { STATE };
+        self.draft(out, &Draft::new(class, "sink.lag", &fields), at);
     }
 
     /// Exchanges that are still open as a segment ends, so that recovery need not read older ones.

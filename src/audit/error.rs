@@ -86,31 +86,69 @@ impl std::error::Error for StartError {
 pub struct Refused {
     /// When the outage began.
     pub since: Timestamp,
-    pub(super) source: Arc<io::Error>,
+    why: Why,
+}
+
+#[derive(Clone, Debug)]
+enum Why {
+    Unwritable(Arc<io::Error>),
+    /// A sink is further behind than it may be.
+    Lagging(Arc<str>),
 }
 
 impl Refused {
     /// Where the journal was stopped while a record waited.
     pub(super) fn stopped() -> Self {
+        Self::unwritable(
+            Timestamp::now(),
+            io::Error::other("the journal was stopped"),
+        )
+    }
+
+    pub(super) fn unwritable(since: Timestamp, source: io::Error) -> Self {
         Self {
-            since: Timestamp::now(),
-            source: Arc::new(io::Error::other("the journal was stopped")),
+            since,
+            why: Why::Unwritable(Arc::new(source)),
+        }
+    }
+
+    pub(super) fn lagging(since: Timestamp, sink: Arc<str>) -> Self {
+        Self {
+            since,
+            why: Why::Lagging(sink),
+        }
+    }
+
+    /// The sink that is too far behind. The journal itself can be written: the refusal belongs into it.
+    pub fn sink(&self) -> Option<&str> {
+        match &self.why {
+            Why::Lagging(sink) => Some(sink),
+            Why::Unwritable(_) => None,
         }
     }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the journal cannot be written since {}: {}. Requests are refused until it can; free space on its disk or repair it, no restart is needed",
-            self.since, self.source
-        )
+        let since = self.since;
+        match &self.why {
+            Why::Unwritable(source) => write!(
+                f,
+                "the journal cannot be written since {since}: {source}. Requests are refused until it can; free space on its disk or repair it, no restart is needed"
+            ),
+            Why::Lagging(sink) => write!(
+                f,
+                "sink {sink} is further behind than it may be since {since}, and its on_lag is \"refuse\". Requests are refused until it has caught up; repair its receiver, no restart is needed"
+            ),
+        }
     }
 }
 
 impl std::error::Error for Refused {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.source)
+        match &self.why {
+            Why::Unwritable(source) => Some(&**source),
+            Why::Lagging(_) => None,
+        }
     }
 }

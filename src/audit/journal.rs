@@ -1,7 +1,7 @@
 //! The journal as the rest of the product sees it.
 
 use super::commit;
-use super::core::{Core, settled, with_line};
+use super::core::{Core, Gate, settled, with_line};
 use super::counters::{Counters, SinkCounters};
 use super::encode::Encoder;
 use super::encode_own::Own;
@@ -89,6 +89,7 @@ impl Journal {
             writer: Mutex::new(writer),
             wake: Condvar::new(),
             stopping: AtomicBool::new(false),
+            gate: Gate::default(),
             counters,
             encoder,
             clock,
@@ -132,9 +133,10 @@ impl Journal {
     /// With durability `process` this completes at once, without yielding; with `disk` it waits for a group commit.
     ///
     /// # Errors
-    /// The record could not be kept: answer 503 and forward nothing.
+    /// The record could not be kept, or does not leave here in time: answer 503 and forward nothing.
     pub async fn open(&self, opening: &Opening<'_>) -> Result<Receipt, Refused> {
         let core = &self.0.core;
+        core.gate.check()?;
         let (context, wait) = with_line(|line| {
             let context = core.encoder.opening(line, opening, core.clock.now());
             core.write(line, Change::Opens(opening.exchange))

@@ -1,6 +1,8 @@
 //! What the journal can be told, with defaults and units. Every limit of this part has its name here.
 
-use std::fmt;
+/// As other parts call it.
+pub use super::sink::settings::Secret as HeaderSecret;
+use super::sink::settings::SinkSettings;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -73,138 +75,5 @@ impl Default for Settings {
             sink_drain: Duration::from_secs(2),
             sinks: Vec::new(),
         }
-    }
-}
-
-/// One place where records stream to.
-#[derive(Clone, Debug)]
-pub struct SinkSettings {
-    /// Unique; names the cursor file, so a renamed sink starts again from the first record. `a-z 0-9 - _`.
-    pub name: String,
-    pub kind: SinkKind,
-    /// Most records in one delivery. Default 500.
-    pub batch_records: usize,
-    /// Most bytes in one delivery, unless one record alone is larger. Default 1 MiB.
-    pub batch_bytes: usize,
-    /// How often an idle sink looks for new records: the longest it waits to fill a batch. Default 200 ms.
-    pub poll: Duration,
-    /// First pause after a failed delivery; doubles each time, with jitter. Default 250 ms.
-    pub retry_min: Duration,
-    /// Longest pause between deliveries that fail. Default 30 s.
-    pub retry_max: Duration,
-}
-
-impl SinkSettings {
-    pub fn new(name: impl Into<String>, kind: SinkKind) -> Self {
-        Self {
-            name: name.into(),
-            kind,
-            batch_records: 500,
-            batch_bytes: 1 << 20,
-            poll: Duration::from_millis(200),
-            retry_min: Duration::from_millis(250),
-            retry_max: Duration::from_secs(30),
-        }
-    }
-}
-
-/// What kind of place it is.
-#[derive(Clone, Debug)]
-pub enum SinkKind {
-    File(FileSettings),
-    Stdout,
-    Webhook(WebhookSettings),
-}
-
-/// A copy in a plain file, rotated by size.
-#[derive(Clone, Debug)]
-pub struct FileSettings {
-    pub path: PathBuf,
-    /// The file becomes `path.1` before it would grow beyond this. Bytes; default 64 MiB.
-    pub max_bytes: u64,
-    /// How many rotated files stay. Default 5.
-    pub keep: u32,
-}
-
-impl FileSettings {
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            max_bytes: 64 << 20,
-            keep: 5,
-        }
-    }
-}
-
-/// An HTTP endpoint that takes batches by POST.
-#[derive(Clone, Debug)]
-pub struct WebhookSettings {
-    /// `http://` or `https://`.
-    pub url: String,
-    pub format: WebhookFormat,
-    /// Sent with each batch, such as `Authorization`.
-    pub headers: Vec<(String, HeaderSecret)>,
-    /// PEM file of the authorities to trust instead of the system's.
-    pub ca: Option<PathBuf>,
-    /// From connect to the end of the answer. Default 10 s.
-    pub timeout: Duration,
-}
-
-impl WebhookSettings {
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            format: WebhookFormat::default(),
-            headers: Vec::new(),
-            ca: None,
-            timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-/// How a batch is written into the body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WebhookFormat {
-    /// One record a line, `application/x-ndjson`.
-    #[default]
-    Ndjson,
-    /// One JSON array, `application/json`.
-    Array,
-}
-
-/// A header's value that may be a credential: `Debug` never shows it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct HeaderSecret(String);
-
-impl HeaderSecret {
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value, for the request that carries it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for HeaderSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HeaderSecret(…)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_of_settings_never_shows_a_header() {
-        let mut webhook = WebhookSettings::new("https://siem.example/in");
-        webhook
-            .headers
-            .push(("authorization".into(), HeaderSecret::new("Bearer hunter2")));
-        let sink = SinkSettings::new("siem", SinkKind::Webhook(webhook));
-        assert!(!format!("{sink:?}").contains("hunter2"));
     }
 }

@@ -234,10 +234,7 @@ impl Writer {
             cause: error.to_string(),
         });
         outage.refused += refused;
-        Refused {
-            since: outage.since,
-            source: Arc::new(error),
-        }
+        Refused::unwritable(outage.since, error)
     }
 
     fn append_plain(&mut self, body: &mut Vec<u8>) -> io::Result<()> {

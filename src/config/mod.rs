@@ -29,7 +29,7 @@ pub use keys::alerts::{
 };
 pub use keys::api::Api;
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};
-pub use keys::audit::{Audit, Durability, Log, LogFormat, Sink, SinkKind};
+pub use keys::audit::{Audit, Durability, Log, LogFormat};
 pub use keys::control::{Access, BreakGlass, Tenant};
 pub use keys::grants::{Grants, Issuer, JwtAlgorithm, Keys, Store};
 pub use keys::identity::{
@@ -41,6 +41,7 @@ pub use keys::listeners::{
     Scheme, Tls, TlsVersion,
 };
 pub use keys::root::{Config, Policy};
+pub use keys::sinks::{BodyFormat, LockMode, MessageFormat, OnLag, OtlpProtocol, Sink, SinkKind};
 pub use keys::upstreams::{
     Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
     Protocol, Upstream, UpstreamTls,

@@ -20,12 +20,12 @@ fn read(text: &str) -> Result<Config, Vec<String>> {
 }
 
 /// The problems that `more` brings when it is put after the smallest file.
-fn problems(more: &str) -> Vec<String> {
+pub(super) fn problems(more: &str) -> Vec<String> {
     read(&format!("{SMALLEST}{more}")).err().unwrap_or_default()
 }
 
 #[track_caller]
-fn has(list: &[String], part: &str) {
+pub(super) fn has(list: &[String], part: &str) {
     assert!(
         list.iter().any(|p| p.contains(part)),
         "{part:?} in {list:#?}"

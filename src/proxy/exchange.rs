@@ -10,7 +10,7 @@ use super::hosts::HostMatch;
 pub use super::inbound::Arrival;
 use super::inbound::{Inbound, Payload};
 use super::refusal::{self, Refusal};
-use super::refused::{Refused, unrecordable};
+use super::refused::{Refused, lagging, unrecordable};
 use super::rewrite::banner;
 use super::setup::{App, Setup};
 use super::strangers::Kept;
@@ -306,12 +306,7 @@ async fn forward(
     let receipt = match plane.journal.open(&opening).await {
         Ok(receipt) => receipt,
         Err(refused) => {
-            plane.metrics.hit(Limit::Journal);
-            tracing::error!(error = %refused, "a request could not be recorded and was refused");
-            return Err(Box::new(Refused {
-                is_recorded: true,
-                ..unrecordable().into()
-            }));
+            return Err(unopened(plane, &refused, authenticated, &permitted));
         }
     };
     plane.metrics.in_flight.inc();
@@ -329,6 +324,31 @@ async fn forward(
     } else {
         outbound::forward(&way, inbound, payload, authenticated, permitted, receipt).await
     }
+}
+
+/// The record could not be kept; or it could, and a sink lags: then the refusal is on record at least.
+fn unopened(
+    plane: &Plane,
+    why: &audit::Refused,
+    authenticated: Authenticated,
+    permitted: &Permitted,
+) -> Box<Refused> {
+    if let Some(sink) = why.sink() {
+        plane.metrics.hit(Limit::SinkLag);
+        return Box::new(Refused {
+            decision: Some(permitted.decision().clone()),
+            canonical: Some(permitted.target().as_str().to_owned()),
+            authenticated: Some(authenticated),
+            detail: sink.to_owned(),
+            ..lagging().into()
+        });
+    }
+    plane.metrics.hit(Limit::Journal);
+    tracing::error!(error = %why, "a request could not be recorded and was refused");
+    Box::new(Refused {
+        is_recorded: true,
+        ..unrecordable().into()
+    })
 }
 
 fn guarded(fault: Fault) -> Refusal {

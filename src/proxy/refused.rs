@@ -53,6 +53,14 @@ pub fn unrecordable() -> Refusal {
     )
 }
 
+/// 503: what does not get to where it must be kept in time does not happen.
+pub fn lagging() -> Refusal {
+    Refusal::unavailable(
+        "sink-lag",
+        "Records do not reach the place where they must be kept, so no request is let through until they do.",
+    )
+}
+
 /// Writes the closing record of an exchange that was opened but has no answer of the app's.
 pub fn closed_with(
     mut closer: Closer,

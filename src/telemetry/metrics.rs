@@ -29,6 +29,7 @@ pub enum Limit {
     DocumentBytes,
     DrainTimeout,
     Journal,
+    SinkLag,
     ChunkExtension,
     SignInAttempts,
     AttemptAddresses,

@@ -10,12 +10,14 @@ mod failing;
 mod kill;
 /// kill -9 and the loss of power at random moments, many times.
 mod kills;
+/// A sink that lags and may not: requests are refused until it has caught up.
+mod lag;
 /// Requests that can each be told from every other, and the account of what became of them.
 mod load;
 /// A file system that turns read-only by itself.
 mod read_only;
 /// Locum with an app behind, each in its place, for the tests of this directory.
-mod rig;
+pub(crate) mod rig;
 /// A disk that fails on demand and a clock that is set, between Locum and the system.
 mod shim;
 /// A webhook whose receiver is down, slow or stopped.

@@ -1,6 +1,9 @@
 //! Alerts to real receivers: a mail server (aiosmtpd) and the reference verifier of Standard Webhooks, as
 //! `tests/receivers/run.sh` installs them.
 
+/// One Locum with a sink of every kind, all of them real.
+mod sinks;
+
 use locum::config::Config;
 use locum::control::alerts::{Alerts, Counts, Settings, Untested};
 use locum::control::desk::Alarm as _;

@@ -50,14 +50,15 @@ impl Cursor {
         &self.path
     }
 
-    /// Sets a record aside that the sink will never take.
-    pub(super) fn set_aside(&self, line: &[u8]) -> io::Result<()> {
+    /// Sets a record aside that the sink will never take, as it would have gone out, and why.
+    pub(super) fn set_aside(&self, line: &[u8], why: &str) -> io::Result<()> {
+        let why = serde_json::to_vec(why)?;
         let mut file: File = OpenOptions::new()
             .create(true)
             .append(true)
             .mode(0o600)
             .open(self.path.with_extension("poison.jsonl"))?;
-        file.write_all(&[line, b"\n"].concat())?;
+        file.write_all(&[b"{\"why\":" as &[u8], &why, b",\"record\":", line, b"}\n"].concat())?;
         file.sync_data()
     }
 }

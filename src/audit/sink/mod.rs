@@ -1,22 +1,41 @@
 //! Where records stream to. Each sink reads the journal's own files behind a persisted cursor, on a thread of its own:
 //! a slow one costs no memory, loses nothing, and holds up nobody.
 
+pub mod settings;
+
+mod cef;
 mod cursor;
+mod elastic;
 mod file;
+mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod lag;
+mod nats;
+mod otlp;
 mod reader;
 mod runner;
+mod s3;
+mod splunk;
 mod stdout;
+mod syslog;
+mod tls;
+mod transform;
+mod view;
 mod webhook;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod real;
 
 use super::core::Core;
 use super::counters::SinkCounters;
 use super::error::StartError;
-use super::settings::{Settings, SinkKind, SinkSettings};
+use super::settings::Settings;
 use parking_lot::Mutex;
 use runner::Runner;
+use settings::{SinkKind, SinkSettings};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -72,11 +91,29 @@ pub(super) trait Sink: Send {
     fn deliver<'a>(&'a mut self, batch: &'a [Record]) -> Delivery<'a>;
 }
 
+/// Within the runtime that the sink will live in.
 fn build(settings: &SinkSettings) -> Result<Box<dyn Sink>, StartError> {
+    let name = &settings.name;
     Ok(match &settings.kind {
         SinkKind::File(file) => Box::new(file::FileSink::open(file)?),
         SinkKind::Stdout => Box::new(stdout::StdoutSink::new(std::io::stdout())),
-        SinkKind::Webhook(webhook) => Box::new(webhook::WebhookSink::new(&settings.name, webhook)?),
+        SinkKind::Webhook(webhook) => Box::new(webhook::WebhookSink::new(name, webhook)?),
+        SinkKind::Splunk(splunk) => Box::new(splunk::SplunkSink::new(name, splunk)?),
+        SinkKind::Elastic(elastic) => Box::new(elastic::ElasticSink::new(name, elastic)?),
+        SinkKind::Syslog(syslog) => Box::new(syslog::SyslogSink::new(name, syslog)?),
+        SinkKind::Otlp(otlp) => Box::new(otlp::OtlpSink::new(name, otlp)?),
+        SinkKind::Nats(nats) => Box::new(nats::NatsSink::new(name, nats)?),
+        SinkKind::S3(s3) => Box::new(s3::S3Sink::new(name, s3)?),
+        #[cfg(feature = "kafka")]
+        SinkKind::Kafka(kafka) => Box::new(kafka::KafkaSink::new(name, kafka)?),
+        #[cfg(not(feature = "kafka"))]
+        SinkKind::Kafka(_) => {
+            return Err(StartError::Setting {
+                what: format!(
+                    "sink {name}: this locum was built without Kafka; build it with `--features kafka`"
+                ),
+            });
+        }
     })
 }
 
@@ -114,14 +151,23 @@ type Started = (Running, Vec<(String, Arc<SinkCounters>)>);
 pub(super) fn start(core: &Arc<Core>, settings: Settings) -> Result<Started, StartError> {
     let mut running = Running::default();
     let mut counters = Vec::new();
+    let mut watched = Vec::new();
     let dir = settings.dir.join("sinks");
     for sink in settings.sinks {
         check(&sink, &counters)?;
         std::fs::create_dir_all(&dir).map_err(StartError::io(&dir, "make"))?;
         let counts = Arc::new(SinkCounters::default());
         counters.push((sink.name.clone(), Arc::clone(&counts)));
-        let made = build(&sink)?;
+        watched.push(lag::Watched::new(&sink, Arc::clone(&counts)));
         let name = format!("locum-sink-{}", sink.name);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::io(&dir, "start a sink's runtime for"))?;
+        let made = {
+            let _within = runtime.enter();
+            build(&sink)?
+        };
         let runner = Runner::new(
             Arc::clone(core),
             &settings.dir,
@@ -129,14 +175,19 @@ pub(super) fn start(core: &Arc<Core>, settings: Settings) -> Result<Started, Sta
             counts,
             Arc::clone(&running.stop),
         )?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(StartError::io(&dir, "start a sink's runtime for"))?;
         let thread = thread::Builder::new()
             .name(name)
             .spawn(move || runtime.block_on(runner.run(made)))
             .map_err(StartError::io(&dir, "start a sink's thread for"))?;
+        running.threads.push(thread);
+    }
+    if !watched.is_empty() {
+        let watch = lag::Watch::new(Arc::clone(core), &settings.dir, watched);
+        let stop = Arc::clone(&running.stop);
+        let thread = thread::Builder::new()
+            .name("locum-sink-lag".into())
+            .spawn(move || watch.run(&stop))
+            .map_err(StartError::io(&dir, "start a thread for"))?;
         running.threads.push(thread);
     }
     Ok((running, counters))

@@ -1,13 +1,14 @@
 //! One sink's life: read a batch, deliver it until it is taken, move the cursor. At least once, in order.
 
 use super::cursor::Cursor;
-use super::{DeliveryError, Reader, Record, Sink, Stop};
+use super::settings::SinkSettings;
+use super::transform::Transform;
+use super::{DeliveryError, Position, Reader, Record, Sink, Stop};
 use crate::audit::core::Core;
 use crate::audit::counters::{SinkCounters, add, set};
 use crate::audit::encode_own::Own;
 use crate::audit::error::StartError;
 use crate::audit::event::Event;
-use crate::audit::settings::SinkSettings;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(super) struct Runner {
     stop: Arc<Stop>,
     cursor: Cursor,
     reader: Reader,
+    transform: Option<Transform>,
     is_down: bool,
 }
 
@@ -41,8 +43,10 @@ impl Runner {
         let position = cursor
             .load()
             .map_err(StartError::io(cursor.path(), "read the sink's cursor"))?;
-        set(&counters.sequence, position.next.saturating_sub(1));
+        let transform = Transform::new(&settings.name, &settings.transform)?;
+        taken(&counters, position);
         Ok(Self {
+            transform,
             reader: Reader::new(dir, position),
             core,
             dir: dir.into(),
@@ -66,35 +70,55 @@ impl Runner {
                 return self.pause(self.settings.retry_max).await;
             }
         };
-        let Some(last) = batch.last() else {
-            return self.pause(self.settings.poll).await;
-        };
-        self.deliver_all(sink, &batch).await?;
-        self.advance(last.seq);
-        Ok(())
+        if batch.records.is_empty() {
+            return self.pause(self.settings.batch_time).await;
+        }
+        self.deliver_batch(sink, &batch.records).await?;
+        self.advance();
+        if batch.is_full {
+            return Ok(());
+        }
+        // More may come meanwhile, and go together.
+        self.pause(self.settings.batch_time).await
     }
 
-    fn advance(&mut self, last: u64) {
+    /// The records as the sink is to get them.
+    async fn deliver_batch(
+        &mut self,
+        sink: &mut dyn Sink,
+        batch: &[Record],
+    ) -> Result<(), Stopped> {
+        let Some(transform) = &self.transform else {
+            return self.deliver_all(sink, batch).await;
+        };
+        let changed: Result<Vec<_>, _> = batch.iter().map(|one| transform.apply(one)).collect();
+        match changed {
+            Ok(changed) => self.deliver_all(sink, &changed).await,
+            // No line of ours is like that; whatever it is, it does not go out as it is.
+            Err(error) => {
+                for record in batch {
+                    self.set_aside(record, &error.to_string()).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn advance(&mut self) {
         if let Err(error) = self.cursor.save(self.reader.position()) {
             // The sink has the batch; only a restart now would send it again.
             tracing::warn!(sink = self.settings.name, %error, "cannot save the sink's cursor");
         }
-        set(&self.counters.sequence, last);
-        self.measure(last);
-    }
-
-    fn measure(&self, taken: u64) {
-        let kept = self.core.counters.sequence.load(Ordering::Relaxed);
-        set(&self.counters.lag, kept.saturating_sub(taken));
+        taken(&self.counters, self.reader.position());
     }
 
     /// The next records that are kept, within the bounds of a batch.
-    fn batch(&mut self) -> io::Result<Vec<Record>> {
+    fn batch(&mut self) -> io::Result<Batch> {
         let kept = self.core.counters.sequence.load(Ordering::Relaxed);
-        self.measure(self.counters.sequence.load(Ordering::Relaxed));
         let mut batch = Vec::new();
         let mut bytes = 0;
-        while batch.len() < self.settings.batch_records {
+        let mut is_full = false;
+        while !is_full {
             let before = self.reader.position();
             if before.next > kept {
                 break;
@@ -105,11 +129,18 @@ impl Runner {
             bytes += record.line.len();
             if bytes > self.settings.batch_bytes && !batch.is_empty() {
                 self.reader = Reader::new(&self.dir, before);
+                is_full = true;
                 break;
             }
             batch.push(record);
+            is_full = batch.len() >= self.settings.batch_records;
         }
-        Ok(batch)
+        let oldest = batch.first().and_then(time).unwrap_or(0);
+        self.counters.oldest.store(oldest, Ordering::Relaxed);
+        Ok(Batch {
+            records: batch,
+            is_full,
+        })
     }
 
     /// Delivers all of `batch`. What the sink refuses for good is halved until the one bad record is alone.
@@ -130,7 +161,7 @@ impl Runner {
 
     /// Tries until the sink takes the records or refuses them for good.
     async fn deliver(&mut self, sink: &mut dyn Sink, part: &[Record]) -> Result<Taken, Stopped> {
-        let mut pause = self.settings.retry_min;
+        let mut pause = self.settings.retry_min.min(self.settings.retry_max);
         loop {
             let (error, after) = match self.attempt(sink, part).await? {
                 Ok(()) => {
@@ -195,7 +226,7 @@ impl Runner {
             detail,
             "the sink will never take a record: it is set aside"
         );
-        while let Err(error) = self.cursor.set_aside(&record.line) {
+        while let Err(error) = self.cursor.set_aside(&record.line, detail) {
             self.down(&format!("cannot set a record aside: {error}"));
             self.pause(self.settings.retry_max).await?;
         }
@@ -240,6 +271,25 @@ impl Runner {
             detail,
         });
     }
+}
+
+struct Batch {
+    records: Vec<Record>,
+    /// By number or by bytes: there may be more at once.
+    is_full: bool,
+}
+
+fn taken(counters: &SinkCounters, position: Position) {
+    set(&counters.sequence, position.next.saturating_sub(1));
+    set(&counters.segment, position.segment);
+    set(&counters.offset, position.offset);
+}
+
+/// When the record was made: every line begins with it.
+fn time(record: &Record) -> Option<i64> {
+    let digits = record.line.strip_prefix(b"{\"time\":")?;
+    let end = digits.iter().position(|b| !b.is_ascii_digit())?;
+    std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
 }
 
 enum Taken {

@@ -1,12 +1,19 @@
 //! A receiver of batches over HTTP and HTTPS, and what the webhook sink makes of its answers.
 
 use super::*;
-use crate::audit::settings::HeaderSecret;
+use crate::audit::sink::settings::Secret;
+use http::header::{HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 /// One request as it arrived.
@@ -66,11 +73,34 @@ impl Receiver {
         format!("http://{}/in", self.address)
     }
 
+    /// Where services live that have a path of their own.
+    pub(in crate::audit::sink) fn root(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(in crate::audit::sink) fn records(&self) -> Vec<u64> {
         let mut all = Vec::new();
         for arrived in self.inbox.arrived.lock().iter() {
             let sequence = |record: &serde_json::Value| record["seq"].as_u64().expect("seq");
-            if arrived.body.starts_with('[') {
+            if arrived.path.starts_with("/services/collector/") {
+                let events = arrived.body.lines();
+                let events = events.map(|l| serde_json::from_str(l).expect("event"));
+                let events: Vec<serde_json::Value> = events.collect();
+                assert!(
+                    events
+                        .iter()
+                        .all(|it| it["index"] == "audit" && it["fields"]["uid"].is_string())
+                );
+                all.extend(events.iter().map(|it| sequence(&it["event"])));
+            } else if arrived.path.contains("/_bulk") {
+                let lines = arrived.body.lines();
+                let lines = lines.map(|l| serde_json::from_str(l).expect("JSON"));
+                let lines: Vec<serde_json::Value> = lines.collect();
+                for pair in lines.chunks(2) {
+                    assert_eq!(pair[0]["create"]["_id"], pair[1]["metadata"]["uid"]);
+                    all.push(sequence(&pair[1]));
+                }
+            } else if arrived.body.starts_with('[') {
                 let batch: Vec<serde_json::Value> =
                     serde_json::from_str(&arrived.body).expect("array");
                 all.extend(batch.iter().map(sequence));
@@ -106,18 +136,25 @@ async fn answer(
     let body = body.collect().await?.to_bytes();
     let status = {
         let mut answers = inbox.answers.lock();
-        if answers.is_empty() {
+        if answers.is_empty() && head.uri.path() != "/in" {
+            StatusCode::OK
+        } else if answers.is_empty() {
             StatusCode::NO_CONTENT
         } else {
             answers.remove(0)
         }
     };
-    inbox.arrived.lock().push(Arrived {
-        headers: head.headers,
-        path: head.uri.to_string(),
-        body: String::from_utf8(body.to_vec()).expect("UTF-8"),
-    });
-    let mut response = http::Response::new(String::new());
+    let path = head.uri.to_string();
+    let body = String::from_utf8(body.to_vec()).expect("UTF-8");
+    let said = said(&path, &body);
+    if !path.ends_with("/collector/ack") {
+        inbox.arrived.lock().push(Arrived {
+            headers: head.headers,
+            path,
+            body,
+        });
+    }
+    let mut response = http::Response::new(said);
     *response.status_mut() = status;
     if status == StatusCode::TOO_MANY_REQUESTS {
         response
@@ -125,6 +162,20 @@ async fn answer(
             .insert(RETRY_AFTER, HeaderValue::from_static("7"));
     }
     Ok(response)
+}
+
+/// What a service says of a body that it takes.
+fn said(path: &str, body: &str) -> String {
+    if path.ends_with("/collector/ack") {
+        let asked: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        return serde_json::json!({ "acks": { asked["acks"][0].to_string(): true } }).to_string();
+    }
+    if path.contains("/_bulk") {
+        let items = body.lines().count() / 2;
+        let item = serde_json::json!({ "create": { "status": 201 } });
+        return serde_json::json!({ "errors": true, "items": vec![item; items] }).to_string();
+    }
+    r#"{"text":"Success","code":0,"ackId":7}"#.to_owned()
 }
 
 fn batch() -> Vec<Record> {
@@ -153,9 +204,8 @@ fn deliver(sink: &mut WebhookSink, times: usize) -> Vec<Result<(), DeliveryError
 fn a_batch_carries_headers_and_the_same_key_each_time_over_one_connection() {
     let receiver = Receiver::start();
     let mut settings = WebhookSettings::new(format!("{}?source=locum", receiver.url()));
-    settings
-        .headers
-        .push(("Authorization".into(), HeaderSecret::new("Bearer hunter2")));
+    let header = ("Authorization".into(), Secret::new("Bearer hunter2"));
+    settings.http.headers.push(header);
     let mut sink = WebhookSink::new("siem", &settings).expect("settings");
     assert!(deliver(&mut sink, 2).iter().all(Result::is_ok));
     assert!(!format!("{sink:?}").contains("hunter2"));
@@ -216,10 +266,8 @@ fn https_trusts_its_own_authority_and_no_other() {
     let receiver = Receiver::serve(Some(TlsAcceptor::from(Arc::new(config))));
     let url = format!("https://localhost:{}/in", receiver.address.port());
 
-    let trusting = WebhookSettings {
-        ca: Some(ca),
-        ..WebhookSettings::new(&url)
-    };
+    let mut trusting = WebhookSettings::new(&url);
+    trusting.http.tls.ca = Some(ca);
     let mut sink = WebhookSink::new("siem", &trusting).expect("settings");
     assert!(deliver(&mut sink, 1)[0].is_ok());
     if let Ok(mut sink) = WebhookSink::new("siem", &WebhookSettings::new(&url)) {
@@ -234,13 +282,9 @@ fn https_trusts_its_own_authority_and_no_other() {
 #[test]
 fn a_receiver_that_never_answers_is_given_up_in_time() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
-    let settings = WebhookSettings {
-        timeout: Duration::from_millis(50),
-        ..WebhookSettings::new(format!(
-            "http://{}/",
-            listener.local_addr().expect("address")
-        ))
-    };
+    let url = format!("http://{}/", listener.local_addr().expect("address"));
+    let mut settings = WebhookSettings::new(url);
+    settings.http.timeout = Duration::from_millis(50);
     let mut sink = WebhookSink::new("siem", &settings).expect("settings");
     let result = &deliver(&mut sink, 1)[0];
     assert!(

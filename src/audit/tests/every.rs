@@ -109,6 +109,41 @@ fn exchanges(journal: &Journal, support: &Support) {
     }
 }
 
+fn journals_own(journal: &Journal) {
+    for own in [
+        Own::Recovered {
+            segment: "segment-0000000000000001.jsonl",
+            bytes: 9,
+            sha256: &"ab".repeat(32),
+        },
+        Own::Aborted {
+            exchange: ExchangeId::fresh(),
+        },
+        Own::Restored {
+            since: Timestamp::now(),
+            refused: 1,
+            queued: 2,
+            lost: 3,
+            cause: "full",
+        },
+        Own::Lag {
+            sink: "siem",
+            lagging: true,
+            records: 1,
+            bytes: 2,
+            seconds: 3,
+            refuses: true,
+        },
+        Own::Poisoned {
+            sink: "siem",
+            sequence: 7,
+            detail: "too long",
+        },
+    ] {
+        journal.core().note_own(&own);
+    }
+}
+
 #[test]
 fn every_kind_of_record_is_written_once_at_least() {
     let kept = tempfile::tempdir().expect("dir");
@@ -141,30 +176,7 @@ fn every_kind_of_record_is_written_once_at_least() {
     for code in STEPS {
         journal.note(&Event::Control(&step(code)));
     }
-    for own in [
-        Own::Recovered {
-            segment: "segment-0000000000000001.jsonl",
-            bytes: 9,
-            sha256: &"ab".repeat(32),
-        },
-        Own::Aborted {
-            exchange: ExchangeId::fresh(),
-        },
-        Own::Restored {
-            since: Timestamp::now(),
-            refused: 1,
-            queued: 2,
-            lost: 3,
-            cause: "full",
-        },
-        Own::Poisoned {
-            sink: "siem",
-            sequence: 7,
-            detail: "too long",
-        },
-    ] {
-        journal.core().note_own(&own);
-    }
+    journals_own(&journal);
     journal.stop("test");
     Journal::start(small_segments(&dir), Clock::System)
         .expect("a start")

@@ -78,6 +78,11 @@ fn named(config: &Config) -> Vec<Named> {
         let at = |name: &str| format!("audit.sinks[{n}].{name}");
         add(at("ca"), sink.ca.as_deref(), Kind::Ca);
         add(at("secret_file"), sink.secret_file.as_deref(), Kind::Secret);
+        let certificate = sink.client_cert.as_deref();
+        add(at("client_cert"), certificate, Kind::Certificate);
+        add(at("client_key"), sink.client_key.as_deref(), Kind::Key);
+        let key = sink.pseudonym_key_file.as_deref();
+        add(at("pseudonym_key_file"), key, Kind::Secret);
     }
     for (n, issuer) in config.issuers.iter().enumerate() {
         let file = (!issuer.jwks.contains("://")).then(|| Path::new(&issuer.jwks));
@@ -179,11 +184,13 @@ fn secret_variables(config: &Config) -> Vec<(String, String)> {
         let name = upstream.identity.secret_env.clone()?;
         Some((format!("upstreams[{n}].identity.secret_env"), name))
     });
-    let of_sinks = sinks.filter_map(|(n, sink)| {
-        Some((
-            format!("audit.sinks[{n}].secret_env"),
-            sink.secret_env.clone()?,
-        ))
+    let of_sinks = sinks.flat_map(|(n, sink)| {
+        let at = move |name: &str| format!("audit.sinks[{n}].{name}");
+        let secret = sink.secret_env.clone();
+        let key = sink.pseudonym_key_env.clone();
+        let secret = secret.map(|name| (at("secret_env"), name));
+        let key = key.map(|name| (at("pseudonym_key_env"), name));
+        secret.into_iter().chain(key)
     });
     let systems = config.tickets.systems.iter().enumerate();
     let of_systems = systems.flat_map(|(n, system)| {

@@ -8,6 +8,7 @@ mod files;
 mod identity;
 mod listeners;
 mod rest;
+mod sinks;
 mod upstreams;
 
 use super::Config;
@@ -28,6 +29,7 @@ pub(super) fn all(config: &Config, root: &Table, files: Files, found: &mut Found
     apps::check(&mut check);
     access::check(&mut check);
     rest::check(&mut check);
+    sinks::check(&mut check);
     identity::check(&mut check);
     alerts::check(&mut check);
     if files == Files::Check {

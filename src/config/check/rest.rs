@@ -1,10 +1,9 @@
-//! Sinks, grants, issuers and keys.
+//! Grants, issuers and keys.
 
 use super::Check;
-use crate::config::{Issuer, Sink, SinkKind};
+use crate::config::Issuer;
 
 pub(super) fn check(check: &mut Check<'_>) {
-    sinks(check);
     grants(check);
     issuers(check);
     if check.config.policy.paths.is_empty() {
@@ -15,55 +14,6 @@ pub(super) fn check(check: &mut Check<'_>) {
     if store.lease < store.poll_interval * 3 {
         let remedy = "make it at least three times store.poll_interval";
         check.problem("store.lease", "too close to the polling", remedy);
-    }
-}
-
-fn sinks(check: &mut Check<'_>) {
-    let sinks = &check.config.audit.sinks;
-    let names: Vec<_> = sinks.iter().map(|sink| &sink.name).collect();
-    check.unique("audit.sinks", "name", &names);
-    for (n, sink) in sinks.iter().enumerate() {
-        sink_fits(check, &format!("audit.sinks[{n}]"), sink);
-    }
-}
-
-fn sink_fits(check: &mut Check<'_>, key: &str, sink: &Sink) {
-    let takes: &[(&str, SinkKind)] = &[
-        ("path", SinkKind::File),
-        ("url", SinkKind::Webhook),
-        ("secret_file", SinkKind::Webhook),
-        ("secret_env", SinkKind::Webhook),
-        ("ca", SinkKind::Webhook),
-        ("timeout", SinkKind::Webhook),
-    ];
-    for (name, kind) in takes {
-        let at = format!("{key}.{name}");
-        if *kind != sink.kind && check.is_written(&at) {
-            let message = format!("has no effect on a sink of kind {:?}", sink.kind.as_str());
-            check.problem(
-                &at,
-                message,
-                format!("remove it, or set kind to {:?}", kind.as_str()),
-            );
-        }
-    }
-    if sink.kind == SinkKind::File && sink.path.is_none() {
-        check.problem(
-            &format!("{key}.path"),
-            "missing",
-            "name the file to append to",
-        );
-    }
-    if sink.secret_file.is_some() && sink.secret_env.is_some() {
-        let remedy = "set one of secret_file and secret_env";
-        check.problem(&format!("{key}.secret_file"), "two secrets", remedy);
-    }
-    if sink.kind == SinkKind::Webhook {
-        let at = format!("{key}.url");
-        match &sink.url {
-            None => check.problem(&at, "missing", "write the URL to POST to"),
-            Some(url) => web_url(check, &at, url),
-        }
     }
 }
 
@@ -84,14 +34,17 @@ pub(super) fn web_url(check: &mut Check<'_>, key: &str, text: &str) {
             "use secret_file or secret_env",
         );
     }
-    let is_local = match url.host() {
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+        check.problem(key, "not https", "use https; http is for loopback only");
+    }
+}
+
+pub(super) fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
-        check.problem(key, "not https", "use https; http is for loopback only");
     }
 }
 

@@ -1,8 +1,8 @@
 //! `[audit]` and `[log]`: the record of every request, and what Locum says of itself.
 
-use crate::config::net::Label;
+use super::sinks::Sink;
 use crate::config::schema::{choice, section};
-use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, MINUTE, Size};
+use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, Size};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,33 +37,6 @@ section! {
 }
 
 section! {
-    /// A place that records stream to. Each sink reads from the journal at its own pace: at least once, in
-    /// order, and a slow one loses nothing.
-    pub struct Sink {
-        /// Its name in logs and metrics, and of its place in the journal.
-        name: Label = required;
-        /// `file`: JSON lines appended to `path`. `stdout`: JSON lines. `webhook`: POST to `url`.
-        kind: SinkKind = required;
-        /// `file`: the file.
-        path: Option<PathBuf> = unset;
-        /// `webhook`: where to.
-        url: Option<String> = unset;
-        /// `webhook`: a file with the bearer token.
-        secret_file: Option<PathBuf> = unset;
-        /// `webhook`: the environment variable with the bearer token.
-        secret_env: Option<String> = unset;
-        /// `webhook`: the CA (PEM) that its certificate must come from. Unset: the system's.
-        ca: Option<PathBuf> = unset;
-        /// `webhook`: the time for one POST, answer included.
-        timeout: Duration = "10s" in [100, 10 * MINUTE];
-        /// Records sent together at most.
-        batch_records: usize = 500 in [1, 100_000], "records";
-        /// After a failure the wait doubles up to this; a sink is tried for ever.
-        retry_max: Duration = "60s" in [100, HOUR];
-    }
-}
-
-section! {
     /// What Locum says of itself, on stderr. Never secrets, never customers' data.
     pub struct Log {
         /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,locum::proxy=debug`.
@@ -80,15 +53,6 @@ choice! {
     pub enum Durability {
         Process = "process",
         Disk = "disk",
-    }
-}
-
-choice! {
-    /// What a sink is.
-    pub enum SinkKind {
-        File = "file",
-        Stdout = "stdout",
-        Webhook = "webhook",
     }
 }
 

@@ -11,4 +11,5 @@ pub(super) mod identity;
 pub(super) mod limits;
 pub(super) mod listeners;
 pub(super) mod root;
+pub(super) mod sinks;
 pub(super) mod upstreams;

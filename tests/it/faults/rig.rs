@@ -13,23 +13,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A debug build on a loaded machine starts, ends and recovers within this.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes that the app sends for `/big`.
-pub(super) const BIG: usize = 256 << 20;
+pub(crate) const BIG: usize = 256 << 20;
 
 /// Answers 200 to everything, and counts what reached it.
-pub(super) struct App {
-    pub(super) address: SocketAddr,
-    pub(super) reached: Arc<AtomicUsize>,
+pub(crate) struct App {
+    pub(crate) address: SocketAddr,
+    pub(crate) reached: Arc<AtomicUsize>,
     /// The target of each request, in the order they came.
-    pub(super) targets: Arc<Mutex<Vec<String>>>,
+    pub(crate) targets: Arc<Mutex<Vec<String>>>,
     /// How long it works on a request. Milliseconds.
-    pub(super) delay: Arc<AtomicU64>,
+    pub(crate) delay: Arc<AtomicU64>,
 }
 
 impl App {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let app = Self {
             address: listener.local_addr().expect("an address"),
@@ -49,7 +49,7 @@ impl App {
         app
     }
 
-    pub(super) fn reached(&self) -> usize {
+    pub(crate) fn reached(&self) -> usize {
         self.reached.load(Ordering::SeqCst)
     }
 }
@@ -94,28 +94,28 @@ fn big(mut stream: &TcpStream) {
 
 /// An answer, as far as these tests look.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) text: String,
 }
 
 /// A Locum and its directory. Ended, by force, when dropped.
-pub(super) struct Rig {
-    pub(super) app: App,
-    pub(super) port: u16,
-    ops: u16,
+pub(crate) struct Rig {
+    pub(crate) app: App,
+    pub(crate) port: u16,
+    pub(crate) ops: u16,
     dir: tempfile::TempDir,
     child: Option<Child>,
     cookie: String,
     /// Runs Locum as this user, so that file permissions mean something to it.
-    pub(super) user: Option<u32>,
+    pub(crate) user: Option<u32>,
     /// What its writes, syncs and clock go through.
-    pub(super) shim: Option<Shim>,
+    pub(crate) shim: Option<Shim>,
 }
 
 impl Rig {
     /// Sets up the directory; nothing runs yet. `extra` is added to the configuration.
-    pub(super) fn new(extra: &str) -> Self {
+    pub(crate) fn new(extra: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let app = App::start();
         let (port, ops) = (free_port(), free_port());
@@ -145,22 +145,22 @@ impl Rig {
     }
 
     /// The same, running, with a session.
-    pub(super) fn running(extra: &str) -> Self {
+    pub(crate) fn running(extra: &str) -> Self {
         let mut rig = Self::new(extra);
         rig.start();
         rig.enter();
         rig
     }
 
-    pub(super) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    pub(super) fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         self.dir.path().join("var/journal")
     }
 
-    pub(super) fn pid(&self) -> String {
+    pub(crate) fn pid(&self) -> String {
         self.child
             .as_ref()
             .map_or_else(String::new, |child| child.id().to_string())
@@ -183,12 +183,12 @@ impl Rig {
     }
 
     /// Runs `locum …` to its end.
-    pub(super) fn locum(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn locum(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("locum runs")
     }
 
     /// Starts `locum run`, and waits until it is ready.
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.begin();
         let ready = wait(|| {
             assert!(self.is_alive(), "locum ended: {}", self.log());
@@ -203,7 +203,7 @@ impl Rig {
     }
 
     /// Starts `locum run`, and waits for nothing.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         let log =
             std::fs::File::create(self.dir.path().join("locum.log")).expect("a file for the log");
         let mut command = self.command(&["run"]);
@@ -215,7 +215,7 @@ impl Rig {
     }
 
     /// A line of `/proc/PID/status`, such as `VmRSS`. KiB.
-    pub(super) fn memory(&self, line: &str) -> u64 {
+    pub(crate) fn memory(&self, line: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("it runs");
         let found = status.lines().find_map(|it| it.strip_prefix(line));
@@ -223,28 +223,28 @@ impl Rig {
         number.unwrap_or_else(|| panic!("no {line} in {status}"))
     }
 
-    pub(super) fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.as_mut().map(Child::try_wait), Some(Ok(None)))
     }
 
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("locum.log")).unwrap_or_default()
     }
 
     /// What the readiness check says.
-    pub(super) fn ready(&self) -> Option<Answer> {
+    pub(crate) fn ready(&self) -> Option<Answer> {
         ask(self.ops, "/readyz", "")
     }
 
     /// One sample of the exposition.
-    pub(super) fn metric(&self, name: &str) -> Option<u64> {
+    pub(crate) fn metric(&self, name: &str) -> Option<u64> {
         let answer = ask(self.ops, "/metrics", "")?;
         let line = answer.text.lines().find_map(|it| it.strip_prefix(name))?;
         line.trim().parse().ok()
     }
 
     /// SIGKILL.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it is ours to kill");
             child.wait().expect("it ends");
@@ -252,14 +252,14 @@ impl Rig {
     }
 
     /// SIGTERM, and waits for the end.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let _ = Command::new("kill").args(["-TERM", &self.pid()]).status();
         assert!(wait(|| !self.is_alive()), "it does not stop on SIGTERM");
         self.child = None;
     }
 
     /// Issues a grant and redeems its code.
-    pub(super) fn enter(&mut self) {
+    pub(crate) fn enter(&mut self) {
         let (id, code) = self.issue();
         let target = format!("/.locum/start?session={id}&code={code}");
         let answer = self.get(&target).expect("an answer");
@@ -272,7 +272,7 @@ impl Rig {
     }
 
     /// Issues a grant; returns its session and start code.
-    pub(super) fn issue(&self) -> (String, String) {
+    pub(crate) fn issue(&self) -> (String, String) {
         let output = self.locum(&[
             "--json",
             "grant",
@@ -298,7 +298,7 @@ impl Rig {
     }
 
     /// The head of a request within the session.
-    pub(super) fn request(&self, target: &str) -> String {
+    pub(crate) fn request(&self, target: &str) -> String {
         format!(
             "GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nCookie: {}\r\n",
             self.port, self.cookie
@@ -306,7 +306,7 @@ impl Rig {
     }
 
     /// One request within the session, on a connection of its own. `None`: no whole answer came.
-    pub(super) fn get(&self, target: &str) -> Option<Answer> {
+    pub(crate) fn get(&self, target: &str) -> Option<Answer> {
         let cookie = if self.cookie.is_empty() {
             String::new()
         } else {
@@ -316,7 +316,7 @@ impl Rig {
     }
 
     /// `locum audit verify --json` of the journal: the exit code, and what it printed.
-    pub(super) fn verify(&self) -> (i32, serde_json::Value) {
+    pub(crate) fn verify(&self) -> (i32, serde_json::Value) {
         let journal = self.journal();
         let output = self.locum(&["--json", "audit", "verify", &journal.display().to_string()]);
         let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -324,14 +324,14 @@ impl Rig {
     }
 
     /// Fails the test unless the journal verifies.
-    pub(super) fn verified(&self) -> serde_json::Value {
+    pub(crate) fn verified(&self) -> serde_json::Value {
         let (code, report) = self.verify();
         assert_eq!(code, 0, "{report:#}");
         report
     }
 
     /// The journal's segments, first to last.
-    pub(super) fn segments(&self) -> Vec<PathBuf> {
+    pub(crate) fn segments(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.journal()).expect("a journal");
         let mut all: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         all.retain(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
@@ -340,7 +340,7 @@ impl Rig {
     }
 
     /// Every whole record whose line contains `text`, in order.
-    pub(super) fn lines_with(&self, text: &str) -> Vec<serde_json::Value> {
+    pub(crate) fn lines_with(&self, text: &str) -> Vec<serde_json::Value> {
         let mut found = Vec::new();
         for segment in self.segments() {
             let all = std::fs::read_to_string(segment).expect("a segment is text");
@@ -354,7 +354,7 @@ impl Rig {
     }
 
     /// The records of one kind.
-    pub(super) fn records(&self, kind: &str) -> Vec<serde_json::Value> {
+    pub(crate) fn records(&self, kind: &str) -> Vec<serde_json::Value> {
         let mut found = self.lines_with(kind);
         found.retain(|it| it["metadata"]["event_code"] == kind);
         found
@@ -371,7 +371,7 @@ impl Drop for Rig {
 }
 
 /// Whether it became so in time.
-pub(super) fn wait(mut so: impl FnMut() -> bool) -> bool {
+pub(crate) fn wait(mut so: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
         if so() {
@@ -383,7 +383,7 @@ pub(super) fn wait(mut so: impl FnMut() -> bool) -> bool {
 }
 
 /// One GET on a connection of its own.
-pub(super) fn ask(port: u16, target: &str, fields: &str) -> Option<Answer> {
+pub(crate) fn ask(port: u16, target: &str, fields: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let request = format!(

@@ -23,7 +23,7 @@ pub(super) enum Place {
 pub(super) const EIO: i32 = 5;
 pub(super) const EROFS: i32 = 30;
 
-pub(super) struct Shim {
+pub(crate) struct Shim {
     file: File,
     path: PathBuf,
     synced: PathBuf,

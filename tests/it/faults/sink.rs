@@ -11,14 +11,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Takes deliveries, and keeps the sequence numbers in the order they came.
-struct Receiver {
+pub(super) struct Receiver {
     seen: Arc<Mutex<Vec<u64>>>,
     is_up: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Receiver {
-    fn start(port: u16) -> Self {
+    pub(super) fn start(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
         let mut receiver = Self {
             seen: Arc::default(),
@@ -38,7 +38,7 @@ impl Receiver {
         receiver
     }
 
-    fn seen(&self) -> Vec<u64> {
+    pub(super) fn seen(&self) -> Vec<u64> {
         self.seen.lock().clone()
     }
 
@@ -85,7 +85,7 @@ fn take(stream: &TcpStream, seen: &Mutex<Vec<u64>>) -> Option<()> {
 }
 
 /// From `first` on without a gap, in order; repeats may be there.
-fn in_order(seen: &[u64], first: u64) {
+pub(super) fn in_order(seen: &[u64], first: u64) {
     let mut next = first;
     for &seq in seen {
         assert!(seq <= next, "{next} is missing before {seq}: {seen:?}");
