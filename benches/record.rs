@@ -72,6 +72,7 @@ fn opening<'a>(
         client: "192.0.2.7:50123".parse()?,
         upstream: Some("shop"),
         protocol: Protocol::Http2,
+        record: locum::model::Record::None,
     })
 }
 
