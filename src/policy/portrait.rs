@@ -47,6 +47,10 @@ impl Row {
                 "message",
                 self.message.as_deref().unwrap_or_default().to_owned(),
             ),
+            (
+                "record",
+                debug(self.record.map(|it| format!("{it:?}").to_lowercase())),
+            ),
             ("never", flag(self.never)),
             ("break_glass", flag(self.break_glass)),
             (
