@@ -1,7 +1,7 @@
 // What Locum gives out, in other people's readers: HAR by har-validator, WARC by warcio and in ReplayWeb.page, the package by itself.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -50,7 +50,7 @@ test('the WARC is sound, by warcio check', () => {
 
 test('the WARC shows its pages in ReplayWeb.page', async () => {
   const file = exported('warc');
-  const player = path.dirname(require.resolve('replaywebpage/ui.js'));
+  const player = path.join(repo, 'tests/browser/archive/node_modules/replaywebpage');
   const page = `<!doctype html><meta charset="utf-8"><title>Archive</title><script src="/ui.js"></script>
     <style>html, body, replay-web-page { margin: 0; height: 100vh; display: block }</style>
     <replay-web-page source="/session.warc.gz" url="${recorded.origin}/orders" replayBase="/" embed="default"></replay-web-page>`;
@@ -86,10 +86,14 @@ test('the WARC shows its pages in ReplayWeb.page', async () => {
 });
 
 test('the package is sound by itself, and not once a byte is changed', async () => {
-  const { locum, origin } = recorded.portal;
+  const { locum } = recorded.portal;
   const file = exported('package');
   const sound = JSON.parse(locum.command('audit', 'verify-package', file, '--json'));
   assert.equal(sound.ok, true, JSON.stringify(sound));
   assert.ok(sound.verdict.records > 10 && sound.verdict.bodies > 10, JSON.stringify(sound.verdict));
-  assert.ok(origin);
+  const bytes = readFileSync(file);
+  const at = bytes.indexOf('recording/session.warc.gz') + 2000;
+  bytes[at] ^= 1;
+  writeFileSync(`${file}.changed`, bytes);
+  assert.throws(() => locum.command('audit', 'verify-package', `${file}.changed`), /ended with 1.*session\.warc\.gz/s);
 });
