@@ -46,8 +46,8 @@ pub use keys::recording::{
 };
 pub use keys::replay::{Export, Replay};
 pub use keys::root::{Config, Policy};
-pub use keys::sinks::{BodyFormat, LockMode, MessageFormat, OnLag, OtlpProtocol, Sink, SinkKind};
 pub use keys::search::Index;
+pub use keys::sinks::{BodyFormat, LockMode, MessageFormat, OnLag, OtlpProtocol, Sink, SinkKind};
 pub use keys::upstreams::{
     Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
     Protocol, Upstream, UpstreamTls,

@@ -1,10 +1,10 @@
 //! `locum audit`: look at the journal and prove that it is whole.
 
+mod key;
 mod progress;
+mod prove;
 mod reindex;
 mod search;
-mod key;
-mod prove;
 mod tail;
 mod trust;
 mod verify;

@@ -2,8 +2,8 @@
 
 use super::prove::read;
 use super::trust::Trust;
-use crate::audit::tree::{Saved, Signed, check_export};
 use crate::audit::recording::{Erasure, erasures};
+use crate::audit::tree::{Saved, Signed, check_export};
 use crate::audit::{self, verify::Options};
 use crate::cli::{Context, Exit, Failure};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -1,8 +1,8 @@
 //! `[audit]` and `[log]`: the record of every request, and what Locum says of itself.
 
-use super::sinks::Sink;
-use super::search::Index;
 use super::audit_log::AuditLog;
+use super::search::Index;
+use super::sinks::Sink;
 use crate::config::schema::{choice, section};
 use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, Size};
 use std::path::PathBuf;

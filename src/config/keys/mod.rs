@@ -14,6 +14,6 @@ pub(super) mod listeners;
 pub(super) mod recording;
 pub(super) mod replay;
 pub(super) mod root;
-pub(super) mod sinks;
 pub(super) mod search;
+pub(super) mod sinks;
 pub(super) mod upstreams;

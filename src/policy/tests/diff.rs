@@ -68,27 +68,64 @@ fn told(replayed: &Replayed) -> Vec<String> {
 #[test]
 fn rows_and_what_is_beside_them_are_compared() {
     let old = policy(&(row("a", "GET /a", "") + &row("b", "GET /b", "")));
-    let changed = row("a", "GET /a", "tier = \"sensitive\"\nwhen = 'context.ticket != \"\"'");
+    let changed = row(
+        "a",
+        "GET /a",
+        "tier = \"sensitive\"\nwhen = 'context.ticket != \"\"'",
+    );
     let text = format!(
         "[scopes]\nall = [\"*\"]\nview = [\"a.read\"]\n[pack]\noff = [\"pack.export\"]\n{changed}{}",
         row("c", "GET /c", "")
     );
     let new = load(&[
         ("p.toml", &text),
-        ("f.cedar", "@id(\"no-night\") forbid (principal, action, resource) when { context.hour < 6 };"),
+        (
+            "f.cedar",
+            "@id(\"no-night\") forbid (principal, action, resource) when { context.hour < 6 };",
+        ),
     ]);
     let new = new.unwrap_or_else(|why| panic!("{why}"));
     let found = diff(&old, &new);
-    assert_eq!(found.added.iter().map(|it| it.rule.as_str()).collect::<Vec<_>>(), ["c"]);
-    assert_eq!(found.removed.iter().map(|it| it.rule.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(
+        found
+            .added
+            .iter()
+            .map(|it| it.rule.as_str())
+            .collect::<Vec<_>>(),
+        ["c"]
+    );
+    assert_eq!(
+        found
+            .removed
+            .iter()
+            .map(|it| it.rule.as_str())
+            .collect::<Vec<_>>(),
+        ["b"]
+    );
     let changed: Vec<String> = found
         .changed
         .iter()
-        .map(|it| format!("{} {}: {}", it.kind, it.name, it.fields.iter().map(|f| f.field.as_str()).collect::<Vec<_>>().join(" ")))
+        .map(|it| {
+            format!(
+                "{} {}: {}",
+                it.kind,
+                it.name,
+                it.fields
+                    .iter()
+                    .map(|f| f.field.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            )
+        })
         .collect();
     assert_eq!(
         changed,
-        ["row a: tier when", "forbid cedar:no-night: ", "pack row pack.export: ", "scope view: "]
+        [
+            "row a: tier when",
+            "forbid cedar:no-night: ",
+            "pack row pack.export: ",
+            "scope view: "
+        ]
     );
     assert!(diff(&old, &old).is_empty());
     let text = found.to_string();
@@ -98,9 +135,13 @@ fn rows_and_what_is_beside_them_are_compared() {
 
 #[test]
 fn requests_that_are_decided_otherwise_are_grouped_by_rule() {
-    let old = policy(&(row("a", "GET /a/{x}", "") + &row("b", "GET /b", "") + &row("z", "GET /z", "")));
+    let old =
+        policy(&(row("a", "GET /a/{x}", "") + &row("b", "GET /b", "") + &row("z", "GET /z", "")));
     let new = policy(
-        &(row("a", "GET /a/{x}", "effect = \"deny\"") + &row("b2", "GET /b", "") + &row("c", "GET /c", "") + &row("z", "GET /z", "")),
+        &(row("a", "GET /a/{x}", "effect = \"deny\"")
+            + &row("b2", "GET /b", "")
+            + &row("c", "GET /c", "")
+            + &row("z", "GET /z", "")),
     );
     let replayed = replay(
         &old,
@@ -128,8 +169,11 @@ fn requests_that_are_decided_otherwise_are_grouped_by_rule() {
 #[test]
 fn what_hangs_on_what_was_not_recorded_is_said_and_not_guessed() {
     let form = |effect: &str| {
-        row("form", "POST /f", &format!("form = {{ kind = \"x\" }}\neffect = \"{effect}\""))
-            + &row("rest", "POST /f", "")
+        row(
+            "form",
+            "POST /f",
+            &format!("form = {{ kind = \"x\" }}\neffect = \"{effect}\""),
+        ) + &row("rest", "POST /f", "")
             + &row("head", "GET /h", "headers = { \"x-kind\" = \"y\" }")
             + &row("q", "GET /q", "query = { kind = \"x\" }")
             + &row("q2", "GET /q", "")
@@ -137,7 +181,11 @@ fn what_hangs_on_what_was_not_recorded_is_said_and_not_guessed() {
     let old = policy(&form("allow"));
     // The same rows: decided alike, whatever the body was.
     let alike = policy(&(form("allow") + &row("other", "GET /other", "")));
-    let all = [("POST /f", "permit form"), ("GET /h", "permit head"), ("GET /q?kind=[redacted]", "permit q")];
+    let all = [
+        ("POST /f", "permit form"),
+        ("GET /h", "permit head"),
+        ("GET /q?kind=[redacted]", "permit q"),
+    ];
     let same = replay(&old, &alike, &all);
     assert_eq!((same.same, same.differing(), same.untold.len()), (3, 0, 0));
     // Others: what the rows read is not in the record.
@@ -164,7 +212,11 @@ fn a_record_that_the_old_policy_does_not_repeat_is_not_trusted() {
     let old = policy(&row("a", "GET /a", ""));
     let new = policy(&row("b", "GET /a", ""));
     // The record says that the old policy refused it: something counted that is not recorded.
-    let odd = replay(&old, &new, &[("GET /a", "deny a"), ("GET /a", "deny method-override")]);
+    let odd = replay(
+        &old,
+        &new,
+        &[("GET /a", "deny a"), ("GET /a", "deny method-override")],
+    );
     assert_eq!((odd.differing(), odd.untold.len()), (0, 2));
     // Another policy decided then: said, and compared all the same.
     let mut replay = Replay::new(&old, &new);
@@ -179,12 +231,24 @@ fn a_record_that_the_old_policy_does_not_repeat_is_not_trusted() {
 fn scopes_and_conditions_count() {
     let rows = row("a", "GET /a", "");
     let old = policy(&rows);
-    let narrow = load(&[("p.toml", &format!("[scopes]\nall = [\"x.read\"]\n{rows}{}", row("x", "GET /x", "action = \"x.read\"")))]);
+    let narrow = load(&[(
+        "p.toml",
+        &format!(
+            "[scopes]\nall = [\"x.read\"]\n{rows}{}",
+            row("x", "GET /x", "action = \"x.read\"")
+        ),
+    )]);
     let narrow = narrow.unwrap_or_else(|why| panic!("{why}"));
-    assert_eq!(told(&replay(&old, &narrow, &[("GET /a", "permit a")])), ["permit a → deny a ×1"]);
+    assert_eq!(
+        told(&replay(&old, &narrow, &[("GET /a", "permit a")])),
+        ["permit a → deny a ×1"]
+    );
     let when = |text: &str| policy(&row("a", "GET /a", &format!("when = '{text}'")));
     let strict = when("context.ticket == \"SUP-2\"");
-    assert_eq!(told(&replay(&old, &strict, &[("GET /a", "permit a")])), ["permit a → deny a ×1"]);
+    assert_eq!(
+        told(&replay(&old, &strict, &[("GET /a", "permit a")])),
+        ["permit a → deny a ×1"]
+    );
     let kind = when("context.ticket == \"SUP-1\"");
     assert_eq!(replay(&old, &kind, &[("GET /a", "permit a")]).same, 1);
 }
