@@ -310,6 +310,7 @@ impl Team {
             client: ([192, 0, 2, 7], 50123).into(),
             upstream: Some("shop-1"),
             protocol: Protocol::Http2,
+            record: locum::model::Record::None,
         }
     }
 }

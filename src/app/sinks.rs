@@ -1,7 +1,7 @@
 //! From a sink's keys to its settings.
 
 use super::RunError;
-use crate::audit::settings::{self as audit, SinkSettings};
+use crate::audit::sink::settings::{self as audit, SinkSettings};
 use crate::config::{self, Config, Sink, SinkKind};
 use base64::Engine as _;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 /// As other parts call it.
 pub use super::sink::settings::Secret as HeaderSecret;
-pub use super::sink::settings::*;
+use super::sink::settings::SinkSettings;
 use super::tree::LogSettings;
 use std::path::PathBuf;
 use std::time::Duration;

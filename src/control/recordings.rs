@@ -106,9 +106,7 @@ impl Recordings {
             person: caller.person.clone(),
             reason,
         };
-        let tape = self
-            .open(control, caller, &stored.grant, id, purpose)
-            .await?;
+        let tape = self.open(control, caller, id, purpose).await?;
         let tape = tape.map_err(|why| unopened(&why))?;
         let wanted = wanted(&stored, None);
         let exporter = self.exporter.clone();
@@ -131,7 +129,6 @@ impl Recordings {
         &self,
         control: &Arc<Control>,
         caller: &Caller,
-        grant: &Grant,
         id: SessionId,
         purpose: Purpose,
     ) -> Result<Result<Tape, RecordingError>, Refusal> {
@@ -141,11 +138,13 @@ impl Recordings {
             over: purpose.over,
             doing: purpose.doing,
         };
-        let happened = viewed(caller, grant, id, &viewing);
+        let account = caller.account.clone();
         let (library, control) = (self.exporter.library.clone(), Arc::clone(control));
         let open = move || {
-            let record = |_: &Viewing, _: &About| {
+            let record = |viewing: &Viewing, seen: &About| {
                 let now = control.now();
+                let mut happened = viewing.happened(seen).severe(2);
+                happened.account = Some(account);
                 let note = |tx: &Tx<'_>| Ok::<_, Refusal>(tx.note(happened, now)?);
                 control.book.write("recording a view", note)
             };
@@ -182,9 +181,7 @@ impl Recordings {
         let request = stored.grant.issued_by.strip_prefix("request:");
         let request = request.map(str::to_owned);
         let (dossier, since) = dossier(control, &stored, &history, request).await?;
-        let opened = self
-            .open(control, caller, &stored.grant, id, purpose.clone())
-            .await?;
+        let opened = self.open(control, caller, id, purpose.clone()).await?;
         if opened.is_err() {
             // Without a recording nothing of it was put on record yet; the records that are given out are.
             self.note_export(control, caller, &stored.grant, id, &purpose)
@@ -210,7 +207,7 @@ impl Recordings {
         purpose: &Purpose,
     ) -> Result<(), Refusal> {
         let happened = about("session.exported", caller, grant, id)
-            .with("reason", purpose.reason.trim())
+            .with("why", purpose.reason.trim())
             .with("doing", &purpose.doing)
             .with("over", purpose.over);
         let now = control.now();
@@ -224,14 +221,6 @@ fn about(code: &str, caller: &Caller, grant: &Grant, id: SessionId) -> Happened 
     let mut happened = Happened::by(code, caller).about_grant(grant);
     happened.session = Some(id.to_string());
     happened
-}
-
-fn viewed(caller: &Caller, grant: &Grant, id: SessionId, viewing: &Viewing) -> Happened {
-    about("recording.viewed", caller, grant, id)
-        .severe(2)
-        .with("reason", &viewing.reason)
-        .with("doing", &viewing.doing)
-        .with("over", viewing.over)
 }
 
 fn stated(reason: &str) -> Result<String, Refusal> {

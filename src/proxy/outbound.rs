@@ -18,7 +18,7 @@ use super::stamp::stamp;
 use super::subject::Subject;
 use super::upstream::forward::passes;
 use super::upstream::identity::{Live, Renewed};
-use super::upstream::{UpstreamBody, UpstreamError};
+use super::upstream::{Peer, UpstreamBody, UpstreamError};
 use super::way::Way;
 use super::worker::Plane;
 use crate::audit::{Banner, Outcome, Receipt};
@@ -83,7 +83,13 @@ pub async fn forward(
             closer.upstream = response.body().peer().cloned();
             respond::respond(way, inbound, authenticated, response, closer)
         }
-        Err((refusal, outcome)) => Err(closed_with(closer, authenticated, refusal, outcome)),
+        Err(failed) => {
+            closer.upstream = failed.upstream;
+            let Failed {
+                refusal, outcome, ..
+            } = failed;
+            Err(closed_with(closer, authenticated, refusal, outcome))
+        }
     }
 }
 
@@ -108,7 +114,23 @@ pub fn no_circle(
 }
 
 /// Why an opened exchange has no answer of the app's, and how its record closes.
-pub type Failed = (Refusal, Outcome);
+#[derive(Debug)]
+pub struct Failed {
+    pub refusal: Refusal,
+    pub outcome: Outcome,
+    /// Where the connection led that failed, or should have led.
+    pub upstream: Option<Peer>,
+}
+
+impl From<(Refusal, Outcome)> for Failed {
+    fn from((refusal, outcome): (Refusal, Outcome)) -> Self {
+        Self {
+            refusal,
+            outcome,
+            upstream: None,
+        }
+    }
+}
 
 async fn send(
     way: &Way<'_>,
@@ -121,9 +143,9 @@ async fn send(
     let max = way.app.max_request_body;
     if max != 0 && declared_length(&inbound.parts.headers) > max {
         way.worker.plane().metrics.hit(Limit::RequestBody);
-        return Err((too_large(), Outcome::Refused));
+        return Err((too_large(), Outcome::Refused).into());
     }
-    let refused = |refusal| (refusal, Outcome::Refused);
+    let refused = |refusal| Failed::from((refusal, Outcome::Refused));
     let subject = Subject::new(way, inbound, authenticated);
     let seen = subject.prepare().await.map_err(refused)?;
     let may_repeat = inbound.method_for_app().is_safe() && http_body::Body::is_end_stream(&body);
@@ -272,6 +294,10 @@ fn too_large() -> Refusal {
 
 /// The session ended while the app was at work.
 pub fn cut_short() -> Failed {
+    ended_meanwhile().into()
+}
+
+fn ended_meanwhile() -> (Refusal, Outcome) {
     (
         Refusal::unauthenticated(
             "session-ended",
@@ -281,13 +307,26 @@ pub fn cut_short() -> Failed {
     )
 }
 
-/// What the client is told of a failure on the way to the app: its own fault, ours or the app's.
+/// A failure on the way to the app, with the address that it was about.
 pub fn upstream_failed(
     way: &Way<'_>,
     inbound: &Inbound,
     tally: Option<&Tally>,
     error: &UpstreamError,
 ) -> Failed {
+    Failed {
+        upstream: error.peer(),
+        ..told(way, inbound, tally, error).into()
+    }
+}
+
+/// What the client is told of it: its own fault, ours or the app's.
+fn told(
+    way: &Way<'_>,
+    inbound: &Inbound,
+    tally: Option<&Tally>,
+    error: &UpstreamError,
+) -> (Refusal, Outcome) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let body_fault = inbound.body_fault();
     match (tally.and_then(Tally::failure), body_fault) {
@@ -295,7 +334,7 @@ pub fn upstream_failed(
             way.worker.plane().metrics.hit(Limit::RequestBody);
             return (too_large(), Outcome::Refused);
         }
-        (Some(Failure::Ended), _) => return cut_short(),
+        (Some(Failure::Ended), _) => return ended_meanwhile(),
         (Some(Failure::Unrecorded), _) => return (record::refusal(), Outcome::Cut),
         (Some(Failure::Idle), _) => {
             way.worker.plane().metrics.hit(Limit::RequestBodyIdle);

@@ -74,7 +74,9 @@ pub async fn forward(
         place,
     } = match opened {
         Ok(opened) => opened,
-        Err((refusal, outcome)) => {
+        Err(failed) => {
+            closer.upstream = failed.upstream;
+            let (refusal, outcome) = (failed.refusal, failed.outcome);
             return Err(closed_with(closer, authenticated, refusal, outcome));
         }
     };
@@ -111,7 +113,7 @@ async fn open(
     permitted: &Permitted,
 ) -> Result<Opened, outbound::Failed> {
     let plane = way.worker.plane();
-    let refused = |refusal| (refusal, Outcome::Refused);
+    let refused = |refusal| outbound::Failed::from((refusal, Outcome::Refused));
     let Some(place) = plane.websockets.take(way.setup.limits.max_websockets) else {
         plane.metrics.hit(Limit::WebSockets);
         let detail = "As many WebSockets as allowed are open.";
@@ -149,7 +151,10 @@ async fn open(
         // To an extended CONNECT any 2xx says that the WebSocket is open (RFC 8441 §5), and here it is not.
         let detail = "It did not open the WebSocket.";
         let refusal = Refusal::upstream(StatusCode::BAD_GATEWAY, "upgrade-refused", detail);
-        return Err((refusal, Outcome::Failed));
+        return Err(outbound::Failed {
+            upstream: response.body().peer().cloned(),
+            ..(refusal, Outcome::Failed).into()
+        });
     }
     Ok(Opened {
         response,

@@ -57,7 +57,7 @@ describe('a recorded session', () => {
     await shot(tess.page, 'recording');
     const view = await until('the record of it', () => recorded.portal.locum.records().find((one) => one.metadata.event_code === 'recording.viewed'));
     assert.equal(view.locum.by, 'tess@support.example');
-    assert.equal(view.locum.reason, 'The customer asked what we did');
+    assert.equal(view.locum.why, 'The customer asked what we did');
     assert.equal(view.locum.session, recorded.session);
     await tess.close();
   });

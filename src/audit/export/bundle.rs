@@ -17,7 +17,7 @@ use zip::{CompressionMethod, ZipWriter};
 ///
 /// # Errors
 /// Where `out` takes no more, or what goes in cannot be read.
-pub fn write(package: &Package<'_>, out: impl Write) -> Result<(), ExportError> {
+pub(crate) fn write(package: &Package<'_>, out: impl Write) -> Result<(), ExportError> {
     let mut bundle = Bundle {
         zip: ZipWriter::new_stream(out),
         files: Vec::new(),

@@ -1,4 +1,4 @@
-//! Server-sent events (HTML Standard §9.2) of a recorded stream: the tape keeps its bytes in pieces, each with its time.
+//! A recorded stream of server-sent events (HTML Standard §9.2) as it came: in pieces, each with its time.
 
 use super::exchange::media;
 use crate::audit::recording::{Body, Side, Tape};
@@ -45,29 +45,4 @@ impl Iterator for Pieces {
         piece.truncate(read);
         Some((at, piece))
     }
-}
-
-/// The events of a stream, each with the time at which it was whole; at most `most`, and none longer than `longest` bytes.
-pub fn events(tape: &Tape, side: &Side, most: usize, longest: usize) -> Vec<(Timestamp, String)> {
-    let body = side.body.as_ref().filter(|_| is_stream(side));
-    let mut events = Vec::new();
-    let mut text = Vec::new();
-    for (at, piece) in body.into_iter().flat_map(|body| Pieces::of(tape, body)) {
-        text.extend(piece.into_iter().filter(|byte| *byte != b'\r'));
-        while let Some(end) = memchr::memmem::find(&text, b"\n\n") {
-            let rest = text.split_off(end + 2);
-            let event = std::mem::replace(&mut text, rest);
-            let event = String::from_utf8_lossy(&event).trim_end().to_owned();
-            if !event.is_empty() {
-                events.push((at, event));
-            }
-            if events.len() >= most {
-                return events;
-            }
-        }
-        if text.len() > longest {
-            return events;
-        }
-    }
-    events
 }

@@ -5,18 +5,13 @@
 
 use super::decode;
 use super::error::ExportError;
-use super::events::{events, is_stream};
 use super::exchange::{charset, field, is_page, is_text, media, phrase, url};
 use super::facts::{Facts, Known, moment};
 use crate::audit::recording::{Body, From, Kind, Message, Side, Tape, Taped};
-use crate::model::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use std::io::Write;
-
-/// Server-sent events of one exchange.
-const MAX_EVENTS: usize = 100_000;
 
 /// Writes the whole archive. No body longer than `max_body` bytes is put in: its entry says so.
 ///
@@ -141,15 +136,12 @@ impl Entry<'_> {
             let gap = |it: &crate::audit::recording::Gap| json!({ "at": it.at.to_string(), "bytes": it.bytes, "messages": it.messages, "why": it.why });
             put("_gaps", taped.gaps.iter().map(gap).collect());
         }
-        if let (Some(tape), Some(shown)) = (self.tape, &taped.shown)
-            && is_stream(shown)
-        {
-            let events = events(tape, shown, MAX_EVENTS, self.max_body);
-            let event =
-                |(at, data): (Timestamp, String)| json!({ "time": at.to_string(), "data": data });
-            put("_serverSentEvents", events.into_iter().map(event).collect());
-        } else if !taped.messages.is_empty() {
-            let name = "_webSocketMessages";
+        if !taped.messages.is_empty() {
+            let are_events = taped.messages.iter().all(|it| it.kind == Kind::Event);
+            let name = match are_events {
+                true => "_serverSentEvents",
+                false => "_webSocketMessages",
+            };
             put(name, taped.messages.iter().map(message).collect());
         }
         Value::Object(entry)

@@ -12,9 +12,10 @@ use super::{Delivery, DeliveryError, Record, Sink, Stop};
 use crate::audit::core::Core;
 use crate::audit::counters::SinkCounters;
 use crate::audit::journal::Journal;
-use crate::audit::settings::{
-    FileSettings, HttpSettings, LagSettings, OnLag, Secret, Settings, SinkKind, SinkSettings,
-    SplunkSettings, WebhookFormat, WebhookSettings,
+use crate::audit::settings::Settings;
+use crate::audit::sink::settings::{
+    FileSettings, HttpSettings, LagSettings, OnLag, Secret, SinkKind, SinkSettings, SplunkSettings,
+    WebhookFormat, WebhookSettings,
 };
 use crate::audit::tests::fixture::{Support, lines};
 use crate::model::Clock;
@@ -226,7 +227,7 @@ impl Run {
     }
 
     pub(super) fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(2 * 60);
+        let deadline = Instant::now() + Duration::from_secs(300);
         while !is_so(self) {
             assert!(
                 Instant::now() < deadline,

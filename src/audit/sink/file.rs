@@ -1,8 +1,8 @@
 //! A copy of the records in a plain file, rotated by size.
 
+use super::settings::FileSettings;
 use super::{Delivery, DeliveryError, Record, Sink};
 use crate::audit::error::StartError;
-use crate::audit::settings::FileSettings;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};

@@ -161,7 +161,7 @@ impl Runner {
 
     /// Tries until the sink takes the records or refuses them for good.
     async fn deliver(&mut self, sink: &mut dyn Sink, part: &[Record]) -> Result<Taken, Stopped> {
-        let mut pause = self.settings.retry_min;
+        let mut pause = self.settings.retry_min.min(self.settings.retry_max);
         loop {
             let (error, after) = match self.attempt(sink, part).await? {
                 Ok(()) => {

@@ -10,7 +10,7 @@ use crate::audit::export::{
 };
 use crate::audit::recording::{About, Library, Settings, ViewError, Viewing};
 use crate::audit::tree::LogKey;
-use crate::model::{AccessRequest, Happened, SessionId, Timestamp};
+use crate::model::{AccessRequest, SessionId, Timestamp};
 use crate::store::control::{Book, Tx};
 use crate::store::{StoreError, sqlite};
 use serde_json::json;
@@ -184,17 +184,7 @@ impl Store {
     /// The serving process takes the note to the journal.
     fn viewed(&self, viewing: &Viewing, about: &About) -> Result<(), StoreError> {
         let Some(book) = &self.0 else { return Ok(()) };
-        let mut happened = Happened::new("recording.viewed", &viewing.by)
-            .severe(2)
-            .with("reason", &viewing.reason)
-            .with("doing", &viewing.doing)
-            .with("over", viewing.over);
-        happened.session = Some(about.session.to_string());
-        happened.grant = Some(about.grant.to_string());
-        happened.app = Some(about.app.clone());
-        happened.tenant = Some(about.tenant.clone());
-        happened.subject = Some(about.subject.clone());
-        happened.operator = Some(about.operator.clone());
+        let happened = viewing.happened(about).severe(2);
         book.write("recording a view", |tx| tx.note(happened, Timestamp::now()))
     }
 

@@ -65,14 +65,6 @@ pub(super) fn check(check: &mut Check<'_>) {
         if sink.kind == S3 {
             archive(check, &key, sink);
         }
-        if sink.retry_max < sink.retry_min {
-            let remedy = "make it at least retry_min";
-            check.problem(
-                &format!("{key}.retry_max"),
-                "shorter than retry_min",
-                remedy,
-            );
-        }
     }
 }
 
@@ -260,7 +252,6 @@ mod tests {
             ("kind='stdout'\nsubject='x'", "set kind to nats"),
             ("kind='stdout'\npseudonyms=['actor']", "not one key"),
             ("kind='stdout'\npseudonym_key_env='K'", "not one key"),
-            ("kind='stdout'\nretry_min='1h'", "shorter than retry_min"),
         ] {
             has(
                 &problems(&format!("[[audit.sinks]]\nname='a'\n{keys}\n")),

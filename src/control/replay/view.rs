@@ -190,6 +190,9 @@ impl Views {
             facts,
         });
         let key = (view.login, view.session);
+        // Pages of the view before this one end with it.
+        let is_same = |it: &Arc<Frame>| (it.view.login, it.view.session) == key;
+        self.frames.lock().retain(|it| !is_same(it));
         self.views.lock().insert(key, Arc::clone(&view));
         view
     }

@@ -2,7 +2,7 @@
 
 use super::body::{Flight, Held, UpstreamBody};
 use super::error::{Phase, UpstreamError};
-use super::lanes::Link;
+use super::lanes::{Link, Peer};
 use super::metrics::count;
 use super::obtain::Wanted;
 use super::outgoing::{Awaits, Outgoing, Progress};
@@ -94,6 +94,7 @@ impl Shared {
                 Err(missed) => missed,
             };
             self.leave(&held, &missed);
+            let peer = held.link.as_ref().map(|link| Arc::clone(link.peer()));
             drop(held);
             request = match (missed, spare) {
                 (Missed::Unsent(request, _), _) if left > 0 => *request,
@@ -103,7 +104,7 @@ impl Shared {
                 {
                     spare
                 }
-                (missed, _) => return Err(self.error(missed, upload.as_deref())),
+                (missed, _) => return Err(self.error(missed, upload.as_deref(), peer)),
             };
             count(&self.lane(lane).counts.retries);
             // One kept connection was stale: the others may be too.
@@ -194,7 +195,12 @@ impl Shared {
         }
     }
 
-    fn error(&self, missed: Missed, upload: Option<&Progress>) -> UpstreamError {
+    fn error(
+        &self,
+        missed: Missed,
+        upload: Option<&Progress>,
+        peer: Option<Peer>,
+    ) -> UpstreamError {
         let upstream = self.settings.name.clone();
         let timeouts = &self.settings.timeouts;
         let error = match missed {
@@ -207,6 +213,7 @@ impl Shared {
                     upstream,
                     phase,
                     after,
+                    peer,
                 };
             }
             Missed::Sent(error) | Missed::Unsent(_, error) => error,
@@ -224,11 +231,13 @@ impl Shared {
             UpstreamError::Protocol {
                 upstream,
                 cause: error.into(),
+                peer,
             }
         } else {
             UpstreamError::Closed {
                 upstream,
                 cause: error.into(),
+                peer,
             }
         }
     }

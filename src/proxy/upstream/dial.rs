@@ -4,6 +4,7 @@ use super::Cause;
 use super::error::{Phase, UpstreamError};
 use super::lanes::{Link, Peer};
 use super::outgoing::Outgoing;
+use super::race;
 use super::reaper::start_reaper;
 use super::settings::{Address, Protocol};
 use super::shared::Shared;
@@ -63,6 +64,7 @@ pub(super) async fn dial(
             upstream: upstream(),
             phase: Phase::Connect,
             after: at_most,
+            peer: Some(address().into()),
         },
     };
     shared.not_connected(target, &error);
@@ -109,22 +111,8 @@ async fn open(address: &Address, max_resolved: usize) -> std::io::Result<Socket>
     let stream = if let Ok(ip) = host.parse::<IpAddr>() {
         TcpStream::connect(SocketAddr::new(ip, port)).await?
     } else {
-        let mut last = None;
-        let mut found = None;
-        for address in tokio::net::lookup_host((host, port))
-            .await?
-            .take(max_resolved.max(1))
-        {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    found = Some(stream);
-                    break;
-                }
-                Err(cause) => last = Some(cause),
-            }
-        }
-        let none = || std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
-        found.ok_or_else(|| last.unwrap_or_else(none))?
+        let found = tokio::net::lookup_host((host, port)).await?;
+        race::connect(race::in_turns(found, max_resolved.max(1))).await?
     };
     stream.set_nodelay(true)?;
     Ok(Socket::Tcp(stream))

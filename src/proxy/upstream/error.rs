@@ -4,6 +4,7 @@ use super::Cause;
 use http::StatusCode;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the time ran out.
@@ -60,11 +61,20 @@ pub enum UpstreamError {
         upstream: String,
         phase: Phase,
         after: Duration,
+        peer: Option<Arc<str>>,
     },
     /// The app closed the connection before it answered, and the request could not be sent again.
-    Closed { upstream: String, cause: Cause },
+    Closed {
+        upstream: String,
+        cause: Cause,
+        peer: Option<Arc<str>>,
+    },
     /// The app answered with something that is not HTTP as agreed, or beyond a limit.
-    Protocol { upstream: String, cause: Cause },
+    Protocol {
+        upstream: String,
+        cause: Cause,
+        peer: Option<Arc<str>>,
+    },
     /// Every connection is busy and too many requests wait for one.
     TooBusy {
         upstream: String,
@@ -102,6 +112,19 @@ impl UpstreamError {
             Self::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::ClientBody { .. } => StatusCode::BAD_REQUEST,
             Self::Request { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Where the connection led that failed, or should have led. None where none was tried.
+    pub fn peer(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Connect { address, .. } | Self::Tls { address, .. } => {
+                Some(address.as_str().into())
+            }
+            Self::Timeout { peer, .. }
+            | Self::Closed { peer, .. }
+            | Self::Protocol { peer, .. } => peer.clone(),
+            Self::TooBusy { .. } | Self::ClientBody { .. } | Self::Request { .. } => None,
         }
     }
 
@@ -177,6 +200,7 @@ impl fmt::Display for UpstreamError {
                 upstream,
                 phase,
                 after,
+                ..
             } => write!(
                 f,
                 "upstream {upstream}: nothing for {} ms in phase {}",

@@ -21,6 +21,7 @@ mod metrics;
 mod obtain;
 mod outgoing;
 mod prepare;
+mod race;
 mod reaper;
 mod send;
 mod settings;

@@ -165,6 +165,7 @@ impl Shared {
                         upstream: self.settings.name.clone(),
                         phase: Phase::Wait,
                         after: at_most,
+                        peer: None,
                     });
                 }
             }

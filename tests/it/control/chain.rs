@@ -80,7 +80,7 @@ fn ordinary(desk: &Desk) {
         &format!("/api/v1/requests/{id}/activate"),
         &Value::Null,
     );
-    desk.browse(
+    Desk::browse(
         &text(&active, "start_url"),
         &[("GET", "/orders/1"), ("POST", "/orders/1")],
     );

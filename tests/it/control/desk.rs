@@ -166,7 +166,7 @@ impl Desk {
     }
 
     /// Opens a start link as a browser does, then asks for these in the session.
-    pub(super) fn browse(&self, start: &str, asks: &[(&str, &str)]) {
+    pub(super) fn browse(start: &str, asks: &[(&str, &str)]) {
         let start: url::Url = start.parse().expect("a link");
         let host = start.host_str().expect("a host");
         let port = start.port().expect("a port");

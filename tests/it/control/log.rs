@@ -166,11 +166,12 @@ fn proofs_by_api_and_command_line_hold_before_the_command_line() {
         "{said}"
     );
     assert!(text(&locum(&desk, &["audit", "checkpoint"])).starts_with("localhost:"));
+    let broken_file = desk.file("saved").display().to_string();
     desk.kill();
     fs::write(desk.file("saved"), saved.replace("\n— ", "\n—")).expect("write");
     let broken = locum(
         &desk,
-        &["audit", "verify", "--json", "--checkpoint", &file("saved")],
+        &["audit", "verify", "--json", "--checkpoint", &broken_file],
     );
     assert_eq!(broken.status.code(), Some(1), "{broken:?}");
     assert!(String::from_utf8_lossy(&broken.stdout).contains("bad-note"));

@@ -192,3 +192,43 @@ fn second_process_on_a_journal() {
     assert_eq!(rig.get("/still").expect("an answer").status, 200);
     rig.verified();
 }
+
+/// Ended by force when dropped.
+struct Started(Vec<std::process::Child>);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+#[test]
+fn of_many_started_at_once_one_serves() {
+    let mut rig = Rig::new("");
+    let mut started = Started((0..4).map(|_| rig.spawn()).collect());
+    let ready = || rig.ready().is_some_and(|it| it.status == 200);
+    assert!(wait(ready), "none serves");
+    let ended = |child: &mut std::process::Child| matches!(child.try_wait(), Ok(Some(_)));
+    let mut over = || {
+        started
+            .0
+            .iter_mut()
+            .filter_map(|it| ended(it).then_some(()))
+            .count()
+    };
+    assert!(wait(|| over() == 3), "{} of 4 gave way", over());
+    rig.enter();
+    assert_eq!(rig.get("/one").expect("an answer").status, 200);
+    rig.verified();
+    assert_eq!(rig.records("process.started").len(), 1);
+    for child in &mut started.0 {
+        let mut said = String::new();
+        if let (true, Some(mut stderr)) = (ended(child), child.stderr.take()) {
+            std::io::Read::read_to_string(&mut stderr, &mut said).expect("text");
+            assert!(said.contains("in use by another process"), "{said}");
+        }
+    }
+}

@@ -214,6 +214,13 @@ impl Rig {
         self.child = Some(child.expect("locum starts"));
     }
 
+    /// One more `locum run`, which the rig does not look after.
+    pub(super) fn spawn(&self) -> Child {
+        let mut command = self.command(&["run"]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        child.expect("locum starts")
+    }
+
     /// A line of `/proc/PID/status`, such as `VmRSS`. KiB.
     pub(crate) fn memory(&self, line: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));

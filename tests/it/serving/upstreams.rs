@@ -3,6 +3,7 @@
 use super::sessions::is;
 use crate::support::locum::{Locum, Plan, certificates, free_port};
 use crate::support::upstream::Upstream;
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -81,6 +82,32 @@ async fn an_address_that_is_down_is_not_noticed() {
         );
     }
     assert_eq!(app.heard().len(), 10);
+}
+
+#[tokio::test]
+async fn a_failed_exchange_says_where_it_led() {
+    let app = Upstream::start(|_, wire| {
+        // It takes every request, and answers none.
+        Box::pin(async move { wire.is_over = true })
+    })
+    .await;
+    let locum = Locum::start(&Plan::new(&app.address)).await;
+    let agent = locum.agent().await;
+    let failed = |one: &Value| one["locum"]["outcome"] == "failed";
+    let answer = locum.ask(&agent, &agent.post("/closed", "", "x")).await;
+    assert_eq!(answer.status, 502, "{answer:?}");
+    let record = locum.record(failed).await;
+    assert_eq!(
+        record["locum"]["upstream"],
+        app.address.as_str(),
+        "{record}"
+    );
+    let nobody = format!("127.0.0.1:{}", free_port());
+    locum.rewrite(&Plan::new(&nobody));
+    locum.reload("taken").await;
+    assert_eq!(locum.get(&agent, "/nobody").await.status, 502);
+    let there = |one: &Value| failed(one) && one["locum"]["upstream"] == nobody.as_str();
+    locum.record(there).await;
 }
 
 #[tokio::test]

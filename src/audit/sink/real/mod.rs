@@ -29,7 +29,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Records in the journal while a receiver is away.
-const BACKLOG: usize = 40_000;
+const BACKLOG: usize = 20_000;
 
 /// A program that takes records. Ended with the test.
 struct Server {

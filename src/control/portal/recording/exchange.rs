@@ -6,12 +6,10 @@ use super::super::frame::Frame;
 use super::super::parts::{Id, When};
 use super::view::{exchanged, here, size};
 use crate::audit::export::decode;
-use crate::audit::export::events::{events, is_stream};
 use crate::audit::export::exchange::{is_page, is_text, media};
 use crate::audit::recording::{From, Kind, Message, Side, Taped};
 use crate::audit::tree::Proofs;
 use crate::control::replay::View;
-use crate::model::Timestamp;
 use askama::Template;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,12 +77,11 @@ pub(crate) async fn one(call: Call) -> Shown {
     let (reading, exchange) = (Arc::clone(&view), taped.clone());
     let read = tokio::task::spawn_blocking(move || {
         (
-            lines(&reading, &exchange),
             parts(&reading, &exchange),
             proofs(&reading, &exchange, &journal),
         )
     });
-    let (lines, parts, proofs) = read.await.unwrap_or_default();
+    let (parts, proofs) = read.await.unwrap_or_default();
     let page = One {
         frame: call.frame("Recording", here(&call)).await,
         id: view.session.to_string(),
@@ -95,7 +92,7 @@ pub(crate) async fn one(call: Call) -> Shown {
         at: When::exact(taped.opened_at),
         facts: facts(&view, &taped),
         parts,
-        lines,
+        lines: taped.messages.iter().take(MAX_MESSAGES).map(line).collect(),
         more: taped.messages.len().saturating_sub(MAX_MESSAGES),
         gaps: taped.gaps.iter().map(|it| it.why.clone()).collect(),
         proofs,
@@ -198,22 +195,6 @@ fn pretty(side: &Side, plain: &[u8]) -> Option<String> {
         return Some(format!("{value:#}"));
     }
     decode::text(side, plain)
-}
-
-/// WebSocket messages, or the events of a stream.
-fn lines(view: &View, taped: &Taped) -> Vec<Line> {
-    if let Some(shown) = taped.shown.as_ref().filter(|it| is_stream(it)) {
-        let events = events(&view.tape, shown, MAX_MESSAGES, MAX_SHOWN);
-        let line = |(at, text): (Timestamp, String)| Line {
-            at: When::clock(at),
-            who: "app",
-            kind: "event",
-            text,
-        };
-        return events.into_iter().map(line).collect();
-    }
-    let messages = taped.messages.iter().take(MAX_MESSAGES);
-    messages.map(line).collect()
 }
 
 fn line(it: &Message) -> Line {

@@ -118,7 +118,7 @@ async fn only_security_and_auditors_look_and_only_with_a_reason_on_record() {
         viewed[0]
             .happened
             .details
-            .contains(&("reason".into(), "Review of SUP-1042".into()))
+            .contains(&("why".into(), "Review of SUP-1042".into()))
     );
     let refused = happened
         .iter()
@@ -131,7 +131,7 @@ async fn a_recording_lists_pages_and_opens_one_exchange() {
     let stage = Stage::new();
     let taped = taped(&stage);
     let asked = stage.get(&tess(), &taped.path()).await;
-    asked.shows("goes on record");
+    asked.shows("go on record");
     asked.shows("name=\"reason\"");
     look(&stage, &taped, &tess()).await;
     let list = stage.get(&tess(), &taped.path()).await;
