@@ -232,7 +232,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, RunError> {
         ticket_required: from.ticket_required,
         queue_unchecked: from.queue_unchecked,
         emergency: emergency(config)?,
-        zone_minutes: i32::try_from(from.zone).unwrap_or(1440) - 1440,
+        zone_minutes: from.zone.minutes(),
         portal: config.portal_origin(),
     })
 }

@@ -2,14 +2,16 @@
 
 use super::output::Tone;
 use super::{Context, Exit, Failure};
+use crate::app::access_options;
 use crate::config::{Config, Problems, documentation, environment};
+use crate::policy::access;
 use serde_json::json;
 
 const AFTER_HELP: &str = "\
 Every problem is listed at once, with file, line, key, value and remedy. The
 files that the configuration names (certificates, secrets, policy) must be
-there, unless --no-files is given. Environment variables that override keys
-are checked too.
+there, and the rules for requests for access must be right, unless --no-files
+is given. Environment variables that override keys are checked too.
 
 Examples:
   locum check-config
@@ -46,6 +48,12 @@ impl CheckConfig {
             Config::load(&context.config, environment())
         };
         match loaded {
+            Ok(config) if !self.no_files && config.listeners.portal.enabled => {
+                match access::check(&config.access.policy, &access_options(&config)) {
+                    Ok(_) => good(context, &config),
+                    Err(problems) => bad_policy(context, &problems),
+                }
+            }
             Ok(config) => good(context, &config),
             Err(problems) => bad(context, &problems),
         }
@@ -66,6 +74,19 @@ fn good(context: &mut Context, config: &Config) -> Result<Exit, Failure> {
         .out
         .line(format!("{file}: {ok} (apps: {})", names.join(", ")))?;
     Ok(Exit::Ok)
+}
+
+/// Rules for requests for access that would keep Locum from starting.
+fn bad_policy(context: &mut Context, problems: &crate::policy::Problems) -> Result<Exit, Failure> {
+    if context.out.is_json() {
+        let file = context.config.display().to_string();
+        let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let answer = json!({ "ok": false, "file": file, "policy_problems": list });
+        context.out.json(&answer)?;
+    } else {
+        super::output::tell(&problems.to_string());
+    }
+    Ok(Exit::No)
 }
 
 fn bad(context: &mut Context, problems: &Problems) -> Result<Exit, Failure> {

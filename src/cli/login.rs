@@ -108,27 +108,45 @@ fn token_of(given: &Value, client: &Client) -> Result<(Token, String), Failure> 
 }
 
 const LOGOUT_HELP: &str = "\
-Removes the token from this machine. The portal forgets it when its time is
-over (identity.token_max); sessions go on. Exits with 1 if there was none.";
+Makes the token void at the portal and removes it from this machine; sessions
+go on. If the portal cannot be asked, it is removed here alone, and is good there
+until its time is over (identity.token_max). Exits with 1 if there was none.";
 
-/// Forget the token that `locum login` kept.
+/// Make the token that `locum login` kept void, and forget it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = LOGOUT_HELP)]
 pub(super) struct Logout {
-    /// The portal [default: the one that you signed in to last].
-    #[arg(long, value_name = "URL", env = "LOCUM_URL")]
-    url: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
 }
 
 impl Logout {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let credentials = Credentials::standard()?;
-        let Some(portal) = credentials.forget(self.url.as_deref())? else {
+        self.of(&Credentials::standard()?, context)
+    }
+
+    fn of(self, credentials: &Credentials, context: &mut Context) -> Result<Exit, Failure> {
+        // What is kept, and not a token that a script brings: that one is another's.
+        let kept = Remote {
+            token_file: None,
+            ..self.remote.clone()
+        };
+        let asked = kept
+            .client_of(Ok(credentials.clone()), None)
+            .and_then(|client| client.act(&["logout"]));
+        let Some(portal) = credentials.forget(self.remote.url.as_deref())? else {
             let message = format!("no sign-in is kept in {}", credentials.path().display());
             return Err(Failure::no(message, ""));
         };
-        show(&mut context.out, &json!({ "url": portal }), |out, _| {
-            out.line(format!("signed out of {portal} on this machine"))
+        if let Err(why) = &asked {
+            tell(&format!("{portal} could not be told: {why}"));
+        }
+        let answer = json!({ "url": portal, "void": asked.is_ok() });
+        show(&mut context.out, &answer, |out, _| {
+            if asked.is_ok() {
+                return out.line(format!("signed out of {portal}"));
+            }
+            out.line(format!("signed out of {portal} on this machine alone"))
         })
     }
 }
@@ -186,6 +204,36 @@ mod tests {
     use super::super::remote::stand_in::{Portal, json_of};
     use super::*;
     use std::path::PathBuf;
+
+    #[test]
+    fn signing_out_makes_the_token_void_at_the_portal() -> Result<(), Box<dyn std::error::Error>> {
+        let portal = Portal::answering([json_of(204, "")])?;
+        let dir = tempfile::tempdir()?;
+        let credentials = Credentials::within(dir.path());
+        let token = Token::parse("t-1").ok_or("a token")?;
+        let remote = portal.remote();
+        let url = remote.url.clone().ok_or("an address")?;
+        let until = "2999-01-01T00:00:00Z";
+        credentials.keep(&url, SignedIn::new(&token, until, remote.ca.as_deref()))?;
+        let mut context = Context {
+            config: PathBuf::new(),
+            out: Output::stdout(true),
+        };
+        let logout = Logout {
+            remote: remote.clone(),
+        };
+        assert_eq!(logout.of(&credentials, &mut context)?, Exit::Ok);
+        let seen = portal.seen();
+        let told = seen.first().ok_or("nothing was told")?;
+        assert!(told.starts_with("POST /api/v1/logout HTTP/1.1"), "{told}");
+        assert!(told.contains("authorization: Bearer t-1\r\n"), "{told}");
+        let again = Logout { remote };
+        assert!(
+            again.of(&credentials, &mut context).is_err(),
+            "nothing is kept"
+        );
+        Ok(())
+    }
 
     #[test]
     fn signing_in_polls_until_the_person_is_there_and_keeps_the_token()

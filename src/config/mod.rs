@@ -52,7 +52,7 @@ pub use keys::upstreams::{
     Algorithm, EndpointAuth, Exchange, Health, Identity, IdentityMode, Logout, LogoutMethod, Pool,
     Protocol, Upstream, UpstreamTls,
 };
-pub use moment::Moment;
+pub use moment::{Moment, Zone};
 pub use net::{Address, Cidr, DnsName, HeaderName, HostHeader, Label, Origin, UrlPath};
 pub use problem::{Place, Problem, Problems};
 pub use units::Size;

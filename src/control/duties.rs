@@ -81,6 +81,13 @@ pub fn may_vote(
             "This is about your own account: somebody else must answer.",
         ));
     }
+    let consented = request.consented_by.as_deref();
+    if consented.is_some_and(|person| same(person, &caller.person)) {
+        return Err(Refusal::forbidden(
+            "duty.consenter-votes",
+            "You consented for the customer: somebody else must answer for us.",
+        ));
+    }
     if !caller.may(Role::Approver, &request.tenant.id, &request.app) {
         let reason = if caller.is(Role::Approver) {
             "duty.other-tenant"
@@ -174,8 +181,35 @@ pub fn may_ask_the_customer(caller: &Caller, request: &AccessRequest) -> Result<
     ))
 }
 
+/// Whoever asked for a request or voted on it does not give the customer's consent to it, whatever seats they have, and by
+/// whatever way.
+pub fn has_no_part(
+    caller: &Caller,
+    request: &AccessRequest,
+    votes: &[Vote],
+) -> Result<(), Refusal> {
+    if same(&caller.person, &request.operator.id) || caller.account == request.account {
+        return Err(Refusal::forbidden(
+            "duty.requester",
+            "You asked for this yourself: somebody of the customer's must answer.",
+        ));
+    }
+    if votes.iter().any(|vote| same(&vote.person, &caller.person)) {
+        return Err(Refusal::forbidden(
+            "duty.voter-consents",
+            "You voted on this request: somebody else must give the customer's consent.",
+        ));
+    }
+    Ok(())
+}
+
 /// May they consent for the customer, signed in?
-pub fn may_consent(caller: &Caller, request: &AccessRequest) -> Result<(), Refusal> {
+pub fn may_consent(
+    caller: &Caller,
+    request: &AccessRequest,
+    votes: &[Vote],
+) -> Result<(), Refusal> {
+    has_no_part(caller, request, votes)?;
     if same(&caller.person, &request.operator.id) || same(&caller.person, &request.subject.id) {
         return Err(Refusal::forbidden(
             "duty.requester",

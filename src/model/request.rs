@@ -155,6 +155,9 @@ pub struct AccessRequest {
     /// When the customer consented, where that is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consented: Option<Timestamp>,
+    /// Who did, where they were signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consented_by: Option<String>,
     /// Who closed it, and the reason given, where it was denied or cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_by: Option<String>,
@@ -273,6 +276,7 @@ mod tests {
             needs: Needs::default(),
             state: RequestState::Pending,
             consented: None,
+            consented_by: None,
             closed_by: None,
             closed_why: None,
             grant: None,

@@ -81,7 +81,7 @@ fn help_tells_where_to_begin() {
       audit         Look at the journal and prove that it is whole
       recording     See what is recorded of sessions, keep it, prove it, erase it
       login         Sign in at the portal, for the commands that ask it
-      logout        Forget the token that `locum login` kept
+      logout        Make the token that `locum login` kept void, and forget it
       whoami        Show who the portal takes you for, and what you may do
       request       Ask for access to a customer's account, and turn a yes into a session
       approve       Agree to a request of somebody else

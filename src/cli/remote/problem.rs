@@ -31,6 +31,9 @@ pub(super) fn judge(answer: &Reply, portal: &str) -> Result<(StatusCode, Value),
         .get(CONTENT_TYPE)
         .and_then(|it| it.to_str().ok())
         .unwrap_or_default();
+    if answer.status == StatusCode::NO_CONTENT {
+        return Ok((answer.status, Value::Null));
+    }
     if answer.status.is_success() && kind.starts_with("application/json") {
         let read = serde_json::from_slice(&answer.body);
         return read

@@ -1,5 +1,6 @@
 //! `[access]`, `[break_glass]` and `[[tenants]]`: who may ask for what, and what it takes.
 
+use crate::config::moment::Zone;
 use crate::config::schema::section;
 use crate::config::units::{DAY, HOUR, MINUTE, SECOND};
 use std::path::PathBuf;
@@ -34,8 +35,8 @@ section! {
         ticket_required: bool = true;
         /// The ticket system does not answer: let requests wait for it, instead of refusing them.
         queue_unchecked: bool = false;
-        /// The time zone of hours in policies, in minutes east of UTC; 1440 more than meant, so that it is never negative: 1440 is UTC.
-        zone: usize = 1440 in [0, 2880], "minutes + 1440";
+        /// The time zone of hours in policies: `Z` is UTC, `+01:00` an hour east of it.
+        zone: Zone = "Z";
         /// People who must agree, at the portal, before a reload changes route policy, access policy, roles, keys or any
         /// key of this file. 0: nobody. Else a start with other rules is refused too, unless they were agreed to: see
         /// `docs/access.md`.

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
+use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,6 +20,7 @@ pub(super) fn operations() -> OpenApiRouter<Arc<Identity>> {
     OpenApiRouter::default()
         .routes(routes!(begin))
         .routes(routes!(look))
+        .routes(routes!(logout))
 }
 
 /// For the API's document, to be merged into it.
@@ -75,6 +77,25 @@ async fn look(
     };
     match front.device_token(poll, &peer).await {
         Ok(response) => guarded(response),
+        Err(refusal) => Problem(refusal).into_response(),
+    }
+}
+
+/// Voids the token that is shown. Support sessions go on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/logout",
+    operation_id = "logout",
+    tag = "sign-in",
+    responses((status = 204, description = "The token is void, whether or not it was good"))
+)]
+async fn logout(
+    State(front): State<Arc<Identity>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    match front.void_token(&headers, &peer).await {
+        Ok(()) => guarded(StatusCode::NO_CONTENT.into_response()),
         Err(refusal) => Problem(refusal).into_response(),
     }
 }

@@ -5,10 +5,11 @@ use super::derive::derive;
 use super::front::Identity;
 use super::person::Identified;
 use super::refused::Refused;
-use crate::control::gate::Visit;
-use crate::control::refusal::Refusal;
+use crate::control::gate::{Peer, Visit};
+use crate::control::refusal::{Kind, Refusal};
 use crate::model::{Caller, Happened, Secret, SecretHash, Timestamp};
 use crate::store::control::{Login, LoginKind};
+use http::HeaderMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -138,6 +139,30 @@ impl Identity {
             .await?;
         // A body of an older make that cannot be read is nobody: they sign in again.
         Ok(found.and_then(|login| serde_json::from_str(&login.body).ok()))
+    }
+
+    /// Voids the command line's token that these headers show.
+    pub(super) async fn void_token(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Refusal> {
+        let secret = super::bearer::token(headers)?.and_then(Secret::parse);
+        let secret = secret.ok_or_else(|| {
+            let detail = "Show the token that is to be void: `Authorization: Bearer …`.";
+            Refusal::new(Kind::Unauthenticated, "login.scheme", detail)
+        })?;
+        let Some(who) = self.known(secret.hash(), LoginKind::Api).await? else {
+            return Ok(());
+        };
+        let caller = who.caller(&self.made().settings.roles);
+        let (hash, now) = (secret.hash(), self.now());
+        let happened =
+            happened("login.out", &caller, peer.address.ip()).with("kind", word(LoginKind::Api));
+        self.control
+            .run("signing out", move |tx| {
+                if tx.drop_login(hash)? {
+                    tx.note(happened, now)?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Voids a browser's login.

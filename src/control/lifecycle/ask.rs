@@ -335,6 +335,7 @@ fn compose(
         needs,
         state,
         consented: None,
+        consented_by: None,
         closed_by: None,
         closed_why: None,
         grant: None,

@@ -54,15 +54,32 @@ impl Control {
         .await
     }
 
-    /// The customer's answer by the link: yes, no, or (later) end it.
-    pub async fn consent(&self, secret: &Secret, agrees: bool) -> Result<AccessRequest, Refusal> {
+    /// The customer's answer by the link: yes, no, or (later) end it. `visitor`: who is signed in at the portal in the same
+    /// browser, if somebody is; whoever has a part in the request does not answer it for the customer.
+    pub async fn consent(
+        &self,
+        secret: &Secret,
+        agrees: bool,
+        visitor: Option<&Caller>,
+    ) -> Result<AccessRequest, Refusal> {
         let (hash, now) = (*secret.hash().as_bytes(), self.now());
-        self.run("storing a consent", move |tx| {
-            let request = consented_request(tx, &hash, now)?;
-            let actor = format!("customer:{}", request.tenant.id);
-            answer(tx, request, &actor, agrees, now)
-        })
-        .await
+        let who = visitor.cloned();
+        let done = self
+            .run("storing a consent", move |tx| {
+                let request = consented_request(tx, &hash, now)?;
+                if let Some(who) = who.as_ref().filter(|_| agrees) {
+                    duties::has_no_part(who, &request, &tx.votes(request.id)?)?;
+                }
+                let actor = format!("customer:{}", request.tenant.id);
+                let by = who.map(|it| it.person);
+                answer(tx, request, &actor, by, agrees, now)
+            })
+            .await;
+        if let (Err(refusal), Some(who)) = (&done, visitor) {
+            self.refused(who, "consent", Happened::default(), refusal)
+                .await;
+        }
+        done
     }
 
     /// The customer's answer by somebody of theirs who is signed in.
@@ -78,9 +95,10 @@ impl Control {
         let done = self
             .run("storing a consent", move |tx| {
                 let request = visible(tx, id, &who)?;
-                duties::may_consent(&who, &request)?;
+                duties::may_consent(&who, &request, &tx.votes(id)?)?;
                 at.holds(&request)?;
-                answer(tx, request, &who.person, agrees, now)
+                let by = Some(who.person.clone());
+                answer(tx, request, &who.person, by, agrees, now)
             })
             .await;
         if let Err(refusal) = &done {
@@ -95,12 +113,14 @@ fn answer(
     tx: &Tx<'_>,
     mut request: AccessRequest,
     actor: &str,
+    by: Option<String>,
     agrees: bool,
     now: Timestamp,
 ) -> Result<AccessRequest, Refusal> {
     match (request.state, agrees) {
         (RequestState::Pending, true) if request.needs.consent => {
             request.consented = Some(now);
+            request.consented_by = by;
             let happened = Happened::new("consent.given", actor).about(&request);
             tx.note(happened.with("digest", request.digest()), now)?;
             settle(tx, &mut request, now)?;

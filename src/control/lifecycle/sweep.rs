@@ -80,13 +80,14 @@ impl Control {
                 Ok(tx.list::<AccessRequest>(&waiting)?.items)
             })
             .await?;
-        for request in waiting {
-            let told = self
-                .tickets
-                .check(&request.ticket, &request.tenant.id)
-                .await;
+        // All at once: one system that is down holds up no request of another's. Each bounds its own questions.
+        let asked = waiting.into_iter().map(|request| async move {
+            let told = self.tickets.check(&request.ticket, &request.tenant.id);
+            (told.await, request)
+        });
+        for (told, request) in futures_util::future::join_all(asked).await {
             if matches!(told, Err(TicketRefused::Unavailable(_))) {
-                return Ok(());
+                continue;
             }
             self.run("taking a request from the queue", move |tx| {
                 let Some(mut request) = tx.find::<AccessRequest>(&request.id.to_string())? else {
@@ -120,7 +121,7 @@ impl Control {
         let now = self.now();
         self.run("escalating reviews", move |tx| {
             let due = Query {
-                states: vec!["due", "rejected"],
+                states: vec!["due"],
                 due_by: Some(now),
                 limit: BATCH,
                 ..Query::default()

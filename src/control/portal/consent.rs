@@ -15,6 +15,7 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use http::HeaderMap;
 
 struct Asked {
     question: String,
@@ -66,12 +67,12 @@ pub(super) async fn landing(RawQuery(query): RawQuery) -> Response {
 }
 
 /// Both steps: reading the link, and answering by its form.
-pub(super) async fn step(State(web): State<Shared>, body: Bytes) -> Response {
+pub(super) async fn step(State(web): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     let form = Fields::read(&body);
-    answered(try_step(&web, &form).await)
+    answered(try_step(&web, &headers, &form).await)
 }
 
-async fn try_step(web: &Shared, form: &Fields) -> Shown {
+async fn try_step(web: &Shared, headers: &HeaderMap, form: &Fields) -> Shown {
     // People paste whole links.
     let text = form.get("token");
     let text = text.rsplit_once('#').map_or(text, |(_, secret)| secret);
@@ -83,6 +84,9 @@ async fn try_step(web: &Shared, form: &Fields) -> Shown {
         );
         return render(Some(&why), &Page::empty(Some(Notice::trouble(&why))));
     };
+    // The customer's administrator is nobody of ours; somebody of ours who holds the link is known by their login.
+    let visitor = web.gate.visitor(headers).await.ok().flatten();
+    let visitor = visitor.as_ref().map(|it| &it.caller);
     let done = match form.get("answer") {
         "" => {
             let request = web.control.consent_seen(&secret).await?;
@@ -90,15 +94,19 @@ async fn try_step(web: &Shared, form: &Fields) -> Shown {
         }
         "agree" => web
             .control
-            .consent(&secret, true)
+            .consent(&secret, true, visitor)
             .await
             .map(|_| "consented"),
         "refuse" => web
             .control
-            .consent(&secret, false)
+            .consent(&secret, false, visitor)
             .await
             .map(|_| "declined"),
-        "end" => web.control.consent(&secret, false).await.map(|_| "stopped"),
+        "end" => web
+            .control
+            .consent(&secret, false, visitor)
+            .await
+            .map(|_| "stopped"),
         _ => Err(Refusal::new(
             Kind::Invalid,
             "consent.answer",

@@ -284,7 +284,10 @@ fn ways(call: &Call, seen: &Seen, own: bool) -> Vec<Way> {
         let words = "Make the consent link";
         ways.push(Way::form(format!("{path}/consent-link"), words, "quiet"));
     }
-    if waits && state == RequestState::Pending && duties::may_consent(caller, request).is_ok() {
+    if waits
+        && state == RequestState::Pending
+        && duties::may_consent(caller, request, &seen.votes).is_ok()
+    {
         for (answer, words, tone) in [
             ("agree", "Agree", ""),
             ("refuse", "Do not agree", "quiet bad"),

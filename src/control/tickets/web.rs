@@ -83,10 +83,26 @@ async fn act(control: &Control, says: &HookSays) -> Result<(), Refusal> {
     let Some(ticket) = &says.closed else {
         return Ok(());
     };
+    // Remembered over a restart, too: a replay ends nothing.
+    let (system, mark, until) = (says.system.clone(), says.seen, says.until);
+    let name = system.clone();
+    let known = control
+        .run("looking for a message", move |tx| {
+            Ok(tx.was_acted_on(&name, &mark)?)
+        })
+        .await?;
+    if known {
+        return Ok(());
+    }
     let key = LockKey::Ticket(ticket.clone());
     let by = format!("ticket-system:{}", says.system);
     let over = control
         .end_because(key, EndCause::TicketClosed, &by)
+        .await?;
+    control
+        .run("noting a message", move |tx| {
+            Ok(tx.acted_on(&system, &mark, until)?)
+        })
         .await?;
     tracing::info!(system = says.system, sessions = over, "a ticket was closed");
     Ok(())

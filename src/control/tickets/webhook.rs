@@ -9,7 +9,7 @@ use crate::model::Timestamp;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
-/// Messages that are remembered, so that none is acted on twice. Only signed ones are.
+/// Messages that are remembered here, so that none is acted on twice. Only signed ones are. The store remembers all.
 const MAX_SEEN: usize = 10_000;
 /// Where Jira's messages say when they were sent: milliseconds since 1970.
 const HUB_TIME: &str = "/timestamp";

@@ -132,6 +132,10 @@ impl Book {
                 [now.millis()],
             )?;
             gone += sql.execute(
+                "DELETE FROM hooks_heard WHERE forget_after < ?1",
+                [now.millis()],
+            )?;
+            gone += sql.execute(
                 "DELETE FROM alerts WHERE due IS NULL AND at < ?1",
                 [before.millis()],
             )?;

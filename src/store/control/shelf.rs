@@ -2,8 +2,8 @@
 
 use super::{RowError, StoreError, Tx, failed};
 use crate::model::{
-    AccessRequest, Alert, Change, Lock, Reach, Review, Timestamp, Transmission, TransmissionState,
-    Workload,
+    AccessRequest, Alert, Change, Lock, Reach, Review, ReviewState, Timestamp, Transmission,
+    TransmissionState, Workload,
 };
 use rusqlite::types::Value;
 use serde::{Serialize, de::DeserializeOwned};
@@ -78,7 +78,8 @@ kept!(Review, "reviews", "review", it => Index {
     person: it.operator.clone(),
     state: it.state.as_str(),
     at: it.opened_at.millis(),
-    due: it.bars().then(|| it.due_at.millis()),
+    // Until it escalated, which it does once: else those that did would fill each batch of what is due.
+    due: (it.state == ReviewState::Due && it.escalated_at.is_none()).then(|| it.due_at.millis()),
 });
 
 kept!(Workload, "workloads", "workload", it => Index {

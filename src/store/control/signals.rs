@@ -36,6 +36,36 @@ impl Tx<'_> {
         Ok(run().map_err(failed("noting a security event"))? == 1)
     }
 
+    /// Whether a ticket system's message was acted on before.
+    pub fn was_acted_on(&self, system: &str, mark: &[u8; 32]) -> Result<bool, StoreError> {
+        let run = || -> Result<bool, RowError> {
+            Ok(self
+                .sql
+                .prepare_cached("SELECT 1 FROM hooks_heard WHERE system = ?1 AND mark = ?2")?
+                .exists(params![system, mark])?)
+        };
+        run().map_err(failed("looking for a ticket system's message"))
+    }
+
+    /// Notes that a ticket system's message was acted on.
+    pub fn acted_on(
+        &self,
+        system: &str,
+        mark: &[u8; 32],
+        forget_after: Timestamp,
+    ) -> Result<(), StoreError> {
+        let run = || -> Result<(), RowError> {
+            self.sql
+                .prepare_cached(
+                    "INSERT INTO hooks_heard (system, mark, forget_after) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![system, mark, forget_after.millis()])?;
+            Ok(())
+        };
+        run().map_err(failed("noting a ticket system's message"))
+    }
+
     /// Sessions that have ended since this was last asked, oldest change first. With the changes of the same transaction
     /// they are dealt with for good.
     pub fn newly_ended(&self, limit: usize) -> Result<NewlyEnded, StoreError> {

@@ -253,6 +253,19 @@ CREATE TABLE in_force (
     "
 ALTER TABLE sessions ADD COLUMN used TEXT;  -- JSON: what it was used for
 ",
+    "
+-- What escalated is due for nothing more.
+UPDATE reviews SET due = NULL WHERE state <> 'due' OR json_extract(body, '$.escalated_at') IS NOT NULL;
+
+-- Messages of ticket systems that were acted on, until nobody would believe them any more.
+CREATE TABLE hooks_heard (
+    system       TEXT NOT NULL,
+    mark         BLOB NOT NULL,
+    forget_after INTEGER NOT NULL,
+    PRIMARY KEY (system, mark)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hooks_heard_by_end ON hooks_heard(forget_after);
+",
 ];
 
 /// The version that this build writes.

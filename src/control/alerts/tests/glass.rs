@@ -164,6 +164,7 @@ fn agreed(bench: &Bench) -> RequestId {
         needs: Needs::default(),
         state: RequestState::Approved,
         consented: None,
+        consented_by: None,
         closed_by: None,
         closed_why: None,
         grant: None,

@@ -47,6 +47,7 @@ pub(super) fn request(stage: &Stage) -> AccessRequest {
         },
         state: RequestState::Pending,
         consented: None,
+        consented_by: None,
         closed_by: None,
         closed_why: None,
         grant: None,

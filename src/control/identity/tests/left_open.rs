@@ -36,6 +36,7 @@ async fn opened_by(bench: &Bench, account: String) -> Anything<SessionId> {
         needs: Needs::default(),
         state: RequestState::Activated,
         consented: None,
+        consented_by: None,
         closed_by: None,
         closed_why: None,
         grant: None,

@@ -361,14 +361,14 @@ async fn sensitive_accounts_take_two_and_the_customer() -> Outcome {
         .and_then(|(_, it)| crate::model::Secret::parse(it));
     let secret = secret.ok_or_else(Refusal::not_found)?;
     assert_eq!(
-        bench.control.consent(&secret, true).await?.state,
+        bench.control.consent(&secret, true, None).await?.state,
         RequestState::Approved
     );
     let active = bench
         .control
         .activate(&ada, request.id, Binding::default())
         .await?;
-    bench.control.consent(&secret, false).await?;
+    bench.control.consent(&secret, false, None).await?;
     let (stored, _) = bench.control.session(&ada, active.session).await?;
     assert_eq!(
         stored.session.ended.map(|it| it.cause),
@@ -392,6 +392,45 @@ async fn somebody_of_the_customers_consents_signed_in() -> Outcome {
     assert_eq!(refused(other).await, "not-found");
     let theirs = bench.person("kit", &[(Role::TenantAuditor, "acme")]);
     assert_eq!(refused(theirs).await, "-");
+    Ok(())
+}
+
+/// One person with both seats takes one part, in either order, signed in or by the link.
+#[tokio::test]
+async fn who_votes_never_consents_and_who_consents_never_votes() -> Outcome {
+    let bench = Bench::new();
+    let ada = bench.operator("ada");
+    *bench.around.class.lock() = Some(SubjectClass::Regulated);
+    let both = bench.person(
+        "bo",
+        &[(Role::Approver, "*"), (Role::TenantAuditor, "acme")],
+    );
+    let request = bench.control.ask(&ada, &ask("view")).await?;
+    vote(&bench, &both, &request).await?;
+    let consent = |who: Caller, id| {
+        let control = &bench.control;
+        async move { reason(control.consent_as(&who, id, true).await) }
+    };
+    assert_eq!(
+        consent(both.clone(), request.id).await,
+        "duty.voter-consents"
+    );
+    let link = bench.control.consent_link(&both, request.id).await?;
+    let secret = link
+        .split_once('#')
+        .and_then(|(_, it)| crate::model::Secret::parse(it));
+    let secret = secret.ok_or_else(Refusal::not_found)?;
+    let by_link = bench.control.consent(&secret, true, Some(&both)).await;
+    assert_eq!(reason(by_link), "duty.voter-consents");
+    let by_link = bench.control.consent(&secret, true, Some(&ada)).await;
+    assert_eq!(reason(by_link), "duty.requester");
+
+    let other = bench.control.ask(&ada, &ask("view")).await?;
+    assert_eq!(consent(both.clone(), other.id).await, "-");
+    assert_eq!(
+        reason(vote(&bench, &both, &other).await),
+        "duty.consenter-votes"
+    );
     Ok(())
 }
 

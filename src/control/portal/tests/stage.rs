@@ -328,6 +328,7 @@ pub(super) fn asked() -> AccessRequest {
         },
         state: RequestState::Pending,
         consented: None,
+        consented_by: None,
         closed_by: None,
         closed_why: None,
         grant: None,

@@ -113,6 +113,7 @@ fn asked_by(stage: &Stage, person: &str, account: &str) -> Anything<RequestId> {
         needs: Needs::default(),
         state: RequestState::Activated,
         consented: None,
+        consented_by: None,
         closed_by: None,
         closed_why: None,
         grant: None,
