@@ -15,9 +15,10 @@ pub(super) fn recordings(config: &Config, parts: &Parts) -> Result<Recordings, R
     let exporter = Exporter {
         journal: config.journal_dir(),
         library,
-        keys: match config.audit.log.enabled {
-            true => super::log_keys(config, false)?,
-            false => Vec::new(),
+        keys: if config.audit.log.enabled {
+            super::log_keys(config, false)?
+        } else {
+            Vec::new()
         },
         max_records: config.export.max_records,
         max_body: usize::try_from(config.export.max_body.bytes()).unwrap_or(usize::MAX),

@@ -57,23 +57,24 @@ struct Bundle<W: Write> {
 impl<W: Write> Bundle<W> {
     fn put(
         &mut self,
-        name: &str,
+        file: &str,
         content: impl FnOnce(&mut dyn Write) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
         // What is compressed already is only stored.
-        let method = match name.ends_with(".gz") {
-            true => CompressionMethod::Stored,
-            false => CompressionMethod::Deflated,
+        let method = if file == name::WARC {
+            CompressionMethod::Stored
+        } else {
+            CompressionMethod::Deflated
         };
         let options = SimpleFileOptions::default()
             .compression_method(method)
             .large_file(true);
-        self.zip.start_file(name, options)?;
+        self.zip.start_file(file, options)?;
         let mut tap = Tap::new(&mut self.zip);
         content(&mut tap)?;
         let (bytes, sha256) = tap.end();
         self.files.push(Listed {
-            name: name.to_owned(),
+            name: file.to_owned(),
             bytes,
             sha256,
         });

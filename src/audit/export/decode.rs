@@ -38,10 +38,8 @@ pub fn plain<'r>(
     stored: impl Read + 'r,
     most: usize,
 ) -> Result<Vec<u8>, NotPlain> {
-    let codings = match body.decoded {
-        true => "",
-        false => field(side, "content-encoding").unwrap_or_default(),
-    };
+    let codings = field(side, "content-encoding").filter(|_| !body.decoded);
+    let codings = codings.unwrap_or_default();
     let mut reader: Box<dyn Read + 'r> = Box::new(stored);
     // The last one named was the last one applied.
     for coding in codings.rsplit(',').map(str::trim) {

@@ -8,6 +8,7 @@ use super::error::ExportError;
 use super::exchange::{charset, field, is_page, is_text, media, phrase, url};
 use super::facts::{Facts, Known, moment};
 use crate::audit::recording::{Body, From, Kind, Message, Side, Tape, Taped};
+use crate::model::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -111,7 +112,7 @@ impl Entry<'_> {
     fn of(&self, taped: &Taped, page: Option<&str>) -> Value {
         let began = taped.opened_at.millis();
         let first = taped.shown.as_ref().map_or(began, |it| it.at.millis());
-        let ended = taped.ended_at.map_or(first, |it| it.millis()).max(first);
+        let ended = taped.ended_at.map_or(first, Timestamp::millis).max(first);
         let mut entry = Map::new();
         if let Some(page) = page {
             entry.insert("pageref".into(), page.into());
@@ -138,9 +139,10 @@ impl Entry<'_> {
         }
         if !taped.messages.is_empty() {
             let are_events = taped.messages.iter().all(|it| it.kind == Kind::Event);
-            let name = match are_events {
-                true => "_serverSentEvents",
-                false => "_webSocketMessages",
+            let name = if are_events {
+                "_serverSentEvents"
+            } else {
+                "_webSocketMessages"
             };
             put(name, taped.messages.iter().map(message).collect());
         }

@@ -37,4 +37,4 @@ pub use verdict::{Flaw, Verdict};
 pub use verify::verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -37,7 +37,7 @@ pub fn verify(path: &Path, keys: Option<&VerifierKeys>) -> io::Result<Verdict> {
     let Some((manifest, keys)) = manifest(&mut zip, keys, &mut verdict)? else {
         return Ok(verdict);
     };
-    files(&mut zip, &manifest, &mut verdict)?;
+    files(&mut zip, &manifest, &mut verdict);
     let records = records(&mut zip, &manifest, &mut verdict)?;
     let facts = Facts::of(&manifest.session, &records.entries);
     completeness(&facts, &records, &manifest, &mut verdict);
@@ -100,16 +100,15 @@ fn manifest(
         }
     };
     verdict.session.clone_from(&manifest.session);
-    let keys = match keys {
-        Some(keys) => keys.clone(),
-        None => {
-            verdict.note("no key was given: signatures are checked with the keys that the package itself names, which proves only that it was not damaged");
-            VerifierKeys::parse(&manifest.keys).unwrap_or_default()
-        }
+    let keys = if let Some(keys) = keys {
+        keys.clone()
+    } else {
+        verdict.note("no key was given: signatures are checked with the keys that the package itself names, which proves only that it was not damaged");
+        VerifierKeys::parse(&manifest.keys).unwrap_or_default()
     };
     match whole(zip, name::NOTE)? {
         None => {
-            verdict.note("the manifest is not signed: nobody vouches that no record was left out")
+            verdict.note("the manifest is not signed: nobody vouches that no record was left out");
         }
         Some(note) => {
             let text = note_text(&manifest.session, &bytes);
@@ -122,7 +121,7 @@ fn manifest(
 }
 
 /// Every file against the manifest, and no file beside it.
-fn files(zip: &mut Zip, manifest: &Manifest, verdict: &mut Verdict) -> io::Result<()> {
+fn files(zip: &mut Zip, manifest: &Manifest, verdict: &mut Verdict) {
     for listed in &manifest.files {
         verdict.files += 1;
         let Ok(mut file) = zip.by_name(&listed.name) else {
@@ -152,7 +151,6 @@ fn files(zip: &mut Zip, manifest: &Manifest, verdict: &mut Verdict) -> io::Resul
     for name in names.iter().filter(|it| !known.contains(it.as_str())) {
         verdict.flaw(name, "", "it is not in the manifest");
     }
-    Ok(())
 }
 
 /// The records that are intact.

@@ -374,14 +374,14 @@ fn message(it: &Message) -> Value {
 pub(super) fn record_id(of: &str, kind: &str) -> String {
     let digest = sha256(format!("locum warc {kind} {of}").as_bytes());
     let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
-    let (a, b, c, d, e) = (
+    format!(
+        "<urn:uuid:{}-{}-8{}-8{}-{}>",
         part(0, 8),
         part(8, 12),
         part(13, 16),
         part(17, 20),
-        part(20, 32),
-    );
-    format!("<urn:uuid:{a}-{b}-8{c}-8{d}-{e}>")
+        part(20, 32)
+    )
 }
 
 /// On one line, whatever it was.

@@ -35,9 +35,8 @@ impl<R: BufRead> Records<R> {
 
     /// The next record's head; its block must be read to the end before the one after it.
     pub(super) fn next(&mut self) -> io::Result<Option<Head>> {
-        let first = match self.line()? {
-            None => return Ok(None),
-            Some(line) => line,
+        let Some(first) = self.line()? else {
+            return Ok(None);
         };
         if !first.starts_with("WARC/1.") {
             return Err(wrong("a record does not begin with its version"));

@@ -68,7 +68,7 @@ impl Session {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         match self.what {
             What::Export(it) => return it.run(&self.remote, context),
-            What::Show { id, dir: Some(dir) } => return offline::show(context, dir, &id),
+            What::Show { id, dir: Some(dir) } => return offline::show(context, &dir, &id),
             _ => {}
         }
         let (client, out) = (self.remote.client()?, &mut context.out);

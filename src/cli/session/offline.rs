@@ -14,14 +14,14 @@ use crate::model::{AccessRequest, SessionId, Timestamp};
 use crate::store::control::{Book, Tx};
 use crate::store::{StoreError, sqlite};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Records of one session, and the longest body in a HAR: nobody else waits here.
 const MAX_RECORDS: usize = 10_000_000;
 const MAX_BODY: usize = 64 << 20;
 
 /// Shows one session as its records tell it.
-pub(super) fn show(context: &mut Context, dir: PathBuf, id: &str) -> Result<Exit, Failure> {
+pub(super) fn show(context: &mut Context, dir: &Path, id: &str) -> Result<Exit, Failure> {
     let entries = gathered(
         &dir.join("journal"),
         &Wanted {
@@ -71,9 +71,10 @@ fn people(out: &mut Output, facts: &Facts) -> Result<Exit, Failure> {
 }
 
 fn row(it: &Known) -> Vec<Cell> {
-    let tone = match it.is_own && it.status >= 400 {
-        true => Tone::Warn,
-        false => Tone::Plain,
+    let tone = if it.is_own && it.status >= 400 {
+        Tone::Warn
+    } else {
+        Tone::Plain
     };
     vec![
         Timestamp::from_millis(it.at).to_string().into(),

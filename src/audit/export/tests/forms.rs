@@ -2,7 +2,7 @@
 
 use super::Fixture;
 use crate::audit::export::warc_reader::Records;
-use crate::audit::export::{har, warc};
+use crate::audit::export::{ExportError, Wanted, har, records, warc};
 use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 use std::io::{BufReader, Read as _};
@@ -121,4 +121,22 @@ fn a_warc_has_the_bytes_with_their_digests_in_a_member_each() {
         "{members} members for {} records",
         kinds.len()
     );
+}
+
+#[test]
+fn more_records_than_may_be_are_refused_and_a_session_without_any() {
+    let fixture = Fixture::new();
+    let journal = fixture.dir.path().join("journal");
+    let wanted = Wanted {
+        session: fixture.facts.session.clone(),
+        ..Wanted::default()
+    };
+    let found = records(&journal, &wanted, 2);
+    assert!(matches!(found, Err(ExportError::TooMuch { most: 2, .. })));
+    let unknown = Wanted {
+        session: "s00000000000000000000000000".into(),
+        ..Wanted::default()
+    };
+    let found = records(&journal, &unknown, 2);
+    assert!(matches!(found, Err(ExportError::Unknown(_))));
 }

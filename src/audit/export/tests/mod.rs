@@ -203,6 +203,13 @@ fn journal(session: SessionId, exchanges: [ExchangeId; 5]) -> Vec<u8> {
     lines.text
 }
 
+/// The journal of a session without a recording, for tests of what reads it.
+pub(crate) fn write_journal(dir: &std::path::Path, session: SessionId) {
+    let exchanges = std::array::from_fn(|_| ExchangeId::fresh());
+    let file = dir.join("segment-0000000000000001.jsonl");
+    std::fs::write(file, journal(session, exchanges)).expect("a journal");
+}
+
 /// All hashes of a tree, by their stored index.
 #[derive(Default)]
 struct Stored(Vec<Hash>);

@@ -43,9 +43,10 @@ impl Acme {
             _ => &self.lock,
         };
         let path = template.replace("{id}", id);
-        match template.ends_with("/export") {
-            true => format!("{path}?format=har&reason=Curious"),
-            false => path,
+        if template.ends_with("/export") {
+            format!("{path}?format=har&reason=Curious")
+        } else {
+            path
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::audit::recording::{From, Kind, Message, Side, Taped};
 use crate::audit::tree::Proofs;
 use crate::control::replay::View;
 use askama::Template;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The longest text that is shown on the page. Bytes.
@@ -226,7 +226,7 @@ fn line(it: &Message) -> Line {
 }
 
 /// Each record of the exchange, with its place in the log.
-fn proofs(view: &View, taped: &Taped, journal: &PathBuf) -> Vec<Proved> {
+fn proofs(view: &View, taped: &Taped, journal: &Path) -> Vec<Proved> {
     let known = view.facts.exchange(&taped.exchange.to_string());
     let records = known.map(|it| it.records.as_slice()).unwrap_or_default();
     let log = Proofs::of_all(journal);

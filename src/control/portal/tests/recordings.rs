@@ -1,8 +1,10 @@
 //! Recordings in the portal: who may see them, the stated reason, one exchange, and the replay's own host names.
 
 use super::stage::{MINUTE, Seen, Stage, ada, person, request};
+use crate::audit::export::{Format, tests::write_journal};
 use crate::audit::recording::testing::Sample;
 use crate::audit::recording::{From, Kind, Settings, Which};
+use crate::control::recordings::Purpose;
 use crate::model::{AccessRequest, Caller, ExchangeId, Role};
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
@@ -405,4 +407,51 @@ async fn no_more_recordings_are_open_at_once_than_may_be() {
         "it gave way"
     );
     assert_eq!(second.navigate("/orders").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_session_is_exported_for_a_reason_and_not_too_often_at_once() {
+    let stage = Stage::new();
+    let taped = taped(&stage);
+    let session = taped.used.session.expect("used");
+    write_journal(&stage.dir().join("journal"), session);
+    let path = format!("/sessions/{session}/export");
+    stage
+        .get(&tess(), &path)
+        .await
+        .shows("value=\"package\" checked");
+    let unsaid = stage.post(&tess(), &path, &[("format", "har")]).await;
+    assert_eq!(unsaid.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let refused = stage
+        .post(&ada(), &path, &[("format", "har"), ("reason", "Mine")])
+        .await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let fields = [("format", "har"), ("reason", "Review of SUP-1042")];
+    let har = stage.post(&tess(), &path, &fields).await;
+    assert_eq!(har.status, StatusCode::OK, "{}", har.text);
+    assert_eq!(
+        har.header("content-disposition"),
+        format!("attachment; filename=\"{session}.har\"")
+    );
+    let json: serde_json::Value = serde_json::from_str(&har.text).expect("JSON");
+    assert_eq!(json["log"]["version"], "1.2");
+    let (mut held, who) = (Vec::new(), tess());
+    for _ in 0..2 {
+        let purpose = Purpose {
+            reason: "Review".into(),
+            over: "api",
+            doing: "export har".into(),
+        };
+        let recordings = &stage.web.recordings;
+        let export = recordings.export(&stage.control, &who, session, Format::Har, purpose);
+        held.push(export.await.expect("an export"));
+    }
+    let busy = stage.post(&tess(), &path, &fields).await;
+    assert_eq!(busy.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(busy.reasons(), ["export.busy"]);
+    drop(held);
+    assert_eq!(
+        stage.post(&tess(), &path, &fields).await.status,
+        StatusCode::OK
+    );
 }
