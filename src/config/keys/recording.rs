@@ -44,7 +44,7 @@ section! {
         redact_max_held: Size = "8MiB" in [64 * KIB, GIB];
         /// How long recordings are kept after they were last written to, where no rule of `retention` says. 0: for
         /// ever.
-        keep: Duration = "0" in [0, 36_500 * DAY];
+        keep: Duration = "0s" in [0, 36_500 * DAY];
         /// How long the recordings of a tenant or tier are kept. The first that fits decides.
         retention: Vec<Retention> = [];
         /// How often recordings whose time is over are looked for.

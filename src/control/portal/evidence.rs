@@ -44,7 +44,7 @@ const KINDS: [(&str, &str); 18] = [
 
 /// Fields of the form below "More": name, label, and an example.
 const MORE: [(Field, &str, &str); 11] = [
-    (Field::Operator, "Who", "ada@support.example"),
+    (Field::Operator, "Who", "agent@support.example"),
     (Field::Subject, "Customer’s user", "kim@customer.example"),
     (Field::Tenant, "Customer", "its id"),
     (Field::App, "App", "shop"),

@@ -8,6 +8,7 @@ use crate::control::desk::{
 use crate::control::duties::StepUp;
 use crate::control::evidence::testing::Archive;
 use crate::control::gate::{Gate, Visit};
+use crate::control::portal::LogOf;
 use crate::control::recordings::Recordings;
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{
@@ -217,7 +218,7 @@ impl Stage {
             control,
             metrics,
             clock,
-            router: api::router(api),
+            router: api::router(api).layer(axum::Extension(LogOf::default())),
             archive,
             _dir: dir,
         }

@@ -45,6 +45,10 @@ impl Acme {
         let path = template.replace("{id}", id);
         if template.ends_with("/export") {
             format!("{path}?format=har&reason=Curious")
+        } else if template.ends_with("/inclusion") {
+            format!("{path}?seq=1&tenant=acme")
+        } else if template.ends_with("/consistency") {
+            format!("{path}?from=1&tenant=acme")
         } else {
             path
         }
