@@ -160,3 +160,87 @@ fn tls(kms: &Kms) -> Result<ClientConfig, String> {
         .with_root_certificates(roots)
         .with_no_client_auth())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    /// A KMS that wraps by turning the text around, and says no to whoever has another token.
+    fn service(questions: usize) -> (Kms, std::thread::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        let answering = std::thread::spawn(move || {
+            (0..questions)
+                .map(|_| answer(&listener))
+                .collect::<Vec<String>>()
+        });
+        let kms = Kms {
+            url,
+            token: Some(crate::audit::settings::HeaderSecret::new("t0ken")),
+            ca: None,
+            timeout: Duration::from_secs(20),
+        };
+        (kms, answering)
+    }
+
+    fn answer(listener: &TcpListener) -> String {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut text = String::new();
+        let mut piece = [0; 4096];
+        while !text.ends_with('}') {
+            let read = stream.read(&mut piece).unwrap();
+            text.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+        }
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let asked: serde_json::Value = serde_json::from_str(body).unwrap();
+        let turned = |name: &str| {
+            asked[name]
+                .as_str()
+                .unwrap()
+                .chars()
+                .rev()
+                .collect::<String>()
+        };
+        let (status, told) = if !head.to_lowercase().contains("authorization: bearer t0ken") {
+            (401, json!({}))
+        } else if asked["op"] == "wrap" {
+            (200, json!({ "ciphertext": turned("plaintext") }))
+        } else {
+            (200, json!({ "plaintext": turned("ciphertext") }))
+        };
+        let told = told.to_string();
+        let length = told.len();
+        let head =
+            format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        stream.write_all((head + &told).as_bytes()).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_key_comes_back_as_it_was_wrapped() {
+        let (kms, answering) = service(2);
+        let session = SessionId::fresh();
+        let wrapped = wrap(&kms, "prod", session, &[7; 32]).unwrap();
+        assert_eq!(unwrap(&kms, "prod", session, &wrapped).unwrap(), [7; 32]);
+        let asked = answering.join().unwrap();
+        assert!(
+            asked[0].contains(&session.to_string()) && asked[0].contains("\"key_id\":\"prod\"")
+        );
+    }
+
+    #[test]
+    fn a_kms_that_says_no_or_nothing_is_an_error_without_secrets() {
+        let (mut kms, answering) = service(1);
+        kms.token = Some(crate::audit::settings::HeaderSecret::new("other"));
+        let why = wrap(&kms, "prod", SessionId::fresh(), &[7; 32])
+            .unwrap_err()
+            .to_string();
+        assert!(why.contains("401") && !why.contains("other"), "{why}");
+        answering.join().unwrap();
+        kms.url = "http://127.0.0.1:9/".into();
+        assert!(wrap(&kms, "prod", SessionId::fresh(), &[7; 32]).is_err());
+    }
+}

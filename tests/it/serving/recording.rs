@@ -331,13 +331,11 @@ async fn a_full_disk_refuses_what_must_be_recorded_and_lets_the_rest_go_on() {
 async fn a_killed_process_goes_on_with_the_tape_in_another_part() {
     let app = app().await;
     let plan = Plan::new(&app.address).rest(ALL);
-    let mut locum = Locum::start(&plan).await;
+    let locum = Locum::start(&plan).await;
     let agent = locum.agent().await;
     locum.get(&agent, "/api").await;
     tape(&locum, &agent, 1).await;
-    locum.signal("KILL");
-    locum.gone().await;
-    locum.restart(&plan).await;
+    let locum = locum.again(&plan, "KILL").await;
     let page = locum.ask(&agent, &navigate(&agent, "/page")).await;
     let tape = tape(&locum, &agent, 2).await;
     assert_eq!(of(&tape, "/api").outcome, "done");

@@ -113,20 +113,6 @@ impl Locum {
         self.wait().await
     }
 
-    /// Starts it again in the same directory, once it is gone.
-    pub(crate) async fn restart(&mut self, plan: &Plan) {
-        self.child = run(self.dir.path(), plan, self.port, self.ops);
-        let began = Instant::now();
-        while self
-            .try_ops("/readyz")
-            .await
-            .is_none_or(|answer| answer.status != 200)
-        {
-            assert!(began.elapsed() < PATIENCE, "not ready:\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(15)).await;
-        }
-    }
-
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }

@@ -1,5 +1,6 @@
 //! The format from end to end: written, read, torn, changed, erased.
 
+mod cost;
 mod recorder;
 
 use super::testing::Sample;

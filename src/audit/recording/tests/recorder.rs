@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use std::path::Path;
 
-const BODIES: RecordRule = RecordRule {
+pub(super) const BODIES: RecordRule = RecordRule {
     record: Record::Bodies,
     on_overrun: OnOverrun::Gap,
 };
@@ -21,10 +21,10 @@ const MUST: RecordRule = RecordRule {
     on_overrun: OnOverrun::Fail,
 };
 
-struct Bench {
+pub(super) struct Bench {
     dir: tempfile::TempDir,
     journal: Journal,
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
     settings: Settings,
     support: Support,
 }
@@ -34,7 +34,7 @@ impl Bench {
         Self::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(super) fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let journal = start(&dir.path().join("journal"));
         let mut settings = Settings::new(dir.path().join("recordings"));
@@ -70,7 +70,7 @@ impl Bench {
         }
     }
 
-    fn begin(&self, session: SessionId, rule: RecordRule) -> Result<Tap, Overrun> {
+    pub(super) fn begin(&self, session: SessionId, rule: RecordRule) -> Result<Tap, Overrun> {
         let start = Start {
             exchange: ExchangeId::fresh(),
             origin: "https://s1.shop.example",
@@ -84,7 +84,7 @@ impl Bench {
         block_on(begun)
     }
 
-    fn close(&self, tap: &Tap, outcome: Outcome) {
+    pub(super) fn close(&self, tap: &Tap, outcome: Outcome) {
         let receipt = self.support.open(&self.journal).unwrap();
         let closed = Closed {
             outcome,
@@ -102,7 +102,7 @@ impl Bench {
         tap.close(receipt, closed, true);
     }
 
-    fn stop(&self) -> Library {
+    pub(super) fn stop(&self) -> Library {
         self.recorder.stop();
         self.journal.stop("test");
         Library::open(&self.settings).unwrap()
@@ -120,7 +120,7 @@ fn records(dir: &Path, code: &str) -> Vec<serde_json::Value> {
         .collect()
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
