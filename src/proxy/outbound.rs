@@ -64,18 +64,16 @@ pub async fn forward(
         upstream: None,
         tap: None,
     };
-    match record::begin(way, inbound, &authenticated, &permitted).await {
-        Ok(tap) => closer.tap = tap,
-        Err(_) => {
-            let refusal = record::refusal();
-            return Err(closed_with(
-                closer,
-                authenticated,
-                refusal,
-                Outcome::Refused,
-            ));
-        }
-    }
+    let Ok(tap) = record::begin(way, inbound, &authenticated, &permitted).await else {
+        let refusal = record::refusal();
+        return Err(closed_with(
+            closer,
+            authenticated,
+            refusal,
+            Outcome::Refused,
+        ));
+    };
+    closer.tap = tap;
     let body = body.taped(closer.tap.as_ref());
     match send(way, inbound, &authenticated, &permitted, body, &tally).await {
         Ok(response) => {

@@ -55,18 +55,16 @@ pub async fn forward(
         upstream: None,
         tap: None,
     };
-    match record::begin(way, inbound, &authenticated, &permitted).await {
-        Ok(tap) => closer.tap = tap,
-        Err(_) => {
-            let refusal = record::refusal();
-            return Err(closed_with(
-                closer,
-                authenticated,
-                refusal,
-                Outcome::Refused,
-            ));
-        }
-    }
+    let Ok(tap) = record::begin(way, inbound, &authenticated, &permitted).await else {
+        let refusal = record::refusal();
+        return Err(closed_with(
+            closer,
+            authenticated,
+            refusal,
+            Outcome::Refused,
+        ));
+    };
+    closer.tap = tap;
     let opened = open(way, inbound, payload, &authenticated, &permitted).await;
     let Opened {
         response,

@@ -123,7 +123,9 @@ mod tests {
         assert!(queue.put(work()));
         let taken = queue.take(Duration::ZERO);
         assert_eq!(taken.len(), 2);
-        taken.iter().for_each(|(_, cost)| queue.done(*cost));
+        for (_, cost) in &taken {
+            queue.done(*cost);
+        }
         assert_eq!(queue.held(), 0);
         assert!(queue.offer(work(), 500));
         assert_eq!(queue.close().len(), 1);

@@ -85,7 +85,7 @@ impl Settings {
             dir,
             queue_bytes: 64 << 20,
             max_open: 512,
-            mark_every: Duration::from_mins(5),
+            mark_every: Duration::from_secs(5 * 60),
             redaction: Redaction::none(),
         }
     }

@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// A tape without anything new for so long is closed; what comes later begins another part.
-const IDLE: Duration = Duration::from_mins(15);
+const IDLE: Duration = Duration::from_secs(15 * 60);
 
 /// More than so many bytes are written before the end of the work at hand.
 const EAGER: usize = 1 << 20;
@@ -238,7 +238,7 @@ impl Shelf {
         let written = fs::DirBuilder::new()
             .recursive(true)
             .create(&self.settings.dir)
-            .and_then(|()| fs::write(&path, [0; 64 * 1024]))
+            .and_then(|()| fs::write(&path, vec![0; 64 * 1024]))
             .and_then(|()| fs::remove_file(&path));
         written.map_err(RecordingError::io(&path, "write"))
     }

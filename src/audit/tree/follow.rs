@@ -167,7 +167,7 @@ impl Follow {
             return None;
         };
         let entry = tiles.entry(last).ok();
-        let part = signed.size % WIDTH > 0;
+        let part = !signed.size.is_multiple_of(WIDTH);
         let entries = part.then(|| tiles.entries(last / WIDTH)).transpose();
         let (Some(entry), Ok(entries)) = (entry, entries) else {
             self.fault("tile/entries", Fault::WrongTile);

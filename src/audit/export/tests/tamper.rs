@@ -105,13 +105,13 @@ fn what_nobody_touched_is_sound() {
 fn a_changed_file_a_missing_file_and_one_too_many() {
     let fixture = Fixture::new();
     let verdict = check(&fixture, |files| {
-        files.get_mut("index.html").expect("it").push(b'!')
+        files.get_mut("index.html").expect("it").push(b'!');
     });
     says(&verdict, "index.html", "changed");
     let verdict = check(&fixture, |files| drop(files.remove("grant.json")));
     says(&verdict, "grant.json", "missing");
     let verdict = check(&fixture, |files| {
-        drop(files.insert("extra".into(), vec![1]))
+        drop(files.insert("extra".into(), vec![1]));
     });
     says(&verdict, "extra", "not in the manifest");
     let verdict = check(&fixture, |files| drop(files.remove("manifest.json")));

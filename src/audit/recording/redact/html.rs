@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// Takes what the rewriter gives out.
+type Out = Box<dyn FnMut(&[u8]) + Send>;
+
 /// What the parser may hold of a document. Bytes.
 const MEMORY: usize = 4 << 20;
 
@@ -51,8 +54,7 @@ impl Html {
             .ok_or("its characters are not bytes, so it cannot be redacted")?;
         let out = Arc::<Mutex<Vec<u8>>>::default();
         let to = Arc::clone(&out);
-        let sink: Box<dyn FnMut(&[u8]) + Send> =
-            Box::new(move |bytes: &[u8]| to.lock().extend_from_slice(bytes));
+        let sink: Out = Box::new(move |bytes: &[u8]| to.lock().extend_from_slice(bytes));
         let mut settings = Settings::new_send()
             .with_encoding(encoding)
             .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(MEMORY))

@@ -105,8 +105,9 @@ impl Json {
     fn between(&mut self, byte: u8, out: &mut Vec<u8>) -> Result<(), &'static str> {
         let level = self.levels.last().copied();
         match (byte, level) {
-            (b' ' | b'\t' | b'\r' | b'\n', _) => self.give(byte, out),
-            (b',', Some(Level::Array | Level::Name)) => self.give(byte, out),
+            (b' ' | b'\t' | b'\r' | b'\n', _) | (b',', Some(Level::Array | Level::Name)) => {
+                self.give(byte, out);
+            }
             (b'"', Some(Level::Name)) => {
                 self.name = Some(Vec::new());
                 self.state = In::String { escaped: false };
@@ -178,13 +179,15 @@ const NOT_JSON: &str = "it says that it is JSON and is not, so it cannot be reda
 
 impl Redact for Json {
     fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
-        let bytes = match self.levels.is_empty() && self.state == In::Between {
+        let is_outside = self.levels.is_empty() && self.state == In::Between;
+        let bytes = if is_outside {
             // A byte order mark, which RFC 8259 lets parsers ignore.
-            true => bytes.strip_prefix(b"\xEF\xBB\xBF").map_or(bytes, |rest| {
+            bytes.strip_prefix(b"\xEF\xBB\xBF").map_or(bytes, |rest| {
                 out.extend_from_slice(b"\xEF\xBB\xBF");
                 rest
-            }),
-            false => bytes,
+            })
+        } else {
+            bytes
         };
         bytes.iter().try_for_each(|byte| self.byte(*byte, out))
     }

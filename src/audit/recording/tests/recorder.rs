@@ -54,7 +54,7 @@ impl Bench {
         Recorder::start(settings.clone(), &query, journal.clone(), Clock::System).unwrap()
     }
 
-    fn about(&self, session: SessionId) -> About {
+    fn about(session: SessionId) -> About {
         About {
             version: 1,
             session,
@@ -80,7 +80,7 @@ impl Bench {
             rule: "orders",
             action: "orders.read",
         };
-        let begun = self.recorder.begin(rule, self.about(session), &start);
+        let begun = self.recorder.begin(rule, Self::about(session), &start);
         block_on(begun)
     }
 

@@ -80,7 +80,7 @@ fn each(good: &Files, step: usize, seed: usize, mut run: impl FnMut(Case)) {
     let mut n = seed;
     let mut take = || {
         n += 1;
-        n % step == 0
+        n.is_multiple_of(step)
     };
     let mut number = 0;
     let segments: Vec<_> = good

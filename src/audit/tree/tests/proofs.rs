@@ -67,8 +67,13 @@ fn spoiled(proof: &str, numbered_at: usize, other: &LogKey) -> Vec<(&'static str
         "A"
     };
     altered.replace_range(signature..=signature, letter);
-    let by_other =
-        Signed::sign(ORIGIN, signed.size, signed.root, &[other.clone()]).expect("signed");
+    let by_other = Signed::sign(
+        ORIGIN,
+        signed.size,
+        signed.root,
+        std::slice::from_ref(other),
+    )
+    .expect("signed");
     let by_other = String::from_utf8(by_other.bytes()).expect("text");
     vec![
         (
@@ -110,6 +115,7 @@ fn spoiled(proof: &str, numbered_at: usize, other: &LogKey) -> Vec<(&'static str
 }
 
 #[test]
+#[allow(clippy::too_many_lines)]
 fn a_bad_proof_of_each_kind_is_refused_by_both_verifiers() {
     let dir = tempfile::tempdir().expect("dir");
     let [key, other] = [key(), key()];
@@ -195,7 +201,7 @@ fn a_bad_proof_of_each_kind_is_refused_by_both_verifiers() {
         );
     }
     let newer = proofs.checkpoint();
-    let swapped = Signed::sign(ORIGIN, from, newer.root, &[key.clone()])
+    let swapped = Signed::sign(ORIGIN, from, newer.root, std::slice::from_ref(&key))
         .expect("signed")
         .bytes();
     both(
@@ -207,9 +213,14 @@ fn a_bad_proof_of_each_kind_is_refused_by_both_verifiers() {
         &vkey,
         false,
     );
-    let forked = Signed::sign(ORIGIN, from, tlog_tiles::record_hash(b"x"), &[key.clone()])
-        .expect("signed")
-        .bytes();
+    let forked = Signed::sign(
+        ORIGIN,
+        from,
+        tlog_tiles::record_hash(b"x"),
+        std::slice::from_ref(&key),
+    )
+    .expect("signed")
+    .bytes();
     both(
         at,
         "fork",

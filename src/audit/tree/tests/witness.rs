@@ -46,7 +46,10 @@ impl Witness {
     fn serve(name: &str, log: &LogKey, manner: Manner) -> (Arc<Self>, WitnessSettings) {
         let witness = Arc::new(Self {
             name: name.into(),
-            pair: Ed25519KeyPair::from_seed_unchecked(&[name.len() as u8; 32]).expect("pair"),
+            pair: Ed25519KeyPair::from_seed_unchecked(
+                &[u8::try_from(name.len()).expect("a short name"); 32],
+            )
+            .expect("pair"),
             log: keys(&[log]),
             manner,
             seen: Mutex::default(),
