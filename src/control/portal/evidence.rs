@@ -91,7 +91,7 @@ struct Page {
     /// The same search as a file, without its format.
     export: String,
     filtered: bool,
-    /// Newest records that cannot be found yet.
+    /// Newest records that cannot be found yet; a few always are, for a moment.
     behind: u64,
 }
 

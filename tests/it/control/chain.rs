@@ -187,22 +187,25 @@ fn every_step_leaves_its_record() {
     desk.stop();
     let all = records(&desk.journal());
     for (step, event, member) in STEPS {
-        let found = all
-            .iter()
-            .any(|it| it["metadata"]["event_code"] == event && !it["locum"][member].is_null());
+        let is_it =
+            |it: &Value| it["metadata"]["event_code"] == event && !it["locum"][member].is_null();
         assert!(
-            found,
+            all.iter().any(is_it),
             "{step}: no {event} with {member}; there are {:?}",
             codes(&all)
         );
     }
-    // One thread through all of it: the session's records name the request's grant.
-    let session = all
+    hangs_together(&all);
+    assert!(desk.verified());
+}
+
+/// One thread goes through a session's records: they name the request's grant.
+fn hangs_together(all: &[Value]) {
+    let activated = all
         .iter()
-        .find(|it| it["metadata"]["event_code"] == "session.activated");
-    let (session, grant) = session
-        .map(|it| (&it["locum"]["session"], &it["locum"]["grant"]))
+        .find(|it| it["metadata"]["event_code"] == "session.activated")
         .expect("an activation");
+    let (session, grant) = (&activated["locum"]["session"], &activated["locum"]["grant"]);
     let of_session = all
         .iter()
         .filter(|it| it["locum"]["session"] == *session && !it["locum"]["grant"].is_null());
@@ -212,7 +215,6 @@ fn every_step_leaves_its_record() {
             .into_iter()
             .all(|it| it["locum"]["grant"] == *grant)
     );
-    assert!(desk.verified());
 }
 
 fn codes(all: &[Value]) -> BTreeSet<&str> {

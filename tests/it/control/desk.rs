@@ -29,12 +29,16 @@ const ROLES: [(&str, &str); 4] = [
     ("oncall", "break-glass"),
 ];
 
-/// Two people agree to everything, whatever the hour.
+/// Two people agree to everything, whatever the hour; an emergency waits for nobody.
 const ACCESS: &str = r#"
 @id("two")
 @approvals("2")
 @max_time("1h")
 permit (principal, action == Action::"request", resource);
+@id("glass")
+@approvals("0")
+@max_time("15m")
+permit (principal, action == Action::"break-glass", resource);
 "#;
 
 const POLICY: &str = "[scopes]\nview = { actions = [\"*\"], sentence = \"See everything\" }\n\
