@@ -44,6 +44,8 @@ pub(super) struct Core {
     pub(super) stopping: AtomicBool,
     /// Whom a sink that lags keeps out.
     pub(super) gate: Gate,
+    /// The same for the log, whose checkpoints lag.
+    pub(super) log_gate: Gate,
     pub(super) counters: Arc<Counters>,
     pub(super) encoder: Arc<Encoder>,
     pub(super) clock: Clock,
@@ -100,11 +102,12 @@ impl Core {
 
     pub(super) fn check(&self) -> Result<(), Refused> {
         self.gate.check()?;
+        self.log_gate.check()?;
         self.writer.lock().check()
     }
 }
 
-/// Closed while a sink lags whose `on_lag` says so. Open, it costs one load.
+/// Closed while a sink, or the log, lags whose `on_lag` says so. Open, it costs one load.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     is_closed: AtomicBool,

@@ -94,6 +94,8 @@ enum Why {
     Unwritable(Arc<io::Error>),
     /// A sink is further behind than it may be.
     Lagging(Arc<str>),
+    /// No checkpoint covers the latest records for longer than may be.
+    Unsigned,
 }
 
 impl Refused {
@@ -119,10 +121,18 @@ impl Refused {
         }
     }
 
-    /// The sink that is too far behind. The journal itself can be written: the refusal belongs into it.
+    pub(super) fn unsigned(since: Timestamp) -> Self {
+        Self {
+            since,
+            why: Why::Unsigned,
+        }
+    }
+
+    /// The sink that is too far behind, or `log`. The journal itself can be written: the refusal belongs into it.
     pub fn sink(&self) -> Option<&str> {
         match &self.why {
             Why::Lagging(sink) => Some(sink),
+            Why::Unsigned => Some("log"),
             Why::Unwritable(_) => None,
         }
     }
@@ -136,6 +146,10 @@ impl fmt::Display for Refused {
                 f,
                 "the journal cannot be written since {since}: {source}. Requests are refused until it can; free space on its disk or repair it, no restart is needed"
             ),
+            Why::Unsigned => write!(
+                f,
+                "no checkpoint covers the journal's latest records since {since}, and audit.log.on_lag is \"refuse\". Requests are refused until one does; look at the log's keys, disk and witnesses, no restart is needed"
+            ),
             Why::Lagging(sink) => write!(
                 f,
                 "sink {sink} is further behind than it may be since {since}, and its on_lag is \"refuse\". Requests are refused until it has caught up; repair its receiver, no restart is needed"
@@ -148,7 +162,7 @@ impl std::error::Error for Refused {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
             Why::Unwritable(source) => Some(&**source),
-            Why::Lagging(_) => None,
+            Why::Lagging(_) | Why::Unsigned => None,
         }
     }
 }

@@ -94,6 +94,7 @@ impl Journal {
             wake: Condvar::new(),
             stopping: AtomicBool::new(false),
             gate: Gate::default(),
+            log_gate: Gate::default(),
             counters,
             encoder,
             clock,
@@ -147,6 +148,7 @@ impl Journal {
     pub async fn open(&self, opening: &Opening<'_>) -> Result<Receipt, Refused> {
         let core = &self.0.core;
         core.gate.check()?;
+        core.log_gate.check()?;
         let (context, wait) = with_line(|line| {
             let context = core.encoder.opening(line, opening, core.clock.now());
             core.write(line, Change::Opens(opening.exchange))

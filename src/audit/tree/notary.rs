@@ -9,12 +9,13 @@ use super::error::LogError;
 use super::key::LogKey;
 use super::layout;
 use super::leaf;
-use super::settings::LogSettings;
+use super::settings::{LogSettings, OnLag};
 use super::tree::Tree;
 use super::witness::Witnesses;
 use crate::audit::chain::Line;
 use crate::audit::core::Core;
 use crate::audit::counters::{add, set};
+use crate::audit::error::Refused;
 use crate::audit::event::Event;
 use crate::audit::segment;
 use crate::audit::settings::Durability;
@@ -325,11 +326,18 @@ impl Notary {
         let kept = self.core.counters.sequence.load(Ordering::Relaxed);
         let covered = self.counters.size.load(Ordering::Relaxed);
         set(&self.counters.lag, kept.saturating_sub(covered));
-        let is_late = self
-            .waiting_since
-            .is_some_and(|since| since.elapsed() > self.settings.max_lag);
-        if self.counters.late.swap(is_late, Ordering::Relaxed) != is_late && is_late {
+        let is_forked = self.counters.forked.load(Ordering::Relaxed);
+        let is_old = |since: Instant| since.elapsed() > self.settings.max_lag;
+        let is_late = is_forked || self.waiting_since.is_some_and(is_old);
+        if self.counters.late.swap(is_late, Ordering::Relaxed) == is_late {
+            return;
+        }
+        if is_late {
             self.alert("log.late", "no checkpoint covers the latest records");
+        }
+        if self.settings.on_lag == OnLag::Refuse {
+            let why = is_late.then(|| Refused::unsigned(self.core.now()));
+            self.core.log_gate.set(why);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::fixture::{key, keys, logged, run, start, verified};
 use crate::audit::tests::fixture::Support;
 use crate::audit::tree::proofs::Consistency;
-use crate::audit::tree::{LogKey, Signed, VerifierKey, VerifierKeys, WitnessSettings};
+use crate::audit::tree::{LogKey, OnLag, Signed, VerifierKey, VerifierKeys, WitnessSettings};
 use crate::audit::{Settings, verify};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -148,7 +148,10 @@ fn body(stream: &mut TcpStream) -> Option<Vec<u8>> {
         let n = stream.read(&mut block).ok()?;
         all.extend_from_slice(&block[..n]);
         let Some(end) = memchr::memmem::find(&all, b"\r\n\r\n") else {
-            if n == 0 { return None } else { continue }
+            if n == 0 {
+                return None;
+            }
+            continue;
         };
         let head = String::from_utf8_lossy(&all[..end]).to_lowercase();
         let length = head.lines().find_map(|line| {
@@ -232,6 +235,7 @@ fn without_enough_cosignatures_nothing_is_published_and_the_lag_is_told() {
     let mut settings = with(logged(dir.path(), &key), &[liar, no], 1);
     if let Some(log) = &mut settings.log {
         log.max_lag = Duration::from_millis(100);
+        log.on_lag = OnLag::Refuse;
     }
     let journal = start(settings);
     let support = Support::new();
@@ -244,6 +248,12 @@ fn without_enough_cosignatures_nothing_is_published_and_the_lag_is_told() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert!(journal.log().lag.load(Ordering::Relaxed) > 0);
+    // Refused once the notary has looked, and the refusal itself can be recorded.
+    while support.open(&journal).is_ok() {
+        assert!(Instant::now() < deadline, "nothing is refused");
+    }
+    let why = support.open(&journal).expect_err("refused");
+    assert!(why.to_string().contains("audit.log.on_lag"), "{why}");
     journal.stop("test");
     assert!(!dir.path().join("tlog/checkpoint").exists());
     let (_, honest) = Witness::serve("honest.example", &key, Manner::Honest);
