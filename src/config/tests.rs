@@ -103,7 +103,9 @@ fn defaults_lie_within_bounds() {
     fn each(fields: &'static [Field], path: &str) {
         for field in fields {
             let key = format!("{path}{}", field.name);
-            if let (Some((low, high)), false) = (field.bounds, field.is_unset()) {
+            if let (Some((low, high)), false) =
+                (field.bounds, field.is_unset() || field.is_required())
+            {
                 let text = field.default.trim_matches('"').replace('_', "");
                 let value = units::measure(&text, field.measure);
                 assert!(value.is_some_and(|v| (low..=high).contains(&v)), "{key}");

@@ -43,7 +43,7 @@ impl Acme {
             _ => &self.lock,
         };
         let path = template.replace("{id}", id);
-        if template.ends_with("/export") {
+        if template == "/api/v1/sessions/{id}/export" {
             format!("{path}?format=har&reason=Curious")
         } else if template.ends_with("/inclusion") {
             format!("{path}?seq=1&tenant=acme")
