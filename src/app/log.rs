@@ -46,9 +46,11 @@ pub(crate) fn keys(config: &Config, make: bool) -> Result<Vec<LogKey>, RunError>
     let mut keys = Vec::new();
     for path in paths {
         if make && is_default && !path.exists() {
-            LogKey::generate(&origin(config))
-                .and_then(|key| key.save(&path))
-                .map_err(wrong)?;
+            let made = LogKey::generate(&origin(config)).and_then(|key| key.save(&path));
+            // Another that starts at the same time may have made it: it is the key then.
+            if let (Err(why), false) = (made, path.exists()) {
+                return Err(wrong(why));
+            }
         }
         let key = LogKey::load(&path).map_err(wrong)?;
         if let Some(origin) = config

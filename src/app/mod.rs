@@ -181,20 +181,8 @@ fn serve_with(
         keys: &keys,
     };
     rules::start(&book, &rules.rules(), clock.now())?;
-    metrics
-        .policy_rows
-        .set(i64::try_from(setup.policy.rows()).unwrap_or(i64::MAX));
-    journal.note(&Event::PolicyLoaded {
-        digest: setup.policy.digest(),
-        rows: setup.policy.rows() as u64,
-    });
-    let recorder = Recorder::start(
-        recording::settings(config)?,
-        &config.audit.redact_query,
-        Journal::clone(journal),
-        clock.clone(),
-    );
-    let recorder = recorder.map_err(|why| RunError::build("recording", why))?;
+    loaded(&setup.policy, &metrics, journal);
+    let recorder = recorder(config, journal, &clock)?;
     let stopping = recorder.clone();
     let plane = Arc::new(Plane {
         live: Arc::clone(&live),
@@ -226,6 +214,28 @@ fn serve_with(
     stopping.stop();
     live.stop();
     served
+}
+
+/// Says which policy is in force.
+fn loaded(policy: &policy::Policy, metrics: &Metrics, journal: &Journal) {
+    let rows = policy.rows();
+    metrics
+        .policy_rows
+        .set(i64::try_from(rows).unwrap_or(i64::MAX));
+    journal.note(&Event::PolicyLoaded {
+        digest: policy.digest(),
+        rows: rows as u64,
+    });
+}
+
+fn recorder(config: &Config, journal: &Journal, clock: &Clock) -> Result<Recorder, RunError> {
+    Recorder::start(
+        recording::settings(config)?,
+        &config.audit.redact_query,
+        journal.clone(),
+        clock.clone(),
+    )
+    .map_err(|why| RunError::build("recording", why))
 }
 
 fn serve_until_stopped(

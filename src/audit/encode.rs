@@ -252,7 +252,7 @@ impl Encoder {
     fn method(&self, method: &str) -> Box<[u8]> {
         let mut out = Vec::with_capacity(24);
         let is_known = METHODS.contains(&method);
-        key(&mut out, if is_known { "http_method" } else { "method" });
+        escape::key(&mut out, if is_known { "http_method" } else { "method" });
         escape::string(&mut out, method.as_bytes(), self.max_field);
         out.push(b',');
         out.into()
@@ -341,12 +341,12 @@ impl Encoder {
     }
 
     fn text(&self, out: &mut Vec<u8>, key: &str, value: &[u8]) {
-        self::key(out, key);
+        escape::key(out, key);
         escape::string(out, value, self.max_field);
     }
 
     fn redacted(&self, out: &mut Vec<u8>, key: &str, value: &[u8]) {
-        self::key(out, key);
+        escape::key(out, key);
         self.redactor.string(out, value, self.max_field);
     }
 }
@@ -403,7 +403,7 @@ fn results(out: &mut Vec<u8>, closing: &Closing<'_>, total_us: u64) {
         ("response_sha256", &closing.response_sha256),
     ] {
         if let Some(digest) = digest {
-            self::key(out, key);
+            escape::key(out, key);
             out.push(b'"');
             escape::lower_hex(out, digest);
             out.extend_from_slice(b"\",");
@@ -420,18 +420,12 @@ fn results(out: &mut Vec<u8>, closing: &Closing<'_>, total_us: u64) {
     out.extend_from_slice(closing.banner.as_str().as_bytes());
     out.push(b'"');
     if let Some(kept) = closing.kept {
-        super::encode_kept::write(out, kept);
+        super::encode_tape::write(out, kept);
     }
 }
 
 pub(super) fn micros(span: std::time::Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
-}
-
-pub(super) fn key(out: &mut Vec<u8>, key: &str) {
-    out.push(b'"');
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(b"\":");
 }
 
 /// `Display` of an IPv4 address costs more than the rest of a record's numbers together.

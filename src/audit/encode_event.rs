@@ -1,7 +1,7 @@
 //! Everything but exchanges as OCSF: who came and went (3002), what was granted (3003), alerts (2004), and the life of
 //! Locum itself (6002).
 
-use super::encode::{Encoder, OCSF, OTHER, key};
+use super::encode::{Encoder, OCSF, OTHER};
 use super::escape::{self, number};
 use super::event::Event;
 use super::part::SessionPart;
@@ -282,7 +282,7 @@ impl Encoder {
             ("severity_id", u64::from(class.severity)),
         ] {
             out.push(b',');
-            key(out, name);
+            escape::key(out, name);
             number(out, value);
         }
         out.extend_from_slice(b",\"metadata\":{\"version\":\"");
@@ -317,7 +317,7 @@ impl Encoder {
             out.extend_from_slice(session.full());
         }
         for (name, value) in draft.fields {
-            key(out, name);
+            escape::key(out, name);
             match value {
                 Text(text) => escape::string(out, text.as_bytes(), self.max_field),
                 Number(n) => number(out, *n),

@@ -115,6 +115,13 @@ pub(super) fn number(out: &mut Vec<u8>, n: u64) {
     out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
+/// Writes a member's name and the colon after it.
+pub(super) fn key(out: &mut Vec<u8>, key: &str) {
+    out.push(b'"');
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

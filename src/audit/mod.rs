@@ -19,6 +19,7 @@ mod encode_control;
 mod encode_event;
 mod encode_kept;
 mod encode_own;
+mod encode_tape;
 mod encode_watch;
 mod error;
 mod escape;

@@ -1,10 +1,16 @@
-//! Separation of duties: which person may take which step. Every rule of it is in this file; API, portal and command
-//! line go through here. `docs/controls.md` (S1, S4, S6, B5) names the tests.
+//! Separation of duties: which person may take which step. Every rule of it is in this file and the one beside
+//! it of changes; API, portal and command line go through here. `docs/controls.md` (S1, S4, S6, B5) names the tests.
+
+mod changes;
+mod same;
+
+pub use changes::{is_change_agreed, may_answer_change, may_see_changes};
+pub use same::same;
 
 use super::refusal::{Kind, Refusal};
 use crate::model::{
-    AccessRequest, Caller, Change, ChangeState, Grant, LockKey, OperatorKind, Reach, RequestState,
-    Review, Role, Timestamp, Verdict, Vote,
+    AccessRequest, Caller, Grant, LockKey, OperatorKind, Reach, RequestState, Review, Role,
+    Timestamp, Verdict, Vote,
 };
 use std::time::Duration;
 
@@ -426,85 +432,6 @@ pub fn may_see_log_of(caller: &Caller, tenant: &str) -> bool {
     let sees = |role| !matches!(role, Role::Operator | Role::BreakGlass);
     let mut seats = caller.seats.iter();
     seats.any(|seat| sees(seat.role) && seat.tenants.covers(tenant))
-}
-
-/// May they know of changes of Locum's own rules? Those span every customer and app, so their seat must.
-pub fn may_see_changes(caller: &Caller) -> Result<(), Refusal> {
-    over_all(caller, &[Role::Security, Role::Admin, Role::Auditor])
-}
-
-fn over_all(caller: &Caller, roles: &[Role]) -> Result<(), Refusal> {
-    let over = caller.seats.iter().any(|seat| {
-        roles.contains(&seat.role) && seat.tenants == Reach::All && seat.apps == Reach::All
-    });
-    if over && caller.kind == OperatorKind::Human {
-        return Ok(());
-    }
-    Err(Refusal::forbidden(
-        "duty.not-security",
-        "Locum's own rules are for the security and admin roles over every customer and app.",
-    ))
-}
-
-/// May they vote on this change of Locum's own rules?
-pub fn may_answer_change(
-    caller: &Caller,
-    change: &Change,
-    verdict: Verdict,
-    reason: Option<&str>,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    over_all(caller, &[Role::Security, Role::Admin])?;
-    if change.authors.iter().any(|it| same(it, &caller.person)) {
-        return Err(Refusal::forbidden(
-            "duty.author",
-            "You administer the host, so this may be your own change: somebody else must answer.",
-        ));
-    }
-    if change.state != ChangeState::Pending || now >= change.expires_at {
-        let state = match change.state {
-            ChangeState::Pending => "expired",
-            other => other.as_str(),
-        };
-        return Err(Refusal::conflict(
-            "change.closed",
-            format!("This change is {state}: there is nothing to answer."),
-        ));
-    }
-    if change
-        .votes
-        .iter()
-        .any(|it| same(&it.person, &caller.person))
-    {
-        return Err(Refusal::conflict(
-            "duty.twice",
-            "You have answered this change already. One person has one vote, whatever account they use.",
-        ));
-    }
-    if verdict == Verdict::Deny && reason.is_none_or(|text| text.trim().is_empty()) {
-        return Err(Refusal::new(
-            Kind::Invalid,
-            "vote.reason",
-            "Say why: whoever brought the change needs to know.",
-        ));
-    }
-    Ok(())
-}
-
-/// Whether enough different people agreed to it.
-pub fn is_change_agreed(change: &Change) -> bool {
-    let mut agreed: Vec<&str> = Vec::new();
-    for vote in &change.votes {
-        if vote.verdict == Verdict::Approve && !agreed.iter().any(|it| same(it, &vote.person)) {
-            agreed.push(&vote.person);
-        }
-    }
-    agreed.len() >= usize::from(change.needed)
-}
-
-/// Persons are compared without regard to case: an address is one person however it is typed.
-pub fn same(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 const fn article(role: Role) -> &'static str {

@@ -9,16 +9,16 @@ use super::guard::{Fault, Note};
 use super::hosts::HostMatch;
 pub use super::inbound::Arrival;
 use super::inbound::{Inbound, Payload};
-use super::refusal::{self, Refusal};
+use super::refusal::Refusal;
 use super::refused::{Refused, lagging, unrecordable};
+use super::refusing::refuse;
 use super::rewrite::banner;
 use super::setup::{App, Setup};
-use super::strangers::Kept;
 use super::way::Way;
 use super::worker::{Plane, Worker};
 use super::{handshake, inline, measure, outbound, own, preflight, record, reserved, upgrade};
 use crate::audit;
-use crate::model::{EndCause, Reason, RecordRule};
+use crate::model::{EndCause, Reason};
 use crate::telemetry::Limit;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -375,132 +375,4 @@ fn count_fault(plane: &Plane, fault: Fault) {
         Fault::TooManyHeaders | Fault::TrailersTooLarge => plane.metrics.hit(Limit::HeaderCount),
         Fault::ChunkExtensionsTooLong => plane.metrics.hit(Limit::ChunkExtension),
     }
-}
-
-/// Records the refusal, then gives it its form.
-async fn refuse(
-    plane: &Plane,
-    setup: &Setup,
-    inbound: &Inbound,
-    refused: Refused,
-) -> Response<ResponseBody> {
-    let Refused {
-        mut refusal,
-        authenticated,
-        former,
-        decision,
-        canonical,
-        detail,
-        is_recorded,
-        closing,
-    } = refused;
-    let status = refusal.status.as_u16();
-    let reason = refusal.reason;
-    let mut rule = RecordRule::default();
-    plane.metrics.refused(refusal.reason, status);
-    if let Some(authenticated) = &authenticated {
-        authenticated.session.usage().refused();
-    }
-    let is_stranger = authenticated.is_none() && former.is_none();
-    let is_recorded =
-        is_recorded || is_stranger && is_counted(plane, setup, inbound, refusal.reason);
-    if !is_recorded {
-        let app = authenticated
-            .as_ref()
-            .and_then(|authenticated| authenticated.app(setup));
-        if let Some(authenticated) = &authenticated {
-            let grant = &authenticated.session.grant;
-            rule = record::rule_of_refusal(&setup.recording, grant, decision.as_ref());
-        }
-        let record = audit::Refusal {
-            opening: audit::Opening {
-                record: rule.record,
-                session: authenticated
-                    .as_ref()
-                    .map(|authenticated| &authenticated.state.part)
-                    .or(former.as_ref().map(|former| &former.part)),
-                policy: Some(&setup.policy_part),
-                decision: decision.as_ref(),
-                app: app.map_or(former.as_ref().map_or("", |former| &former.app), |app| {
-                    &app.name
-                }),
-                canonical: canonical.as_deref(),
-                ..inbound.opening()
-            },
-            status,
-            reason: refusal.reason,
-            detail: &detail,
-        };
-        if plane.journal.refuse(&record).await.is_err() {
-            plane.metrics.hit(Limit::Journal);
-            refusal = unrecordable();
-        }
-    }
-    let is_faulty = inbound
-        .note
-        .as_ref()
-        .is_some_and(|note| note.fault.is_some());
-    let mut response = render(&refusal, inbound, authenticated.as_ref());
-    if refusal.status == StatusCode::UPGRADE_REQUIRED {
-        handshake::require_upgrade(response.headers_mut(), inbound.is_h2());
-    }
-    if is_faulty {
-        // What follows on this connection cannot be trusted to be where it seems.
-        response.headers_mut().insert(
-            http::header::CONNECTION,
-            http::HeaderValue::from_static("close"),
-        );
-    }
-    if let Some((closer, outcome)) = closing.map(|closing| *closing) {
-        record::close_answered(closer, outcome, reason, &response);
-    } else if let Some(authenticated) = &authenticated {
-        let decision = decision.as_ref();
-        record::answered(
-            plane,
-            setup,
-            inbound,
-            authenticated,
-            rule,
-            decision,
-            &response,
-        );
-    }
-    response
-}
-
-/// Whether a stranger's refusal is only counted, since too many were recorded in this second.
-fn is_counted(plane: &Plane, setup: &Setup, inbound: &Inbound, reason: &'static str) -> bool {
-    let (now, address) = (plane.clock.now(), inbound.client().address.ip());
-    let max = setup.limits.max_stranger_records;
-    let kept = plane.strangers.keep(max, now, reason, address);
-    if kept == Kept::Counted {
-        plane.metrics.hit(Limit::StrangerRecords);
-    }
-    kept == Kept::Counted
-}
-
-/// A page with the banner for a person, a problem document for a program.
-fn render(
-    refusal: &Refusal,
-    inbound: &Inbound,
-    authenticated: Option<&Authenticated>,
-) -> Response<ResponseBody> {
-    if !refusal::wants_page(&inbound.parts.headers) {
-        return refusal::problem(refusal, inbound.exchange).map(ResponseBody::whole);
-    }
-    let scopes = authenticated.map(|authenticated| scopes(&authenticated.session.grant));
-    let page = refusal::page(refusal, inbound.exchange, scopes.as_deref());
-    match authenticated {
-        None => page.map(ResponseBody::whole),
-        Some(authenticated) => super::respond::with_banner(page, &authenticated.state.banner),
-    }
-}
-
-fn scopes(grant: &crate::model::Grant) -> String {
-    grant
-        .scopes
-        .iter()
-        .map(crate::model::Scope::as_str)
-        .collect::<Vec<_>>()
-        .join(", ")
 }

@@ -28,6 +28,7 @@ pub mod preflight;
 pub mod record;
 pub mod refusal;
 pub mod refused;
+mod refusing;
 pub mod reserved;
 pub mod respond;
 pub mod rewrite;

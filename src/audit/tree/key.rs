@@ -77,15 +77,23 @@ impl LogKey {
         if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
             super::disk::make(dir).map_err(failed)?;
         }
+        // Whole or not at all: whoever finds the name finds a key behind it.
+        let mut fresh = path.as_os_str().to_owned();
+        fresh.push(format!(".{}.new", std::process::id()));
+        let fresh = std::path::PathBuf::from(fresh);
         let mut file = OpenOptions::new()
             .write(true)
-            .create_new(true)
+            .create(true)
+            .truncate(true)
             .mode(0o600)
-            .open(path)
+            .open(&fresh)
             .map_err(failed)?;
-        file.write_all(format!("{}\n", self.secret()).as_bytes())
+        let written = file
+            .write_all(format!("{}\n", self.secret()).as_bytes())
             .and_then(|()| file.sync_all())
-            .map_err(failed)
+            .and_then(|()| std::fs::hard_link(&fresh, path));
+        let _ = std::fs::remove_file(&fresh);
+        written.map_err(failed)
     }
 
     fn secret(&self) -> String {

@@ -77,6 +77,8 @@ pub(super) struct Notary {
     /// When the oldest record without a checkpoint was read.
     waiting_since: Option<Instant>,
     failed: bool,
+    /// Something could not be written: what is in memory may be ahead of the tiles.
+    spoiled: bool,
     /// A sync failed once: what later ones say of those bytes cannot be believed.
     sync_failed: bool,
 }
@@ -123,6 +125,7 @@ impl Notary {
             last_round: None,
             waiting_since: None,
             failed: false,
+            spoiled: false,
             sync_failed: false,
         })
     }
@@ -138,6 +141,7 @@ impl Notary {
                 Ok(_) => self.stop.sleep(POLL),
                 Err(error) => {
                     self.trouble(&error);
+                    self.spoiled = true;
                     if matches!(error, LogError::Forked { .. }) {
                         return self.stand_still();
                     }
@@ -168,6 +172,9 @@ impl Notary {
     fn step(&mut self) -> Result<Step, LogError> {
         // Looked at first: what is kept once a stop is told is all there will be.
         let stopping = self.stop.deadline().is_some();
+        if self.spoiled {
+            self.begin_again()?;
+        }
         let took = self.take()?;
         let caught_up = took < BATCH;
         if self.is_due() || (stopping && caught_up && self.whole.unpublished() > 0) {
@@ -178,6 +185,18 @@ impl Notary {
             (true, true) => Step::Done,
             (true, false) => Step::Wait,
         })
+    }
+
+    /// After a failed write: from the trees that were signed last, as a start does.
+    fn begin_again(&mut self) -> Result<(), LogError> {
+        let keys = self.settings.keys.clone();
+        let origin = keys.first().map(|key| key.name().to_owned());
+        let dir = layout::whole(&self.journal);
+        self.whole = Tree::open(&dir, &origin.unwrap_or_default(), keys, false)?;
+        self.tenants.clear();
+        self.reader = Reader::new(&self.journal, Position::at(self.whole.last() + 1));
+        self.spoiled = false;
+        Ok(())
     }
 
     /// Adds the next records that are kept to the trees. How many were read.

@@ -23,7 +23,7 @@ const STEPS: [(&str, &str, &str); 26] = [
     ("exchange opens", "exchange.opened", "rule"),
     ("exchange ends", "exchange.closed", "outcome"),
     ("refusal by policy", "exchange.refused", "rule"),
-    ("break-glass", "break-glass.opened", "request"),
+    ("break-glass", "break-glass.opened", "incident"),
     ("its alert", "alert.raised", "by"),
     ("end asked for", "session.end-asked", "session"),
     ("session ends", "session.ended", "cause"),
@@ -191,8 +191,11 @@ fn every_step_leaves_its_record() {
             |it: &Value| it["metadata"]["event_code"] == event && !it["locum"][member].is_null();
         assert!(
             all.iter().any(is_it),
-            "{step}: no {event} with {member}; there are {:?}",
-            codes(&all)
+            "{step}: no {event} with {member}; there are {:?}, {:?}",
+            codes(&all),
+            all.iter()
+                .filter(|it| it["metadata"]["event_code"] == event)
+                .collect::<Vec<_>>()
         );
     }
     hangs_together(&all);

@@ -157,22 +157,21 @@ fn proofs_by_api_and_command_line_hold_before_the_command_line() {
     assert_eq!(verify("--record", "record", &vkey), Some(0));
     let made = text(&locum(&desk, &["audit", "key", "new", &file("other.key")]));
     assert_eq!(verify("--record", "record", made.trim()), Some(1));
-    let said = text(&locum(
-        &desk,
-        &["audit", "verify", "--checkpoint", &file("saved")],
-    ));
+    saved_checkpoint_counts(desk, &saved);
+}
+
+/// Verifying compares with a checkpoint that was kept, and one that was changed is refused.
+fn saved_checkpoint_counts(mut desk: Desk, saved: &str) {
+    let file = desk.file("saved").display().to_string();
+    let said = text(&locum(&desk, &["audit", "verify", "--checkpoint", &file]));
     assert!(
         said.starts_with("intact") && said.contains("signatures checked"),
         "{said}"
     );
     assert!(text(&locum(&desk, &["audit", "checkpoint"])).starts_with("localhost:"));
-    let broken_file = desk.file("saved").display().to_string();
     desk.kill();
-    fs::write(desk.file("saved"), saved.replace("\n— ", "\n—")).expect("write");
-    let broken = locum(
-        &desk,
-        &["audit", "verify", "--json", "--checkpoint", &broken_file],
-    );
+    fs::write(&file, saved.replace("\n— ", "\n—")).expect("write");
+    let broken = locum(&desk, &["audit", "verify", "--json", "--checkpoint", &file]);
     assert_eq!(broken.status.code(), Some(1), "{broken:?}");
     assert!(String::from_utf8_lossy(&broken.stdout).contains("bad-note"));
 }

@@ -142,6 +142,11 @@ fn each(good: &Files, step: usize, seed: usize, mut run: impl FnMut(Case)) {
             case("duplicate", with(&[&lines[..=i], &lines[i..]]), &[], number);
         }
     }
+    each_of_log(good, take, run);
+}
+
+/// The same for tiles and checkpoints.
+fn each_of_log(good: &Files, mut take: impl FnMut() -> bool, mut run: impl FnMut(Case)) {
     for (name, bytes) in good.iter().filter(|(name, _)| name.starts_with("tlog")) {
         for byte in 0..bytes.len() {
             for bit in 0..8 {

@@ -115,7 +115,6 @@ fn spoiled(proof: &str, numbered_at: usize, other: &LogKey) -> Vec<(&'static str
 }
 
 #[test]
-#[allow(clippy::too_many_lines)]
 fn a_bad_proof_of_each_kind_is_refused_by_both_verifiers() {
     let dir = tempfile::tempdir().expect("dir");
     let [key, other] = [key(), key()];
@@ -126,58 +125,57 @@ fn a_bad_proof_of_each_kind_is_refused_by_both_verifiers() {
     let proofs = Proofs::of_all(dir.path()).expect("proofs");
     let vkey = key.verifier_key();
     let at = dir.path();
+    let good = |kind: &str, what: &str, proof: &[u8], about: &[u8], vkey: &str| {
+        both(at, kind, what, proof, about, vkey, true);
+    };
+    let bad = |kind: &str, what: &str, proof: &[u8], about: &[u8], vkey: &str| {
+        both(at, kind, what, proof, about, vkey, false);
+    };
 
     for seq in [1, 17, 128, 129, 283] {
         let proof = proofs.inclusion(seq).expect("proof").text();
         let line = &lines[usize::try_from(seq).expect("small") - 1];
-        both(at, "good", "inclusion", proof.as_bytes(), line, &vkey, true);
+        good("good", "inclusion", proof.as_bytes(), line, &vkey);
     }
     let proof = proofs.inclusion(17).expect("proof").text();
     let line = &lines[16];
-    for (kind, bad) in spoiled(&proof, 1, &other) {
-        both(at, kind, "inclusion", bad.as_bytes(), line, &vkey, false);
+    for (kind, spoilt) in spoiled(&proof, 1, &other) {
+        bad(kind, "inclusion", spoilt.as_bytes(), line, &vkey);
     }
     let moved = proof.replace("index 16\n", "index 17\n");
-    both(
-        at,
-        "wrong index",
-        "inclusion",
-        moved.as_bytes(),
-        line,
-        &vkey,
-        false,
-    );
-    both(
-        at,
+    bad("wrong index", "inclusion", moved.as_bytes(), line, &vkey);
+    bad(
         "wrong leaf",
         "inclusion",
         proof.as_bytes(),
         &lines[17],
         &vkey,
-        false,
     );
     let mut changed = line.clone();
     changed[12] ^= 1;
-    both(
-        at,
+    bad(
         "changed record",
         "inclusion",
         proof.as_bytes(),
         &changed,
         &vkey,
-        false,
     );
-    both(
-        at,
+    bad(
         "wrong key",
         "inclusion",
         proof.as_bytes(),
         line,
         &other.verifier_key(),
-        false,
     );
+    bad_consistency(at, &proofs, &older, &key, &other);
+}
 
-    let from = Signed::parse(&older).expect("note").size;
+fn bad_consistency(at: &Path, proofs: &Proofs, older: &[u8], key: &LogKey, other: &LogKey) {
+    let vkey = key.verifier_key();
+    let bad = |kind: &str, proof: &[u8], about: &[u8], vkey: &str| {
+        both(at, kind, "consistency", proof, about, vkey, false);
+    };
+    let from = Signed::parse(older).expect("note").size;
     let (proof, _) = proofs.consistency(from).expect("proof");
     let text = proof.text();
     both(
@@ -185,70 +183,25 @@ fn a_bad_proof_of_each_kind_is_refused_by_both_verifiers() {
         "good",
         "consistency",
         text.as_bytes(),
-        &older,
+        older,
         &vkey,
         true,
     );
-    for (kind, bad) in spoiled(&text, 0, &other) {
-        both(
-            at,
-            kind,
-            "consistency",
-            bad.as_bytes(),
-            &older,
-            &vkey,
-            false,
-        );
+    for (kind, spoilt) in spoiled(&text, 0, other) {
+        bad(kind, spoilt.as_bytes(), older, &vkey);
     }
     let newer = proofs.checkpoint();
-    let swapped = Signed::sign(ORIGIN, from, newer.root, std::slice::from_ref(&key))
+    let swapped = Signed::sign(ORIGIN, from, newer.root, std::slice::from_ref(key))
         .expect("signed")
         .bytes();
-    both(
-        at,
-        "swapped roots",
-        "consistency",
-        text.as_bytes(),
-        &swapped,
-        &vkey,
-        false,
-    );
-    let forked = Signed::sign(
-        ORIGIN,
-        from,
-        tlog_tiles::record_hash(b"x"),
-        std::slice::from_ref(&key),
-    )
-    .expect("signed")
-    .bytes();
-    both(
-        at,
-        "fork",
-        "consistency",
-        text.as_bytes(),
-        &forked,
-        &vkey,
-        false,
-    );
-    let backwards = format!("old {}\n\n{}", newer.size, String::from_utf8_lossy(&older));
-    both(
-        at,
-        "backwards",
-        "consistency",
-        backwards.as_bytes(),
-        &newer.bytes(),
-        &vkey,
-        false,
-    );
-    both(
-        at,
-        "wrong key",
-        "consistency",
-        text.as_bytes(),
-        &older,
-        &other.verifier_key(),
-        false,
-    );
+    bad("swapped roots", text.as_bytes(), &swapped, &vkey);
+    let root = tlog_tiles::record_hash(b"x");
+    let forked = Signed::sign(ORIGIN, from, root, std::slice::from_ref(key));
+    let forked = forked.expect("signed").bytes();
+    bad("fork", text.as_bytes(), &forked, &vkey);
+    let backwards = format!("old {}\n\n{}", newer.size, String::from_utf8_lossy(older));
+    bad("backwards", backwards.as_bytes(), &newer.bytes(), &vkey);
+    bad("wrong key", text.as_bytes(), older, &other.verifier_key());
 }
 
 #[test]

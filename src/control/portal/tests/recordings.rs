@@ -358,14 +358,7 @@ async fn a_replay_is_nobody_else_s_and_only_in_the_portal_s_frame() {
         .unwrap_or_default();
     replay.cookie = cookie.to_owned();
     assert_eq!(replay.navigate("/orders").await.status, StatusCode::OK);
-    let worker = [
-        ("sec-fetch-dest", "serviceworker"),
-        ("service-worker", "script"),
-    ];
-    assert_eq!(
-        replay.ask("GET", "/orders", &worker).await.status,
-        StatusCode::NOT_FOUND
-    );
+    no_worker(&replay).await;
     for host in [
         "aaaaaaaaaaaaaaaaaaaaaaaaaa.replay.localhost:8444",
         "replay.localhost",
@@ -385,6 +378,17 @@ async fn a_replay_is_nobody_else_s_and_only_in_the_portal_s_frame() {
         replay.navigate("/orders").await.status,
         StatusCode::NOT_FOUND,
         "over"
+    );
+}
+
+async fn no_worker(replay: &Replay<'_>) {
+    let worker = [
+        ("sec-fetch-dest", "serviceworker"),
+        ("service-worker", "script"),
+    ];
+    assert_eq!(
+        replay.ask("GET", "/orders", &worker).await.status,
+        StatusCode::NOT_FOUND
     );
 }
 
