@@ -11,7 +11,7 @@ section! {
     /// A channel that alerts leave by. Break-glass opens only when one of its channels took the alert; only a definite yes
     /// counts: a 2xx from a webhook, `ok` from Slack, 202 and `success` from `PagerDuty`, 250 from a mail server.
     pub struct AlertChannel {
-        /// What records, metrics and `locum alert test` call it.
+        /// What records and metrics call it.
         name: Label = required;
         /// `webhook`: POST of JSON, signed by the Standard Webhooks specification. `slack`: an incoming webhook of Slack or
         /// one that behaves like it. `pagerduty`: Events API v2. `smtp`: a mail.
