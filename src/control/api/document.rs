@@ -122,7 +122,9 @@ fn add_problems(path: &str, is_get: bool, operation: &mut Operation) {
     for (status, name, _) in PROBLEMS {
         let is_possible = match status {
             400 => by_query || by_header || has_body,
-            404 => path.contains('{') || id == "disable-workload",
+            404 => {
+                path.contains('{') || id == "disable-workload" || path.starts_with("/api/v1/log/")
+            }
             409 => changes,
             412 => changes && by_header && path.contains('{'),
             408 | 413 | 415 => has_body,
