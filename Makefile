@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit receivers kafka browser api evidence versus load fuzz
+.PHONY: help demo test lint unit story receivers kafka browser api evidence versus load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -15,7 +15,7 @@ demo: ## asking, agreeing, a session through a real shop, break-glass, the custo
 
 test: ## everything that must hold: style, unit, integration, browser and API tests
 	@tools/setup build browser receivers api
-	@$(MAKE) --no-print-directory lint unit receivers browser api
+	@$(MAKE) --no-print-directory lint unit story receivers browser api
 
 lint:
 	$(CARGO) fmt --check
@@ -25,6 +25,10 @@ unit:
 	$(CARGO) build --quiet --bin locum --examples
 	$(CARGO) test --quiet --lib --test it
 	target/debug/locum policy test config/policy
+
+# The demo, with nobody to browse it: each of its steps must hold.
+story:
+	target/debug/examples/demo </dev/null >/dev/null
 
 receivers:
 	tests/receivers/run.sh

@@ -56,20 +56,34 @@ pub(crate) fn tampered(scene: &Scene, story: &mut Story) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Copies the journal; returns the segment that holds the refusal, with its bytes.
+/// Copies the journal and its log; returns the segment that holds the refusal, with its bytes.
 fn copied(from: &Path, to: &Path) -> Result<(PathBuf, Vec<u8>), Broken> {
-    std::fs::create_dir_all(to).while_("to make a directory for the copy")?;
+    copy(from, to)?;
     let mut found = None;
-    for entry in std::fs::read_dir(from).while_(format_args!("a journal in {}", from.display()))? {
-        let entry = entry.while_("to list the journal")?;
-        let bytes = std::fs::read(entry.path()).while_("to read the journal")?;
-        let path = to.join(entry.file_name());
-        std::fs::write(&path, &bytes).while_("to copy the journal")?;
-        if String::from_utf8_lossy(&bytes).contains(PATH) {
-            found = Some((path, bytes));
+    for entry in std::fs::read_dir(to).while_("to list the copy")? {
+        let path = entry.while_("to list the copy")?.path();
+        if path.extension().is_some_and(|it| it == "jsonl") {
+            let bytes = std::fs::read(&path).while_("to read the copy")?;
+            if String::from_utf8_lossy(&bytes).contains(PATH) {
+                found = Some((path, bytes));
+            }
         }
     }
     found.while_(format_args!("a segment with {PATH} in it"))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Broken> {
+    std::fs::create_dir_all(to).while_("to make a directory for the copy")?;
+    for entry in std::fs::read_dir(from).while_(format_args!("a journal in {}", from.display()))? {
+        let entry = entry.while_("to list the journal")?;
+        let path = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &path)?;
+        } else {
+            std::fs::copy(entry.path(), &path).while_("to copy the journal")?;
+        }
+    }
+    Ok(())
 }
 
 const PATH: &str = "/account/mfa/reset";

@@ -37,16 +37,7 @@ pub(super) fn settings(config: &Config, from: &config::Upstream) -> identity::Se
         config::IdentityMode::Mint => {
             assertion.on_requests = false;
             made.assertion = Some(assertion);
-            let path = given
-                .mint_path
-                .as_ref()
-                .map(|path| path.as_str().to_owned())
-                .unwrap_or_default();
-            made.mint = Some(Mint {
-                path,
-                body: MintBody::Header,
-                ..Mint::default()
-            });
+            made.mint = Some(mint(given));
         }
         config::IdentityMode::Exchange => {
             assertion.on_requests = false;
@@ -61,25 +52,35 @@ pub(super) fn settings(config: &Config, from: &config::Upstream) -> identity::Se
             });
         }
         config::IdentityMode::Bearer => {
-            let header = given
-                .header
-                .as_ref()
-                .map_or("authorization", config::HeaderName::as_str)
-                .to_owned();
-            let prefix = if given.header.is_none() {
-                "Bearer "
-            } else {
-                ""
-            };
-            made.credential = Some(Credential::Token {
-                header,
-                prefix: prefix.to_owned(),
-                token: source(),
-            });
+            made.credential = Some(bearer(given, source()));
         }
         config::IdentityMode::Headers | config::IdentityMode::None => {}
     }
     made
+}
+
+fn mint(given: &config::Identity) -> Mint {
+    let path = given.mint_path.as_ref();
+    Mint {
+        path: path
+            .map(|path| path.as_str().to_owned())
+            .unwrap_or_default(),
+        body: MintBody::Header,
+        ..Mint::default()
+    }
+}
+
+/// Under a name of its own the token stands alone; in `Authorization` its scheme goes before it.
+fn bearer(given: &config::Identity, token: SecretSource) -> Credential {
+    let (header, prefix) = match &given.header {
+        Some(header) => (header.as_str(), ""),
+        None => ("authorization", "Bearer "),
+    };
+    Credential::Token {
+        header: header.to_owned(),
+        prefix: prefix.to_owned(),
+        token,
+    }
 }
 
 fn logout(from: &config::Logout) -> Logout {

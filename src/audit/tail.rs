@@ -237,7 +237,10 @@ impl Entry {
     fn target(&self) -> Option<String> {
         let url = ["http_request", "url", "path"];
         let Some(path) = self.text(&url) else {
-            return self.text(&["locum", "raw_target"]).map(String::from);
+            let other = self.text(&["locum", "raw_target"]);
+            return other
+                .or_else(|| self.text(&["locum", "path"]))
+                .map(String::from);
         };
         let query = self.text(&["http_request", "url", "query_string"]);
         Some(query.map_or_else(|| path.to_owned(), |q| format!("{path}?{q}")))

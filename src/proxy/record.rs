@@ -18,8 +18,11 @@ use http::Response;
 /// How a permitted exchange is recorded.
 pub fn rule(recording: &Recording, grant: &Grant, verdict: &Verdict) -> RecordRule {
     let by_tier = of_tier(recording, grant, verdict.decision.tier);
+    if grant.break_glass {
+        // No row makes an emergency's recording less.
+        return by_tier;
+    }
     let record = match verdict.record {
-        _ if grant.break_glass => Record::Bodies,
         None => by_tier.record,
         Some(wanted) if verdict.also.is_empty() => wanted,
         // Several operations in one body: as the one that wants the most.

@@ -355,18 +355,12 @@ fn functions_are_measured_to_their_closing_brace() {
     assert_eq!(functions(&lines), [(0, 3), (8, 3)]);
 }
 
-/// Folders whose files may name each other still.
-const CIRCLES: &[&str] = &["src/store/live/"];
-
 #[test]
 fn no_two_files_import_each_other() {
     let files = sources(&["src"]);
     let mut seen: Vec<(&str, Vec<&str>)> = Vec::new();
     for file in &files {
-        let may = |other: &&str| {
-            let both = |dir: &&&str| file.name.starts_with(**dir) && other.starts_with(**dir);
-            *other != file.name && CIRCLES.iter().find(both).is_none()
-        };
+        let may = |other: &&str| *other != file.name;
         let paths = paths(file);
         let others = paths.iter().filter_map(|path| file_of(path, &files));
         seen.push((&file.name, others.filter(may).collect()));

@@ -1,7 +1,7 @@
 //! Sees to it that what must stop stops, within a tick: what another process ended, what expired or fell idle, and everything when the
 //! wall clock was set back. It only reads, on a thread of its own, so no write to the store ever keeps it waiting.
 
-use super::registry::expired;
+use super::over::expired;
 use super::session::LiveSession;
 use super::shared::{PendingEnd, Shared};
 use super::timers::Timers;

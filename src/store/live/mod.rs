@@ -8,21 +8,23 @@
 
 mod events;
 mod lookout;
+mod over;
 mod registry;
 mod session;
 mod settings;
 mod shared;
 mod thread;
 mod timers;
+mod under_way;
 mod usage;
 
 pub use events::{Event, SessionEvent};
-pub use registry::{
-    AdmitError, Durable, Found, Live, RedeemError, Redeemed, Staleness, Starter, Stats, Tombstone,
-};
+pub use over::{Staleness, Tombstone};
+pub use registry::{AdmitError, Durable, Found, Live, RedeemError, Redeemed, Starter, Stats};
 pub use session::{LiveSession, Slot};
 pub use settings::Settings;
-pub use usage::{UnderWay, Usage};
+pub use under_way::UnderWay;
+pub use usage::Usage;
 
 #[cfg(test)]
 mod size_tests;

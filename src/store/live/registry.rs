@@ -1,6 +1,7 @@
 //! [`Live`]: find a session, start one, end one.
 
 use super::events::{Event, SessionEvent};
+use super::over::{Staleness, Tombstone, expired};
 use super::session::LiveSession;
 use super::settings::Settings;
 use super::shared::{PendingEnd, Shared};
@@ -15,41 +16,6 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-
-/// A session that is over, without what it held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tombstone {
-    pub session: SessionId,
-    pub grant: Arc<Grant>,
-    pub started_at: Option<Timestamp>,
-    pub ended: Ended,
-}
-
-/// Why nothing can be said of any session now. Ours, never the client's: answer 503.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Staleness {
-    /// The store was not reached for so long, which is longer than the lease.
-    Store { since: Duration },
-    /// The wall clock stepped back by so much.
-    Clock { behind: Duration },
-}
-
-impl fmt::Display for Staleness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store { since } => {
-                write!(
-                    f,
-                    "the grant store was not reached for {} ms",
-                    since.as_millis()
-                )
-            }
-            Self::Clock { behind } => {
-                write!(f, "the system clock stepped back by {} s", behind.as_secs())
-            }
-        }
-    }
-}
 
 /// What is known of a session at this moment.
 #[derive(Clone, Debug)]
@@ -408,23 +374,6 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
         doing: "starting its thread",
         source: Box::new(source),
     })
-}
-
-pub(super) fn expired(at: Timestamp) -> Ended {
-    Ended {
-        cause: EndCause::Expired,
-        at,
-        by: "locum".to_owned(),
-    }
-}
-
-pub(super) fn tombstone(session: &LiveSession, ended: Ended) -> Tombstone {
-    Tombstone {
-        session: session.id,
-        grant: Arc::clone(&session.grant),
-        started_at: session.started_at,
-        ended,
-    }
 }
 
 fn fresh_secret() -> Result<Secret, StoreError> {

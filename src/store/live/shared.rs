@@ -1,6 +1,6 @@
 //! What the requests' threads and the store's thread share.
 
-use super::registry::{Staleness, Tombstone, tombstone};
+use super::over::{Staleness, Tombstone, tombstone};
 use super::session::LiveSession;
 use super::settings::Settings;
 use super::timers::Timers;

@@ -1,8 +1,6 @@
 //! What a session was used for, counted as it goes: for the summary at its end, and for a workload's budget.
 
-use super::session::LiveSession;
 use crate::model::{Timestamp, Used};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Counters of one session; nothing is ordered by them. Written down with the session's uses: a process that dies takes
@@ -67,6 +65,16 @@ impl Usage {
         self.response_bytes.fetch_add(response, Ordering::Relaxed);
     }
 
+    /// An exchange was begun; [`Usage::done`] follows.
+    pub(super) fn begun(&self) {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its bytes are counted.
+    pub(super) fn done(&self) {
+        self.under_way.fetch_sub(1, Ordering::Release);
+    }
+
     /// Whether exchanges are open whose bytes are not counted yet.
     pub fn is_busy(&self) -> bool {
         self.under_way.load(Ordering::Acquire) > 0
@@ -89,27 +97,6 @@ impl Usage {
             first: moment(&self.first),
             last: moment(&self.last),
         }
-    }
-}
-
-/// An exchange of a session that is not closed yet.
-#[derive(Debug)]
-pub struct UnderWay(Arc<LiveSession>);
-
-impl UnderWay {
-    pub fn new(session: &Arc<LiveSession>) -> Self {
-        session.usage().under_way.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(session))
-    }
-
-    pub fn session(&self) -> &Arc<LiveSession> {
-        &self.0
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.usage().under_way.fetch_sub(1, Ordering::Release);
     }
 }
 
