@@ -1,12 +1,12 @@
 //! [`Live`]: find a session, start one, end one.
 
 use super::events::{Event, SessionEvent};
-use super::over::{Staleness, Tombstone, expired};
+use super::over::{Staleness, Tombstone, expired, tombstone};
 use super::session::LiveSession;
 use super::settings::Settings;
 use super::shared::{PendingEnd, Shared};
 use super::thread::{self, Call, Message};
-use crate::model::{Binding, Clock, EndCause, Ended, Grant, Secret, SessionId, Timestamp};
+use crate::model::{Binding, Clock, EndCause, Ended, Secret, SessionId};
 use crate::store::{Admission, AdmitRefused, GrantStore, RedeemRefused, Redemption, StoreError};
 use parking_lot::Mutex;
 use std::fmt;
@@ -14,7 +14,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// What is known of a session at this moment.
