@@ -48,7 +48,7 @@ evidence: ## 100 kills -9 each and 100 losses of power under load, failing disks
 	$(CARGO) build --quiet --bin locum
 	LOCUM_KILLS=100 $(CARGO) test --quiet --test it faults::kills -- --nocapture
 	$(CARGO) test --quiet --test it faults:: -- --nocapture --skip faults::kills
-	LOCUM_EVIDENCE=complete $(CARGO) test --quiet --lib tree::tests::evidence -- --nocapture
+	LOCUM_EVIDENCE=complete $(CARGO) test --quiet --profile fast --lib tree::tests::evidence -- --nocapture
 
 versus: ## how to measure Locum beside other proxies
 	@echo "cargo build --release, then give a side-by-side measurement the command benches/versus.sh PORT UPSTREAM DIR"

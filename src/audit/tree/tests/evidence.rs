@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 const RECORDS: u64 = 200;
 
@@ -75,12 +76,26 @@ fn flipped(bytes: &[u8], byte: usize, bit: usize) -> Option<Vec<u8>> {
     Some(bad)
 }
 
-/// Does `run` for each case; of the many of one kind every `step`-th from `seed` on.
-fn each(good: &Files, step: usize, seed: usize, mut run: impl FnMut(Case)) {
-    let mut n = seed;
+/// Which cases one thread does: of the many of one kind every `step`-th from `seed` on, and of these its share.
+#[derive(Clone, Copy)]
+struct Share {
+    step: usize,
+    seed: usize,
+    part: usize,
+    parts: usize,
+}
+
+/// Does `run` for each case of a share.
+fn each(good: &Files, share: Share, mut run: impl FnMut(Case)) {
+    let (mut n, mut few) = (share.seed, 0);
+    let is_ours = |n: usize| n % share.parts == share.part;
     let mut take = || {
         n += 1;
-        n.is_multiple_of(step)
+        n.is_multiple_of(share.step) && is_ours(n / share.step)
+    };
+    let mut take_few = || {
+        few += 1;
+        is_ours(few)
     };
     let mut number = 0;
     let segments: Vec<_> = good
@@ -130,6 +145,9 @@ fn each(good: &Files, step: usize, seed: usize, mut run: impl FnMut(Case)) {
             }
             begin += line.len();
             let with = |parts: &[&[&[u8]]]| parts.concat().concat();
+            if !take_few() {
+                continue;
+            }
             case("delete", with(&[&lines[..i], &lines[i + 1..]]), &[], number);
             if let Some(next) = lines.get(i + 1) {
                 case(
@@ -142,11 +160,16 @@ fn each(good: &Files, step: usize, seed: usize, mut run: impl FnMut(Case)) {
             case("duplicate", with(&[&lines[..=i], &lines[i..]]), &[], number);
         }
     }
-    each_of_log(good, take, run);
+    each_of_log(good, take, take_few, run);
 }
 
 /// The same for tiles and checkpoints.
-fn each_of_log(good: &Files, mut take: impl FnMut() -> bool, mut run: impl FnMut(Case)) {
+fn each_of_log(
+    good: &Files,
+    mut take: impl FnMut() -> bool,
+    mut take_few: impl FnMut() -> bool,
+    mut run: impl FnMut(Case),
+) {
     for (name, bytes) in good.iter().filter(|(name, _)| name.starts_with("tlog")) {
         for byte in 0..bytes.len() {
             for bit in 0..8 {
@@ -160,12 +183,14 @@ fn each_of_log(good: &Files, mut take: impl FnMut() -> bool, mut run: impl FnMut
                 }
             }
         }
-        let changes = vec![(name.clone(), None)];
-        run(Case {
-            kind: "remove-log",
-            changes,
-            record: None,
-        });
+        if take_few() {
+            let changes = vec![(name.clone(), None)];
+            run(Case {
+                kind: "remove-log",
+                changes,
+                record: None,
+            });
+        }
     }
 }
 
@@ -189,27 +214,71 @@ fn names(report: &Report, case: &Case) -> bool {
     }
 }
 
-fn by_rust(dir: &Path, good: &Files, key: &LogKey, step: usize, seed: usize) {
+/// How many there were, how many of them were seen, and how many were named rightly.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    cases: u64,
+    seen: u64,
+    named: u64,
+}
+
+/// By kind, and what was wrong with the first.
+#[derive(Default)]
+struct Counts {
+    kinds: BTreeMap<&'static str, Count>,
+    wrong: Vec<String>,
+}
+
+impl Counts {
+    fn add(&mut self, other: Self) {
+        for (kind, more) in other.kinds {
+            let count = self.kinds.entry(kind).or_default();
+            count.cases += more.cases;
+            count.seen += more.seen;
+            count.named += more.named;
+        }
+        self.wrong.extend(other.wrong);
+    }
+
+    fn print(&self) {
+        let mut all = Count::default();
+        for (kind, count) in &self.kinds {
+            print("locum audit verify", kind, *count);
+            all.cases += count.cases;
+            all.seen += count.seen;
+            all.named += count.named;
+        }
+        print("locum audit verify", "all", all);
+    }
+}
+
+fn print(by: &str, kind: &str, Count { cases, seen, named }: Count) {
+    println!("{by:<18}  {kind:<10} {cases:>7} cases {seen:>7} detected {named:>7} named");
+}
+
+fn by_rust(dir: &Path, good: &Files, key: &LogKey, share: Share) -> Counts {
     let options = Options {
         keys: keys(&[key]),
         ..Options::default()
     };
     let report = verify::verify(dir, &options).expect("readable");
     assert!(report.is_intact() && report.notes.is_empty(), "{report}");
-    let mut tried: BTreeMap<&str, u64> = BTreeMap::new();
-    each(good, step, seed, |case| {
+    let mut counts = Counts::default();
+    each(good, share, |case| {
         for (name, bytes) in &case.changes {
             write(dir, name, bytes.as_deref());
         }
         let report = verify::verify(dir, &options).expect("readable");
-        let changed: Vec<_> = case.changes.iter().map(|(name, _)| name).collect();
-        assert!(
-            !report.is_intact() && names(&report, &case),
-            "{} {:?} {changed:?}: {report}",
-            case.kind,
-            case.record
-        );
-        *tried.entry(case.kind).or_default() += 1;
+        let (seen, named) = (!report.is_intact(), names(&report, &case));
+        let count = counts.kinds.entry(case.kind).or_default();
+        count.cases += 1;
+        count.seen += u64::from(seen);
+        count.named += u64::from(seen && named);
+        if !(seen && named) && counts.wrong.len() < 20 {
+            let changed: Vec<_> = case.changes.iter().map(|(name, _)| name).collect();
+            let wrong = format!("{} {:?} {changed:?}: {report}", case.kind, case.record);
+            counts.wrong.push(wrong);
+        }
         for (name, _) in &case.changes {
             let (_, bytes) = good
                 .iter()
@@ -218,10 +287,41 @@ fn by_rust(dir: &Path, good: &Files, key: &LogKey, step: usize, seed: usize) {
             write(dir, name, Some(bytes));
         }
     });
-    println!(
-        "locum audit verify: {0} of {0} named {tried:?}",
-        tried.values().sum::<u64>()
-    );
+    counts
+}
+
+/// A directory in memory, where there is one: hundreds of thousands of journals are written.
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("dir")
+}
+
+/// All cases, by one thread a core, each on a copy of its own.
+fn by_all_cores(good: &Files, key: &LogKey, step: usize, seed: usize) -> Counts {
+    let parts = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut counts = Counts::default();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..parts)
+            .map(|part| {
+                let share = Share {
+                    step,
+                    seed,
+                    part,
+                    parts,
+                };
+                scope.spawn(move || {
+                    let copy = directory();
+                    restore(copy.path(), good);
+                    by_rust(copy.path(), good, key, share)
+                })
+            })
+            .collect();
+        for thread in threads {
+            counts.add(thread.join().expect("counts"));
+        }
+    });
+    counts
 }
 
 #[test]
@@ -233,27 +333,17 @@ fn whatever_is_done_to_a_journal_is_seen_and_named_by_both_verifiers() {
         (2503, usize::try_from(std::process::id()).expect("small"))
     };
     let key = super::fixture::key();
-    let dir = tempfile::tempdir().expect("dir");
+    let dir = directory();
     make(dir.path(), &key);
     let good = files(dir.path());
-    println!("seed {seed}");
-    std::thread::scope(|scope| {
-        // Each half on its own copy.
-        let halves: Vec<_> = (0..2)
-            .map(|half| {
-                let (good, key) = (&good, &key);
-                scope.spawn(move || {
-                    let copy = tempfile::tempdir().expect("dir");
-                    restore(copy.path(), good);
-                    by_rust(copy.path(), good, key, step * 2, seed + half);
-                })
-            })
-            .collect();
-        for half in halves {
-            half.join().expect("every case is named");
-        }
-    });
+    println!("one in {step} of the many, seed {seed}");
+    let began = Instant::now();
+    let counts = by_all_cores(&good, &key, step, seed);
+    counts.print();
+    println!("in {} s", began.elapsed().as_secs());
+    assert!(counts.wrong.is_empty(), "{:#?}", counts.wrong);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evidence/tamper.py");
+    let began = Instant::now();
     let python = Command::new("python3")
         .arg(script)
         .arg(dir.path())
@@ -263,7 +353,8 @@ fn whatever_is_done_to_a_journal_is_seen_and_named_by_both_verifiers() {
         println!("skipped: there is no python3");
         return;
     };
-    println!("{}", String::from_utf8_lossy(&python.stdout));
+    print!("{}", String::from_utf8_lossy(&python.stdout));
+    println!("in {} s", began.elapsed().as_secs());
     assert!(
         python.status.success(),
         "{}",
