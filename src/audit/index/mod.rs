@@ -10,6 +10,7 @@
 
 mod counters;
 mod csv;
+mod each;
 mod error;
 mod facts;
 mod feed;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use counters::IndexCounters;
 pub use csv::{head, row};
+pub(crate) use each::each_field;
 pub use error::IndexError;
 pub use facts::Field;
 pub use feed::{Feed, Progress};

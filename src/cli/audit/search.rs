@@ -1,6 +1,7 @@
 //! `locum audit search`.
 
 use super::progress::Bar;
+use crate::audit::index::each_field;
 use crate::audit::index::{
     self, Failed, Fault, Feed, Field, Found, IndexError, Order, Query, Searcher, Settings,
 };
@@ -137,25 +138,7 @@ struct Conditions {
 
 impl Conditions {
     fn fields(self) -> Vec<(Field, String)> {
-        let all = [
-            (Field::Operator, self.operator),
-            (Field::Subject, self.subject),
-            (Field::Tenant, self.tenant),
-            (Field::App, self.app),
-            (Field::Ticket, self.ticket),
-            (Field::Session, self.session),
-            (Field::Grant, self.grant),
-            (Field::Request, self.request),
-            (Field::Exchange, self.exchange),
-            (Field::Action, self.action),
-            (Field::Resource, self.resource),
-            (Field::Decision, self.decision),
-            (Field::Outcome, self.outcome),
-            (Field::Rule, self.rule),
-            (Field::Event, self.event),
-            (Field::Method, self.method),
-            (Field::Status, self.status),
-        ];
+        let all = each_field!(self);
         let each = |(field, values): (Field, Vec<String>)| {
             values.into_iter().map(move |value| (field, value))
         };

@@ -1,6 +1,6 @@
 //! Finding records of the journal: what was done, by whom, as whom, and why it was let through or refused.
 
-use crate::audit::index::{Field, Order, Query};
+use crate::audit::index::{Order, Query, each_field};
 use crate::control::api::input::{Asked, PAGE, PageSize, Signed};
 use crate::control::api::problem::Problem;
 use crate::control::api::reply::{Outcome, Reply};
@@ -92,26 +92,7 @@ pub(in crate::control::api) struct Wanted {
 
 impl Wanted {
     fn query(self) -> Query {
-        let fields = [
-            (Field::Operator, self.operator),
-            (Field::Subject, self.subject),
-            (Field::Tenant, self.tenant),
-            (Field::App, self.app),
-            (Field::Ticket, self.ticket),
-            (Field::Session, self.session),
-            (Field::Grant, self.grant),
-            (Field::Request, self.request),
-            (Field::Exchange, self.exchange),
-            (Field::Action, self.action),
-            (Field::Resource, self.resource),
-            (Field::Decision, self.decision),
-            (Field::Outcome, self.outcome),
-            (Field::Rule, self.rule),
-            (Field::Event, self.event),
-            (Field::Method, self.method),
-            (Field::Status, self.status),
-        ];
-        let given = fields.into_iter();
+        let given = each_field!(self).into_iter();
         let limit = self.limit.and_then(|it| usize::try_from(it.0).ok());
         Query {
             fields: given
