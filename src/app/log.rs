@@ -15,6 +15,7 @@ pub(super) fn settings(config: &Config) -> Result<Option<LogSettings>, RunError>
     settings.count = from.count as u64;
     settings.tenants = from.tenants;
     settings.required = from.required_witnesses;
+    settings.witness_tenants = from.witness_tenants;
     settings.max_lag = from.max_lag;
     settings.on_lag = match from.on_lag {
         config::OnLag::Alarm => tree::OnLag::Alarm,

@@ -12,6 +12,8 @@ mod control;
 mod controls;
 /// Documentation that is written from the code is what the code says.
 mod documentation;
+/// A tenant's own records, and the checkpoint of its tree.
+mod exported;
 /// What must hold when things break: kill -9, a full disk, a store or a receiver that is gone.
 mod faults;
 /// What is a WebSocket handshake and what only looks like one.

@@ -8,6 +8,7 @@
 //! A leaf is the hash of a record, so that tiles tell nothing of the records. Each tenant has a tree of its own records
 //! beside the whole one. `docs/journal.md` states the format.
 
+mod anew;
 mod check;
 mod counters;
 mod disk;

@@ -4,6 +4,7 @@
 //! A record is signed only once it is on disk, whatever `durability` says: after a loss of power the journal must still
 //! give the root that was signed.
 
+use super::anew;
 use super::counters::LogCounters;
 use super::error::LogError;
 use super::key::LogKey;
@@ -79,8 +80,8 @@ pub(super) struct Notary {
     failed: bool,
     /// Something could not be written: what is in memory may be ahead of the tiles.
     spoiled: bool,
-    /// A sync failed once: what later ones say of those bytes cannot be believed.
-    sync_failed: bool,
+    /// A sync failed: what the next one says of the records up to this one cannot be believed.
+    doubtful: Option<u64>,
 }
 
 impl Notary {
@@ -126,7 +127,7 @@ impl Notary {
             waiting_since: None,
             failed: false,
             spoiled: false,
-            sync_failed: false,
+            doubtful: None,
         })
     }
 
@@ -277,25 +278,44 @@ impl Notary {
     fn round(&mut self) -> Result<(), LogError> {
         self.last_round = Some(Instant::now());
         self.sync_journal()?;
-        for tree in self.tenants.values_mut() {
-            if tree.unpublished() > 0 && !tree.is_behind() {
-                let signed = tree.sign()?;
-                tree.publish(&signed)?;
-                add(&self.counters.tenant_checkpoints, 1);
-            }
-        }
+        self.tenants_round()?;
         if self.tenants.len() > OPEN_TREES {
             self.tenants
                 .retain(|_, tree| tree.unpublished() > 0 || tree.is_behind());
         }
         let mut signed = self.whole.sign()?;
         if let Some(witnesses) = &mut self.witnesses {
+            witnesses.begin_round();
             let whole = &self.whole;
             let prove = |from, to| whole.consistency(from, to);
             signed = witnesses.cosign(&signed, &prove, &self.counters)?;
         }
         self.whole.publish(&signed)?;
         self.published(signed.size);
+        Ok(())
+    }
+
+    /// The whole tree waits for all of these: who reads it on from its last checkpoint comes by what none covers yet.
+    fn tenants_round(&mut self) -> Result<(), LogError> {
+        let mut witnesses = self
+            .witnesses
+            .as_mut()
+            .filter(|_| self.settings.witness_tenants);
+        if let Some(witnesses) = &mut witnesses {
+            witnesses.begin_round();
+        }
+        for tree in self.tenants.values_mut() {
+            if tree.unpublished() == 0 || tree.is_behind() {
+                continue;
+            }
+            let mut signed = tree.sign()?;
+            if let Some(witnesses) = &mut witnesses {
+                let prove = |from, to| tree.consistency(from, to);
+                signed = witnesses.cosign(&signed, &prove, &self.counters)?;
+            }
+            tree.publish(&signed)?;
+            add(&self.counters.tenant_checkpoints, 1);
+        }
         Ok(())
     }
 
@@ -315,13 +335,16 @@ impl Notary {
         if self.core.durability == Durability::Disk {
             return Ok(());
         }
-        if self.sync_failed {
-            let what =
-                "the disk could not keep the journal's records: nothing is signed until a restart";
-            return Err(LogError::Tiles { what: what.into() });
+        if let Some(last) = self.doubtful {
+            anew::write(&self.journal, self.whole.signed() + 1, last)?;
         }
         let synced = self.sync_segments();
-        self.sync_failed = synced.is_err();
+        // Under the lock: what is written is counted.
+        let written = || {
+            let _writer = self.core.writer.lock();
+            self.core.counters.sequence.load(Ordering::Relaxed)
+        };
+        self.doubtful = synced.is_err().then(written);
         synced
     }
 

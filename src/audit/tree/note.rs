@@ -122,6 +122,11 @@ impl VerifierKey {
         key_id(&self.name, self.kind, &self.public)
     }
 
+    /// Whether it is somebody's who cosigns.
+    pub fn is_witness(&self) -> bool {
+        self.kind == COSIGNATURE
+    }
+
     fn is_log(&self) -> bool {
         self.kind == ED25519
     }

@@ -27,8 +27,10 @@ pub struct LogSettings {
     /// A tree for each tenant, too. Default yes.
     pub tenants: bool,
     pub witnesses: Vec<WitnessSettings>,
-    /// A checkpoint of the whole tree is published once so many of them cosigned. Default 0.
+    /// A checkpoint is published once so many of them cosigned. Default 0.
     pub required: usize,
+    /// They are asked for tenants' trees too. Default true.
+    pub witness_tenants: bool,
     /// Beyond this age of the oldest record without a checkpoint the log lags. Default 5 minutes.
     pub max_lag: Duration,
     pub on_lag: OnLag,
@@ -44,6 +46,7 @@ impl LogSettings {
             tenants: true,
             witnesses: Vec::new(),
             required: 0,
+            witness_tenants: true,
             max_lag: Duration::from_secs(300),
             on_lag: OnLag::default(),
         }

@@ -153,6 +153,11 @@ impl Tree {
         self.last
     }
 
+    /// How much of it was signed, and so was on disk before.
+    pub(super) fn signed(&self) -> u64 {
+        self.signed.map_or(0, |(size, _)| size)
+    }
+
     /// Leaves that no checkpoint covers yet.
     pub(super) fn unpublished(&self) -> u64 {
         self.size().saturating_sub(self.published)

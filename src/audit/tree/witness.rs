@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use signed_note::Signature;
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -38,8 +39,10 @@ struct Witness {
     key: VerifierKeys,
     client: reqwest::Client,
     timeout: Duration,
-    /// The size that it cosigned last, as far as is known.
-    seen: u64,
+    /// The size that it cosigned last, as far as is known, of each log by its origin.
+    seen: HashMap<String, u64>,
+    /// It gave no answer in time: it is not waited for again in this round.
+    is_away: bool,
 }
 
 impl Witnesses {
@@ -64,6 +67,13 @@ impl Witnesses {
             list: list.collect::<Result<_, _>>()?,
             required: settings.required,
         }))
+    }
+
+    /// All are asked again, also those that gave no answer.
+    pub(super) fn begin_round(&mut self) {
+        for witness in &mut self.list {
+            witness.is_away = false;
+        }
     }
 
     /// Asks all at once. The checkpoint with the cosignatures that came in time, if they are enough.
@@ -118,7 +128,8 @@ impl Witness {
             key: VerifierKeys::new([from.key.clone()]),
             client,
             timeout: from.timeout,
-            seen: 0,
+            seen: HashMap::new(),
+            is_away: false,
         })
     }
 
@@ -127,23 +138,33 @@ impl Witness {
         signed: &Signed,
         prove: &Prove<'_>,
     ) -> Result<Vec<Signature>, String> {
+        if self.is_away {
+            return Err(format!("{}: it gave no answer before", self.url));
+        }
         // A witness that saw another size says so once; a second time it is not to be had.
         for _ in 0..2 {
-            let body = request(signed, self.seen, prove)?;
+            let seen = self.seen.get(&signed.origin).copied().unwrap_or(0);
+            let body = request(signed, seen, prove)?;
             let limit = self.timeout;
             let answer = tokio::time::timeout(limit, self.post(body)).await;
-            let (status, answer) =
-                answer.map_err(|_| format!("{}: no answer in time", self.url))??;
+            let Ok(answer) = answer else {
+                self.is_away = true;
+                return Err(format!("{}: no answer in time", self.url));
+            };
+            let (status, answer) = answer?;
             match status {
                 200 => {
                     let cosignatures = self.key.cosignatures(signed, &answer);
                     if cosignatures.is_empty() {
                         return Err(format!("{}: no valid cosignature by its key", self.url));
                     }
-                    self.seen = signed.size;
+                    self.seen.insert(signed.origin.clone(), signed.size);
                     return Ok(cosignatures);
                 }
-                409 => self.seen = self.conflict(signed, &answer)?,
+                409 => {
+                    let size = self.conflict(signed, seen, &answer)?;
+                    self.seen.insert(signed.origin.clone(), size);
+                }
                 status => return Err(format!("{}: it answered with status {status}", self.url)),
             }
         }
@@ -154,13 +175,13 @@ impl Witness {
     }
 
     /// The size that the witness says it saw.
-    fn conflict(&self, signed: &Signed, answer: &[u8]) -> Result<u64, String> {
+    fn conflict(&self, signed: &Signed, seen: u64, answer: &[u8]) -> Result<u64, String> {
         let size = std::str::from_utf8(answer)
             .ok()
             .and_then(|text| text.trim_end().parse().ok());
         let size: u64 = size
             .ok_or_else(|| format!("{}: it says there is a conflict, but not which", self.url))?;
-        if size > signed.size || size == self.seen {
+        if size > signed.size || size == seen {
             return Err(format!(
                 "{}: it saw a checkpoint of size {size} that this log, of size {}, does not continue",
                 self.url, signed.size

@@ -13,6 +13,12 @@ pub(in crate::cli) struct Trust {
 }
 
 impl Trust {
+    /// Whether somebody else's word is asked for on the command line: the key of a witness.
+    pub(super) fn has_witness(&self) -> bool {
+        let keys = self.vkeys.iter().flat_map(|key| VerifierKey::parse(key));
+        keys.into_iter().any(|key| key.is_witness())
+    }
+
     /// The keys given; where none are, those of the configuration, if `ask` and if there are any.
     pub(super) fn keys(&self, context: &Context, ask: bool) -> Result<VerifierKeys, Failure> {
         if !self.vkeys.is_empty() || !ask {

@@ -107,7 +107,7 @@ impl Verify {
         let keys = self.trust.keys(context, true)?.of_tenant(tenant);
         let mut verdicts = Vec::new();
         for path in &self.checkpoints {
-            let verdict = one(export, tenant, path, &keys)?;
+            let verdict = one(export, tenant, path, &keys, self.trust.has_witness())?;
             verdicts.push((path, verdict));
         }
         let good = verdicts.iter().all(|(_, verdict)| verdict.is_ok());
@@ -136,13 +136,19 @@ fn one(
     tenant: &str,
     checkpoint: &Path,
     keys: &crate::audit::tree::VerifierKeys,
+    must_be_cosigned: bool,
 ) -> Result<Result<u64, String>, Failure> {
     let signed = match Signed::parse(&read(checkpoint)?) {
         Ok(signed) => signed,
         Err(why) => return Ok(Err(why.to_string())),
     };
-    if let Err(why) = keys.check(&signed) {
-        return Ok(Err(format!("{}: {why}", checkpoint.display())));
+    match keys.check(&signed) {
+        Err(why) => return Ok(Err(format!("{}: {why}", checkpoint.display()))),
+        Ok(0) if must_be_cosigned => {
+            let why = "no witness whose key was given cosigned it";
+            return Ok(Err(format!("{}: {why}", checkpoint.display())));
+        }
+        Ok(_) => {}
     }
     let cannot =
         |why| Failure::cannot(format!("cannot read {}", export.display()), "").because(why);

@@ -24,10 +24,13 @@ section! {
         count: usize = 10_000 in [1, 100_000_000], "records";
         /// A tree for each tenant too, so that a customer can check its own records and see nobody else's.
         tenants: bool = true;
-        /// Who cosigns the checkpoints of the whole log (C2SP tlog-witness).
+        /// Who cosigns the log's checkpoints (C2SP tlog-witness).
         witnesses: Vec<Witness> = [];
         /// How many of them must have cosigned before a checkpoint is published.
         required_witnesses: usize = 0 in [0, 100], "witnesses";
+        /// Tenants' checkpoints are cosigned too, so that no customer is shown another history than its witness saw. A
+        /// witness must then know each tenant's log: its origin is the log's, `/tenant/` and the tenant.
+        witness_tenants: bool = true;
         /// The log lags when the oldest record without a checkpoint is older than this.
         max_lag: Duration = "5m" in [1000, DAY];
         /// What happens then. `alarm`: an alert. `refuse`: requests are refused too, until a checkpoint is published.

@@ -8,6 +8,7 @@ use crate::audit::{Settings, verify};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -24,11 +25,10 @@ enum Manner {
     Refuses,
 }
 
-/// What it saw last, and how often it was asked, refused and cosigned.
+/// What it saw last of each log, and how often it was asked, refused and cosigned.
 #[derive(Default)]
 struct Seen {
-    size: u64,
-    root: Option<Hash>,
+    heads: HashMap<String, (u64, Hash)>,
     asked: usize,
     conflicts: usize,
     cosigned: usize,
@@ -106,24 +106,28 @@ impl Witness {
             return no(400);
         };
         let (old, new) = (asked.from, asked.checkpoint);
-        if self.log.check(&new).is_err() || self.manner == Manner::Refuses {
+        let theirs = self.log.of_tenant("acme");
+        let is_known = self.log.check(&new).or_else(|_| theirs.check(&new)).is_ok();
+        if !is_known || self.manner == Manner::Refuses {
             return no(403);
         }
         if old > new.size {
             return no(400);
         }
-        if old != seen.size {
+        let before = seen.heads.get(&new.origin).copied();
+        let size = before.map_or(0, |(size, _)| size);
+        if old != size {
             seen.conflicts += 1;
-            return (409, "text/x.tlog.size", format!("{}\n", seen.size));
+            return (409, "text/x.tlog.size", format!("{size}\n"));
         }
-        let is_good = match seen.root {
+        let is_good = match before {
             None => asked.hashes.is_empty(),
-            Some(root) => check_tree(&asked.hashes, new.size, new.root, old, root).is_ok(),
+            Some((_, root)) => check_tree(&asked.hashes, new.size, new.root, old, root).is_ok(),
         };
         if !is_good {
             return no(422);
         }
-        (seen.size, seen.root) = (new.size, Some(new.root));
+        seen.heads.insert(new.origin.clone(), (new.size, new.root));
         seen.cosigned += 1;
         (200, "text/plain", self.cosign(&new))
     }
@@ -276,4 +280,51 @@ fn more_required_than_named_is_refused() {
             .to_string()
             .contains("witnesses")
     );
+}
+
+#[test]
+fn a_tenant_s_checkpoint_is_cosigned_too_unless_it_is_said_otherwise() {
+    for (asks, expected) in [(true, 1), (false, 0)] {
+        let dir = tempfile::tempdir().expect("dir");
+        let key = key();
+        let (witness, settings) = Witness::serve("w1.example", &key, Manner::Honest);
+        let theirs = VerifierKeys::new([
+            VerifierKey::parse(&key.verifier_key()).expect("key"),
+            settings.key.clone(),
+        ])
+        .of_tenant("acme");
+        for _ in 0..2 {
+            let mut all = with(logged(dir.path(), &key), std::slice::from_ref(&settings), 1);
+            if let Some(log) = &mut all.log {
+                log.witness_tenants = asks;
+            }
+            run(all, 20);
+        }
+        let note = std::fs::read(dir.path().join("tlog/tenants/acme/checkpoint"));
+        let signed = Signed::parse(&note.expect("a checkpoint")).expect("note");
+        assert_eq!(theirs.check(&signed), Ok(expected));
+        let seen = witness.seen.lock().expect("seen");
+        assert_eq!(seen.heads.contains_key(&signed.origin), asks);
+        if asks {
+            assert_eq!(
+                seen.heads.get(&signed.origin),
+                Some(&(signed.size, signed.root))
+            );
+        }
+        assert!(verified(dir.path(), &key).is_intact());
+    }
+}
+
+#[test]
+fn a_tenant_whom_the_witness_does_not_know_is_not_published_nor_is_the_whole() {
+    let dir = tempfile::tempdir().expect("dir");
+    let key = key();
+    let (_, settings) = Witness::serve("w1.example", &key, Manner::Refuses);
+    run(with(logged(dir.path(), &key), &[settings], 1), 3);
+    assert!(!dir.path().join("tlog/tenants/acme/checkpoint").exists());
+    assert!(!dir.path().join("tlog/checkpoint").exists());
+    let (_, honest) = Witness::serve("honest.example", &key, Manner::Honest);
+    run(with(logged(dir.path(), &key), &[honest], 1), 1);
+    assert!(dir.path().join("tlog/tenants/acme/checkpoint").exists());
+    assert!(verified(dir.path(), &key).is_intact());
 }
