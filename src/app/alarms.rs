@@ -1,6 +1,8 @@
-//! What sinks need people for, as alerts of the control plane: one that lags, a record that one will never take.
+//! What people must look after, as alerts of the control plane: a sink that lags, a record that one will never take, a disk that
+//! is nearly full.
 
-use crate::audit::{Journal, SinkCounters};
+use crate::audit::recording::Recorder;
+use crate::audit::{Journal, RoomCounters, SinkCounters, Stand};
 use crate::control::desk::Control;
 use crate::model::{Alert, AlertId, AlertState, Timestamp};
 use crate::store::StoreError;
@@ -18,31 +20,72 @@ struct Told {
     poisoned: u64,
 }
 
-/// Raises an alert for each sink that begins to lag and for records set aside, for ever.
-pub(super) async fn watch(control: Arc<Control>, journal: Arc<Journal>) {
+/// Raises an alert for each sink that begins to lag, for records set aside, and for each disk with less room than it should have,
+/// for ever.
+pub(super) async fn watch(control: Arc<Control>, journal: Arc<Journal>, recorder: Recorder) {
     let mut told: Vec<Told> = journal.sinks().iter().map(|_| Told::default()).collect();
-    if told.is_empty() {
-        return;
-    }
+    let mut stands = [Stand::Enough; 2];
     loop {
         for ((name, counters), told) in journal.sinks().iter().zip(&mut told) {
-            let Some(mut alert) = due(name, counters, told, control.now()) else {
-                continue;
-            };
-            let book = control.book.clone();
-            let raised = tokio::task::spawn_blocking(move || {
-                book.write("an alert of a sink", |tx| {
-                    tx.insert(&mut alert)?;
-                    Ok::<_, StoreError>(())
-                })
-            });
-            if let Ok(Err(error)) = raised.await {
-                tracing::error!(%error, sink = name, "an alert of a sink could not be raised");
+            if let Some(alert) = due(name, counters, told, control.now())
+                && !raise(&control, alert).await
+            {
                 *told = Told::default();
+            }
+        }
+        let rooms = [&journal.counters().room, &recorder.counters().room];
+        for ((place, room), stand) in ["journal", "recordings"]
+            .into_iter()
+            .zip(rooms)
+            .zip(&mut stands)
+        {
+            if let Some(alert) = low(place, room, stand, control.now())
+                && !raise(&control, alert).await
+            {
+                *stand = Stand::Enough;
             }
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// `false`: it could not be, and is tried again.
+async fn raise(control: &Control, mut alert: Alert) -> bool {
+    let book = control.book.clone();
+    let kind = alert.kind.clone();
+    let raised = tokio::task::spawn_blocking(move || {
+        book.write("an alert", |tx| {
+            tx.insert(&mut alert)?;
+            Ok::<_, StoreError>(())
+        })
+    });
+    let Ok(Err(error)) = raised.await else {
+        return true;
+    };
+    tracing::error!(%error, kind, "an alert could not be raised");
+    false
+}
+
+/// An alert where there is less room than before.
+fn low(place: &str, room: &RoomCounters, told: &mut Stand, now: Timestamp) -> Option<Alert> {
+    let stand = room.stand();
+    let before = std::mem::replace(told, stand);
+    if stand <= before {
+        return None;
+    }
+    let free = room.free.load(Ordering::Relaxed).to_string();
+    let what = if stand == Stand::Out {
+        "Too little room is left: requests are refused"
+    } else {
+        "Little room is left"
+    };
+    let details = vec![("place", place.to_owned()), ("free_bytes", free)];
+    Some(alert(
+        "disk.room",
+        format!("{what} (the {place}'s disk)"),
+        details,
+        now,
+    ))
 }
 
 fn due(name: &str, counters: &SinkCounters, told: &mut Told, now: Timestamp) -> Option<Alert> {
@@ -73,7 +116,12 @@ fn due(name: &str, counters: &SinkCounters, told: &mut Told, now: Timestamp) -> 
     } else {
         return None;
     };
-    Some(Alert {
+    let sink = std::iter::once(("sink", name.to_owned()));
+    Some(alert(kind, summary, sink.chain(details).collect(), now))
+}
+
+fn alert(kind: &str, summary: String, details: Vec<(&str, String)>, now: Timestamp) -> Alert {
+    Alert {
         id: AlertId::fresh(),
         kind: kind.to_owned(),
         severity: "error".to_owned(),
@@ -81,8 +129,8 @@ fn due(name: &str, counters: &SinkCounters, told: &mut Told, now: Timestamp) -> 
         app: String::new(),
         tenant: String::new(),
         operator: String::new(),
-        details: std::iter::once(("sink", name.to_owned()))
-            .chain(details)
+        details: details
+            .into_iter()
             .map(|(key, value)| (key.to_owned(), value))
             .collect(),
         at: now,
@@ -91,7 +139,7 @@ fn due(name: &str, counters: &SinkCounters, told: &mut Told, now: Timestamp) -> 
         attempts: 0,
         next_at: now,
         version: 0,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -401,7 +401,12 @@ pub(super) async fn start(
         .map_err(RunError::io("portal listener"))?;
     let store = &config.store;
     let journal = Arc::clone(&parts.plane.journal);
-    tokio::spawn(super::alarms::watch(Arc::clone(&control), journal));
+    let recorder = parts.plane.recorder.clone();
+    tokio::spawn(super::alarms::watch(
+        Arc::clone(&control),
+        journal,
+        recorder,
+    ));
     tokio::spawn(record(control.book.clone(), Arc::clone(&parts.plane)));
     tokio::spawn(sweep(Arc::clone(&control), config.access.sweep_interval));
     tokio::spawn(purge(control, store.purge_interval, store.keep_ended));

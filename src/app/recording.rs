@@ -23,6 +23,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, RunError> {
     made.queue_bytes = from.queue_bytes.len();
     made.max_open = from.max_open_tapes;
     made.mark_every = from.mark_interval;
+    made.room = super::translate::room(&from.min_free);
     let names = |list: &[String]| list.iter().map(|name| Name::from(name.as_str())).collect();
     made.redaction = Redaction {
         headers: names(&from.redact_headers),

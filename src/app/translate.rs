@@ -1,6 +1,7 @@
 //! From the configuration's words to each part's own settings: no part reads the configuration itself.
 
 use super::RunError;
+use crate::audit::RoomSettings;
 use crate::audit::settings as audit;
 use crate::config::{self, Config};
 use crate::proxy::client::Network;
@@ -59,10 +60,20 @@ pub(super) fn journal(config: &Config) -> Result<audit::Settings, RunError> {
         redact_query: from.redact_query.clone(),
         max_field: from.max_field_bytes.len(),
         close_queue: from.max_pending,
+        segment_age: from.segment_age,
+        room: room(&from.min_free),
         sinks: super::sinks::all(config)?,
         log: super::log::settings(config)?,
         ..audit::Settings::default()
     })
+}
+
+pub(super) fn room(from: &config::MinFree) -> RoomSettings {
+    RoomSettings {
+        alarm: from.alarm.bytes(),
+        refuse: from.refuse.bytes(),
+        interval: from.interval,
+    }
 }
 
 pub(super) fn tls(from: &config::Tls) -> tls::Settings {

@@ -46,6 +46,8 @@ pub(super) struct Core {
     pub(super) gate: Gate,
     /// The same for the log, whose checkpoints lag.
     pub(super) log_gate: Gate,
+    /// The same for the disk, before it is full.
+    pub(super) room_gate: Gate,
     pub(super) counters: Arc<Counters>,
     pub(super) encoder: Arc<Encoder>,
     pub(super) clock: Clock,
@@ -100,9 +102,19 @@ impl Core {
         add(&self.counters.aborted, 1);
     }
 
+    /// Whether there is room for the records of one more request.
+    pub(super) fn has_room(&self) -> Result<(), Refused> {
+        let checked = self.room_gate.check();
+        if checked.is_err() {
+            add(&self.counters.refused, 1);
+        }
+        checked
+    }
+
     pub(super) fn check(&self) -> Result<(), Refused> {
         self.gate.check()?;
         self.log_gate.check()?;
+        self.room_gate.check()?;
         self.writer.lock().check()
     }
 }

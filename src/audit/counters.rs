@@ -1,5 +1,6 @@
 //! What the journal counts: plain atomics, which telemetry maps to metrics.
 
+use super::room::RoomCounters;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// Counts since the process started, and two gauges.
@@ -27,6 +28,8 @@ pub struct Counters {
     pub sequence: AtomicU64,
     /// Gauge: whether the journal refuses at present.
     pub refusing: AtomicBool,
+    /// The room on its disk.
+    pub room: RoomCounters,
 }
 
 /// What one sink counts.
@@ -77,6 +80,7 @@ impl Counters {
             ("refusing", u64::from(self.refusing.load(Ordering::Relaxed))),
         ]
         .into_iter()
+        .chain(self.room.named())
     }
 }
 

@@ -117,7 +117,9 @@ impl Encoder {
             Event::Alert { .. } | Event::ShadowDiffers { .. } | Event::WebSocketEnded { .. } => {
                 self.traffic(out, event, at);
             }
-            Event::ClockStepped(_) | Event::RefusalsCounted { .. } => self.watched(out, event, at),
+            Event::Room { .. } | Event::ClockStepped(_) | Event::RefusalsCounted { .. } => {
+                self.watched(out, event, at);
+            }
             Event::Control(happened) => self.control(out, happened, at),
             Event::RecordingMarked { .. } | Event::RecordingState { .. } => {
                 self.recording(out, event, at);

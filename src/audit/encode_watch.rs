@@ -2,7 +2,7 @@
 
 use super::encode::Encoder;
 use super::encode_event::Value::{Counts, Number, Text};
-use super::encode_event::{Draft, TROUBLE};
+use super::encode_event::{Draft, STATE, TROUBLE};
 use super::escape::{self, number};
 use super::event::Event;
 use crate::model::{Step, Timestamp};
@@ -28,6 +28,25 @@ impl Encoder {
                     ("elsewhere", Number(elsewhere)),
                 ];
                 self.draft(out, &Draft::new(TROUBLE, "refusals.counted", &fields), at);
+            }
+            Event::Room {
+                place,
+                stand,
+                free,
+                alarm,
+                refuse,
+                refused,
+            } => {
+                let fields = [
+                    ("place", Text(place)),
+                    ("stand", Text(stand)),
+                    ("free_bytes", Number(free)),
+                    ("alarm_bytes", Number(alarm)),
+                    ("refuse_bytes", Number(refuse)),
+                    ("refused", Number(refused)),
+                ];
+                let class = if stand == "enough" { STATE } else { TROUBLE };
+                self.draft(out, &Draft::new(class, "disk.room", &fields), at);
             }
             other => debug_assert!(false, "{other:?} has no encoding here"),
         }

@@ -96,6 +96,12 @@ enum Why {
     Lagging(Arc<str>),
     /// No checkpoint covers the latest records for longer than may be.
     Unsigned,
+    /// Too little room is left on the disk.
+    NoRoom {
+        dir: Arc<std::path::Path>,
+        free: u64,
+        mark: u64,
+    },
 }
 
 impl Refused {
@@ -128,12 +134,25 @@ impl Refused {
         }
     }
 
+    pub(super) fn no_room(since: Timestamp, dir: &std::path::Path, free: u64, mark: u64) -> Self {
+        let dir = dir.into();
+        Self {
+            since,
+            why: Why::NoRoom { dir, free, mark },
+        }
+    }
+
+    /// Whether it is refused before the disk is full.
+    pub fn is_for_room(&self) -> bool {
+        matches!(self.why, Why::NoRoom { .. })
+    }
+
     /// The sink that is too far behind, or `log`. The journal itself can be written: the refusal belongs into it.
     pub fn sink(&self) -> Option<&str> {
         match &self.why {
             Why::Lagging(sink) => Some(sink),
             Why::Unsigned => Some("log"),
-            Why::Unwritable(_) => None,
+            Why::Unwritable(_) | Why::NoRoom { .. } => None,
         }
     }
 }
@@ -150,6 +169,11 @@ impl fmt::Display for Refused {
                 f,
                 "no checkpoint covers the journal's latest records since {since}, and audit.log.on_lag is \"refuse\". Requests are refused until one does; look at the log's keys, disk and witnesses, no restart is needed"
             ),
+            Why::NoRoom { dir, free, mark } => write!(
+                f,
+                "too little room is left for records since {since}: {free} bytes in {}, and audit.min_free.refuse is {mark}. Requests are refused until there is more; free space, no restart is needed",
+                dir.display()
+            ),
             Why::Lagging(sink) => write!(
                 f,
                 "sink {sink} is further behind than it may be since {since}, and its on_lag is \"refuse\". Requests are refused until it has caught up; repair its receiver, no restart is needed"
@@ -162,7 +186,7 @@ impl std::error::Error for Refused {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
             Why::Unwritable(source) => Some(&**source),
-            Why::Lagging(_) | Why::Unsigned => None,
+            Why::Lagging(_) | Why::Unsigned | Why::NoRoom { .. } => None,
         }
     }
 }

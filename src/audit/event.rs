@@ -78,6 +78,19 @@ pub enum Event<'a> {
         sequence: u64,
         detail: &'a str,
     },
+    /// How much room is left for the journal or the recordings, where that is another answer than before.
+    Room {
+        /// `journal`, `recordings`.
+        place: &'a str,
+        /// `enough`, `low`, `out`.
+        stand: &'a str,
+        /// Bytes; and the two marks.
+        free: u64,
+        alarm: u64,
+        refuse: u64,
+        /// What was refused while there was too little.
+        refused: u64,
+    },
     /// The wall clock was set, or the machine slept.
     ClockStepped(Step),
     /// Refusals of requests that named no session, counted where they were too many to be recorded one by one.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The segment that grows.
-#[allow(clippy::struct_excessive_bools)] // four faults that can stand in any combination
+#[allow(clippy::struct_excessive_bools)] // faults that can stand in any combination
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) medium: Arc<dyn Medium>,
@@ -24,6 +24,10 @@ pub(super) struct Segment {
     pub(super) torn: bool,
     /// A failed sync may have lost bytes before `len`, though reads still show them.
     pub(super) poisoned: bool,
+    /// It is as old as it may become.
+    pub(super) old: bool,
+    /// When it got its first record here.
+    pub(super) since: Instant,
     /// It has its footer.
     pub(super) sealed: bool,
     looked: Instant,
@@ -42,6 +46,8 @@ impl Segment {
             records,
             torn: false,
             poisoned: false,
+            old: false,
+            since: Instant::now(),
             sealed: false,
             looked: Instant::now(),
             removed: false,

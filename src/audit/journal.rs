@@ -7,24 +7,27 @@ use super::encode::Encoder;
 use super::encode_own::Own;
 use super::error::{Refused, StartError};
 use super::event::Event;
-use super::medium::{Disk, Files};
+use super::medium::{Disk, Files, NO_LINKS};
 use super::part::SessionPart;
 use super::receipt::Receipt;
 use super::record::{Closing, Opening, Outcome, Refusal};
 use super::recover::{self, Found};
+use super::room::{Room, RoomSettings};
 use super::settings::{Durability, Settings};
 use super::sink::{self, Running};
 use super::tree::{self, LogCounters};
+use super::upkeep::Upkeep;
 use super::writer::{Change, Resume, Writer};
 use crate::model::{Clock, Grant, Session};
 use parking_lot::{Condvar, Mutex};
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -38,8 +41,11 @@ struct Handle {
     sinks: Mutex<Running>,
     sink_counters: Vec<(String, Arc<SinkCounters>)>,
     notary: Mutex<tree::Running>,
+    upkeep: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
     log_counters: Arc<LogCounters>,
     drain: Duration,
+    /// Whether a stop seals the last segment.
+    seals: bool,
 }
 
 impl Journal {
@@ -62,6 +68,7 @@ impl Journal {
             .mode(0o700)
             .create(&settings.dir)
             .map_err(StartError::io(&settings.dir, "make"))?;
+        is_kept_from_others(&settings.dir)?;
         let lock = lock(&settings.dir, settings.lock_wait)?;
         let found = recover::scan(&settings.dir)?;
         tree::check(&settings.dir, found.head.next - 1)?;
@@ -95,6 +102,7 @@ impl Journal {
             stopping: AtomicBool::new(false),
             gate: Gate::default(),
             log_gate: Gate::default(),
+            room_gate: Gate::default(),
             counters,
             encoder,
             clock,
@@ -123,15 +131,19 @@ impl Journal {
             sinks: Mutex::default(),
             sink_counters: Vec::new(),
             notary: Mutex::default(),
+            upkeep: Mutex::default(),
             log_counters: Arc::default(),
             drain: settings.sink_drain,
+            seals: !settings.segment_age.is_zero(),
         };
         if let Some(log) = settings.log.clone() {
             let (core, counters) = (&handle.core, &handle.log_counters);
             *handle.notary.lock() = tree::start(core, &settings.dir, log, counters)?;
         }
+        let (dir, room, age) = (settings.dir.clone(), settings.room, settings.segment_age);
         let (running, sink_counters) = sink::start(&handle.core, settings)?;
         *handle.sinks.lock() = running;
+        *handle.upkeep.lock() = Some(upkeep(&handle.core, &dir, room, age)?);
         let mut journal = Arc::new(handle);
         if let Some(handle) = Arc::get_mut(&mut journal) {
             handle.sink_counters = sink_counters;
@@ -149,6 +161,7 @@ impl Journal {
         let core = &self.0.core;
         core.gate.check()?;
         core.log_gate.check()?;
+        core.has_room()?;
         let (context, wait) = with_line(|line| {
             let context = core.encoder.opening(line, opening, core.clock.now());
             core.write(line, Change::Opens(opening.exchange))
@@ -178,6 +191,7 @@ impl Journal {
     /// The record could not be kept: answer 503 instead.
     pub async fn refuse(&self, refusal: &Refusal<'_>) -> Result<(), Refused> {
         let core = &self.0.core;
+        core.has_room()?;
         let wait = with_line(|line| {
             core.encoder.refusal(line, refusal, core.clock.now());
             core.write(line, Change::None)
@@ -243,6 +257,9 @@ impl Journal {
     pub fn stop(&self, cause: &str) {
         let core = &self.0.core;
         core.note(&Event::ProcessStopped { cause });
+        if self.0.seals {
+            core.writer.lock().seal_last();
+        }
         self.0.end(self.0.drain);
     }
 }
@@ -264,6 +281,11 @@ impl fmt::Debug for Journal {
 
 impl Handle {
     fn end(&self, drain: Duration) {
+        if let Some((stop, thread)) = self.upkeep.lock().take() {
+            drop(stop);
+            // A thread that panicked has said so itself.
+            let _ = thread.join();
+        }
         self.core.stopping.store(true, Ordering::Release);
         self.core.wake.notify_all();
         if let Some(thread) = self.committer.lock().take() {
@@ -281,6 +303,23 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.end(Duration::ZERO);
     }
+}
+
+/// Looks for the first time, before anything is let through, and starts the thread that goes on with it.
+fn upkeep(
+    core: &Arc<Core>,
+    dir: &Path,
+    room: RoomSettings,
+    segment_age: Duration,
+) -> Result<(Sender<()>, JoinHandle<()>), StartError> {
+    let mut upkeep = Upkeep::new(Arc::clone(core), Room::new(dir, room), segment_age);
+    upkeep.look();
+    let (stop, stopped) = mpsc::channel();
+    let thread = thread::Builder::new()
+        .name("locum-upkeep".into())
+        .spawn(move || upkeep.run(&stopped));
+    let thread = thread.map_err(StartError::io(dir, "start a thread for"))?;
+    Ok((stop, thread))
 }
 
 /// What a start records: itself, what was cut, and what a crash left open.
@@ -315,6 +354,25 @@ fn check(settings: &Settings) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Whoever may write the directory may take records away, or put a file where the next segment will be.
+fn is_kept_from_others(dir: &Path) -> Result<(), StartError> {
+    let mode = fs::metadata(dir).map_err(StartError::io(dir, "look at"))?;
+    let mode = mode.permissions().mode();
+    if mode & 0o002 != 0 {
+        return Err(StartError::Setting {
+            what: format!(
+                "every user of this machine may write to the journal's directory {} (mode {:o}): take that away with `chmod o-w`",
+                dir.display(),
+                mode & 0o7777
+            ),
+        });
+    }
+    if mode & 0o020 != 0 {
+        tracing::warn!(dir = %dir.display(), "a group may write to the journal's directory");
+    }
+    Ok(())
+}
+
 /// Takes the directory for this process. A verifier holds the lock for an instant, so a start waits a little.
 fn lock(dir: &Path, wait: Duration) -> Result<File, StartError> {
     let path = dir.join("lock");
@@ -323,6 +381,7 @@ fn lock(dir: &Path, wait: Duration) -> Result<File, StartError> {
         .truncate(false)
         .write(true)
         .mode(0o600)
+        .custom_flags(NO_LINKS)
         .open(&path)
         .map_err(StartError::io(&path, "open"))?;
     let deadline = Instant::now() + wait;

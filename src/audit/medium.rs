@@ -1,11 +1,15 @@
 //! The seam to the file system: real files in the product, files that fail on demand in tests.
 
+use rustix::fs::OFlags;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+
+/// A path that is a link is refused.
+pub(super) const NO_LINKS: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// One segment file, open for writing at offsets. Never in append mode: Linux would ignore the offset.
 pub(super) trait Medium: Send + Sync + fmt::Debug {
@@ -42,6 +46,8 @@ impl Files for Disk {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // A link that somebody put there leads to a file that is not the journal's.
+            .custom_flags(NO_LINKS)
             .open(path)?;
         Ok(Arc::new(OnDisk(file)))
     }

@@ -148,7 +148,13 @@ fn read(
 /// Follows one record; whether it is a footer.
 fn follow(light: &Light<'_>, line: &[u8], found: &mut Found) -> bool {
     let exchange = || light.metadata.correlation_uid.and_then(|x| x.parse().ok());
-    found.is_clean = light.metadata.event_code == "process.stopped";
+    // A stop seals the segment after it has said so.
+    if !matches!(
+        light.metadata.event_code,
+        "segment.carried" | "segment.sealed"
+    ) {
+        found.is_clean = light.metadata.event_code == "process.stopped";
+    }
     match light.metadata.event_code {
         "exchange.opened" => found.open.extend(exchange()),
         "exchange.closed" | "exchange.aborted" => {

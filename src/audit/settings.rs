@@ -1,5 +1,6 @@
 //! What the journal can be told, with defaults and units. Every limit of this part has its name here.
 
+use super::room::RoomSettings;
 /// As other parts call it.
 pub use super::sink::settings::Secret as HeaderSecret;
 use super::sink::settings::SinkSettings;
@@ -41,6 +42,10 @@ pub struct Settings {
     pub max_field: usize,
     /// Closings and notes held in memory while the disk refuses; more are counted and said. Records; default 4096.
     pub close_queue: usize,
+    /// A segment with records is sealed at this age, and at a stop; zero: at neither. Default zero.
+    pub segment_age: Duration,
+    /// The marks of the room on the disk. Default: none.
+    pub room: RoomSettings,
     /// How long a start waits for another process to let go of the journal. Default 250 ms.
     pub lock_wait: Duration,
     /// How long a stop waits for sinks to catch up; what is left is sent after the next start. Default 2 s.
@@ -74,6 +79,8 @@ impl Default for Settings {
             redact_query: REDACT_QUERY.map(String::from).to_vec(),
             max_field: 2048,
             close_queue: 4096,
+            segment_age: Duration::ZERO,
+            room: RoomSettings::none(),
             lock_wait: Duration::from_millis(250),
             sink_drain: Duration::from_secs(2),
             sinks: Vec::new(),

@@ -10,15 +10,18 @@ use super::encode_own::Own;
 use super::error::Refused;
 use super::growing::Segment;
 use super::medium::{Files, Medium};
+pub(super) use super::outage::Change;
+use super::outage::{Later, Outage};
 use super::segment;
 use super::settings::{Durability, Settings};
-use crate::model::{Clock, ExchangeId, Timestamp};
+use crate::model::{Clock, ExchangeId};
 use aws_lc_rs::digest::Context;
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How many open exchanges one `segment.carried` record names.
@@ -47,30 +50,6 @@ pub(super) struct Writer {
     /// The committer is in `fdatasync`: no rotation now, so that its error is never lost on a sealed segment.
     syncing: bool,
     closed: bool,
-}
-
-#[derive(Debug)]
-struct Outage {
-    since: Timestamp,
-    refused: u64,
-    queued: u64,
-    lost: u64,
-    cause: String,
-}
-
-/// A record that waits for the disk.
-#[derive(Debug)]
-struct Later {
-    body: Box<[u8]>,
-    change: Change,
-}
-
-/// What a record does to the set of open exchanges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    None,
-    Opens(ExchangeId),
-    Closes(ExchangeId),
 }
 
 /// A sync under way.
@@ -279,6 +258,9 @@ impl Writer {
             return Err(error);
         }
         segment.len += body.len() as u64;
+        if segment.records == 0 {
+            segment.since = Instant::now();
+        }
         segment.records += 1;
         self.head = next;
         add(&self.counters.records, 1);
@@ -301,7 +283,7 @@ impl Writer {
                 self.rotate()?;
             }
         }
-        let is_full = |s: &Segment| s.sealed || s.len + bytes > self.segment_bytes;
+        let is_full = |s: &Segment| s.sealed || s.old || s.len + bytes > self.segment_bytes;
         match &self.segment {
             None => self.begin_segment(),
             Some(s) if is_full(s) && s.records > 0 && !self.syncing => self.rotate(),
@@ -320,6 +302,34 @@ impl Writer {
         }
         self.segment = None;
         self.begin_segment()
+    }
+
+    /// Seals a segment that got its first record so long ago; while a sync is under way the next record does it.
+    pub(super) fn seal_old(&mut self, age: Duration) {
+        if self.outage.is_some() || self.closed {
+            return;
+        }
+        let due = |s: &&mut Segment| s.records > 0 && s.since.elapsed() >= age;
+        let Some(segment) = self.segment.as_mut().filter(due) else {
+            return;
+        };
+        segment.old = true;
+        if let Err(error) = self.make_room(0) {
+            self.fail(error, 0);
+        }
+    }
+
+    /// Seals the segment as the last one of this process. Where it cannot be, the next start goes on in it.
+    pub(super) fn seal_last(&mut self) {
+        let is_open = |s: &Segment| !s.sealed && s.records > 0;
+        if self.closed || self.restore().is_err() || !self.segment.as_ref().is_some_and(is_open) {
+            return;
+        }
+        let sealed = self.make_room(0).and_then(|()| self.write_footer());
+        match sealed {
+            Ok(()) => add(&self.counters.sealed, 1),
+            Err(error) => drop(self.fail(error, 0)),
+        }
     }
 
     fn write_footer(&mut self) -> io::Result<()> {

@@ -263,11 +263,11 @@ async fn answered(
         detail,
     };
     let recorded = plane.journal.refuse(&record).await;
-    recorded.map_err(|_| {
+    recorded.map_err(|why| {
         plane.metrics.hit(Limit::Journal);
         Box::new(Refused {
             is_recorded: true,
-            ..unrecordable().into()
+            ..unrecordable(&why).into()
         })
     })
 }
@@ -351,7 +351,7 @@ fn unopened(
     tracing::error!(error = %why, "a request could not be recorded and was refused");
     Box::new(Refused {
         is_recorded: true,
-        ..unrecordable().into()
+        ..unrecordable(why).into()
     })
 }
 

@@ -78,10 +78,10 @@ pub async fn answer(
         reason: "preflight",
         detail: "between origins of the session",
     };
-    if plane.journal.refuse(&record).await.is_err() {
+    if let Err(why) = plane.journal.refuse(&record).await {
         return Err(Box::new(Refused {
             is_recorded: true,
-            ..unrecordable().into()
+            ..unrecordable(&why).into()
         }));
     }
     Ok(allowed(inbound))

@@ -5,7 +5,7 @@ use super::close::Closer;
 use super::refusal::Refusal;
 use super::session::Former;
 use super::unauthenticated::Unauthenticated;
-use crate::audit::Outcome;
+use crate::audit::{self, Outcome};
 use crate::model::Decision;
 
 /// A refusal and what was known when it was made, for the record.
@@ -48,8 +48,14 @@ impl From<Unauthenticated> for Refused {
     }
 }
 
-/// 503: what cannot be recorded does not happen.
-pub fn unrecordable() -> Refusal {
+/// 503: what cannot be recorded does not happen, nor what could be and would fill the disk.
+pub fn unrecordable(why: &audit::Refused) -> Refusal {
+    if why.is_for_room() {
+        return Refusal::unavailable(
+            "journal-room",
+            "There is too little room left for records, so no request is let through until there is more.",
+        );
+    }
     Refusal::unavailable(
         "journal",
         "Requests cannot be recorded now, so none is let through.",

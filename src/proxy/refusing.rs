@@ -54,8 +54,8 @@ pub(super) async fn refuse(
             let grant = &authenticated.session.grant;
             rule = record::rule_of_refusal(&setup.recording, grant, about.decision);
         }
-        if !recorded(plane, setup, inbound, &refusal, &about, rule).await {
-            refusal = unrecordable();
+        if let Err(why) = recorded(plane, setup, inbound, &refusal, &about, rule).await {
+            refusal = unrecordable(&why);
         }
     }
     let response = answer(&refusal, inbound, authenticated.as_ref());
@@ -85,7 +85,7 @@ struct About<'a> {
     detail: &'a str,
 }
 
-/// Records it. `false`: it could not be.
+/// Records it, or says why it could not be.
 async fn recorded(
     plane: &Plane,
     setup: &Setup,
@@ -93,7 +93,7 @@ async fn recorded(
     refusal: &Refusal,
     about: &About<'_>,
     rule: RecordRule,
-) -> bool {
+) -> Result<(), audit::Refused> {
     let app = about.authenticated.and_then(|it| it.app(setup));
     let of_former = about.former.map_or("", |former| &former.app);
     let record = audit::Refusal {
@@ -113,11 +113,11 @@ async fn recorded(
         reason: refusal.reason,
         detail: about.detail,
     };
-    let is_kept = plane.journal.refuse(&record).await.is_ok();
-    if !is_kept {
+    let kept = plane.journal.refuse(&record).await;
+    if kept.is_err() {
         plane.metrics.hit(Limit::Journal);
     }
-    is_kept
+    kept
 }
 
 /// The refusal's form, and what must follow for the connection.

@@ -18,6 +18,8 @@ mod load;
 mod read_only;
 /// Locum with an app behind, each in its place, for the tests of this directory.
 pub(crate) mod rig;
+/// A disk that is nearly full.
+mod room;
 /// A disk that fails on demand and a clock that is set, between Locum and the system.
 mod shim;
 /// A webhook whose receiver is down, slow or stopped.

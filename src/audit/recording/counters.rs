@@ -1,5 +1,6 @@
 //! What the recorder counts: plain atomics, which telemetry maps to metrics.
 
+use crate::audit::RoomCounters;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counts since the process started, and three gauges.
@@ -29,6 +30,8 @@ pub struct Counters {
     pub tapes: AtomicU64,
     /// Gauge: whether nothing can be written at present.
     pub down: AtomicBool,
+    /// The room on the disk.
+    pub room: RoomCounters,
 }
 
 impl Counters {
@@ -50,6 +53,7 @@ impl Counters {
             ("down", u64::from(self.down.load(Ordering::Relaxed))),
         ]
         .into_iter()
+        .chain(self.room.named())
     }
 }
 

@@ -13,7 +13,8 @@ use super::settings::Settings;
 use super::shelf::Shelf;
 use super::tap::{Overrun, Tap};
 use super::work::{Beginning, Work};
-use crate::audit::{Event, Journal};
+use crate::audit::room::Room;
+use crate::audit::{Event, Journal, Stand};
 use crate::model::{Clock, ExchangeId, OnOverrun, Record, RecordRule, SessionId, Timestamp};
 use parking_lot::Mutex;
 use std::fmt;
@@ -75,6 +76,7 @@ impl Recorder {
         redact::check(&settings.redaction)?;
         let redaction = settings.redaction.clone();
         let dir = settings.dir.clone();
+        let room = Room::new(&dir, settings.room);
         let shelf = Shelf::new(settings, clock, Arc::clone(&counters))?;
         let run = Run {
             deck: Deck::new(shelf, redaction, counters),
@@ -83,6 +85,7 @@ impl Recorder {
             down_since: None,
             settled: Instant::now(),
             is_told: false,
+            room,
         };
         let thread = thread::Builder::new()
             .name("locum-record".into())
@@ -226,10 +229,12 @@ struct Run {
     /// Since when nothing can be written, and whether the journal knows.
     down_since: Option<Instant>,
     is_told: bool,
+    room: Room,
 }
 
 impl Run {
     fn run(mut self) {
+        self.look_at_room();
         let mut tended = Instant::now();
         loop {
             let work = self.queue.take(TICK);
@@ -285,9 +290,7 @@ impl Run {
         };
         if let Some(why) = failures.iter().find(is_ours) {
             super::counters::add(&self.queue.counters.failures, failures.len() as u64);
-            self.down_since = Some(Instant::now());
-            self.queue.is_down.store(true, Ordering::Relaxed);
-            self.queue.counters.down.store(true, Ordering::Relaxed);
+            self.down();
             if !std::mem::replace(&mut self.is_told, true) {
                 tracing::error!(error = %why, "recordings cannot be written; exchanges that must be recorded are refused");
                 let detail = why.to_string();
@@ -298,7 +301,9 @@ impl Run {
     }
 
     fn tend(&mut self) {
+        self.look_at_room();
         if let Some(since) = self.down_since
+            && !self.room.is_out()
             && since.elapsed() >= RETRY
         {
             match self.deck.shelf.probe() {
@@ -309,6 +314,50 @@ impl Run {
         let marks = self.deck.shelf.tend();
         self.deck.marks.extend(marks);
         self.tell_marks();
+    }
+
+    fn down(&mut self) {
+        self.down_since = Some(Instant::now());
+        self.queue.is_down.store(true, Ordering::Relaxed);
+        self.queue.counters.down.store(true, Ordering::Relaxed);
+    }
+
+    /// Below the second mark it is as if nothing could be written, before that is so.
+    fn look_at_room(&mut self) {
+        let Some(changed) = self.room.look(&self.queue.counters.room) else {
+            return;
+        };
+        let (stand, free) = (changed.to, changed.free);
+        let dir = self.room.dir().display().to_string();
+        if stand == Stand::Out {
+            self.down();
+            self.is_told = true;
+            tracing::error!(
+                dir,
+                free,
+                "there is too little room left for recordings; exchanges that must be recorded are refused"
+            );
+        } else if stand == Stand::Low {
+            tracing::warn!(dir, free, "there is little room left for recordings");
+        }
+        self.journal.note(&Event::Room {
+            place: "recordings",
+            stand: stand.as_str(),
+            free,
+            alarm: self.room.settings().alarm,
+            refuse: self.room.settings().refuse,
+            refused: 0,
+        });
+        if stand != Stand::Enough {
+            let detail = format!("{free} bytes are left in {dir}");
+            self.journal.note(&Event::Alert {
+                kind: "room",
+                session: None,
+                exchange: None,
+                client: None,
+                detail: &detail,
+            });
+        }
     }
 
     fn up(&mut self) {

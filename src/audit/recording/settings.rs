@@ -1,5 +1,6 @@
 //! What the recorder can be told, with defaults and units. Every limit of this part has its name here.
 
+use crate::audit::RoomSettings;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     /// How often the journal is told how far a growing tape has come. Default 5 min.
     pub mark_every: Duration,
     pub redaction: Redaction,
+    /// The marks of the room on the disk. Default: none.
+    pub room: RoomSettings,
 }
 
 /// What is taken out before anything is stored.
@@ -87,6 +90,7 @@ impl Settings {
             max_open: 512,
             mark_every: Duration::from_secs(5 * 60),
             redaction: Redaction::none(),
+            room: RoomSettings::none(),
         }
     }
 }

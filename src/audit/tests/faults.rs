@@ -1,7 +1,11 @@
 //! A disk that is full, fails, or lies: requests are refused, what was kept stays, and it comes back by itself.
 
-use super::fixture::{Faulty, Support, block_on, done, durable, events, lines, settings, verified};
-use crate::audit::{Event, Settings};
+use super::fixture::{
+    Faulty, Support, block_on, done, durable, events, lines, settings, small_segments, start,
+    verified,
+};
+use crate::audit::{Event, Journal, Settings};
+use crate::model::Clock;
 use std::sync::atomic::Ordering;
 
 #[test]
@@ -216,4 +220,49 @@ fn nothing_is_recorded_after_the_stop() {
         events(dir.path()).last().map(String::as_str),
         Some("process.stopped")
     );
+}
+
+#[test]
+fn a_directory_that_everybody_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().expect("dir");
+    let mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(dir.path(), mode).expect("ours");
+    };
+    for open in [0o777, 0o1777, 0o702] {
+        mode(open);
+        let refused = Journal::start(settings(dir.path()), Clock::System);
+        let refused = refused.expect_err("refused").to_string();
+        assert!(refused.contains("chmod o-w"), "{refused}");
+    }
+    // Where a container's volume belongs to a group.
+    mode(0o2770);
+    start(dir.path()).stop("test");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_file_is_not_followed() {
+    let dir = tempfile::tempdir().expect("dir");
+    let victim = dir.path().join("victim");
+    std::fs::write(&victim, "precious").expect("write");
+    for name in ["lock", "segment-0000000000000001.jsonl"] {
+        let journal = dir.path().join(format!("journal-{name}"));
+        std::fs::create_dir(&journal).expect("dir");
+        std::os::unix::fs::symlink(&victim, journal.join(name)).expect("link");
+        assert!(Journal::start(settings(&journal), Clock::System).is_err());
+        assert_eq!(std::fs::read(&victim).expect("read"), b"precious");
+    }
+    // The next segment's place, while it serves.
+    let place = dir.path().join("serving");
+    let journal = Journal::start(small_segments(&place), Clock::System).expect("start");
+    let support = Support::new();
+    for next in 2..400 {
+        let link = place.join(format!("segment-{next:016}.jsonl"));
+        std::os::unix::fs::symlink(&victim, link).expect("link");
+    }
+    let refused = (0..100).any(|_| support.open(&journal).is_err());
+    assert!(refused, "it went on through a link");
+    assert_eq!(std::fs::read(&victim).expect("read"), b"precious");
+    journal.stop("test");
 }

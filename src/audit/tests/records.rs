@@ -205,7 +205,7 @@ pub(super) fn one_of_each(session: &SessionPart) -> [Event<'_>; 11] {
 }
 
 /// What Locum notices of the world around it.
-pub(super) const NOTICED: [Event<'_>; 4] = [
+pub(super) const NOTICED: [Event<'_>; 5] = [
     Event::ClockStepped(Step {
         wall: Timestamp::from_millis(1_000),
         expected: Timestamp::from_millis(61_000),
@@ -218,6 +218,14 @@ pub(super) const NOTICED: [Event<'_>; 4] = [
         reasons: &[("no-session", 3)],
         addresses: &[("192.0.2.1", 1), ("2001:db8::1", 1)],
         elsewhere: 1,
+    },
+    Event::Room {
+        place: "journal",
+        stand: "low",
+        free: 1,
+        alarm: 2,
+        refuse: 0,
+        refused: 0,
     },
     Event::RecordingMarked {
         session: SessionId::from_bits(7),

@@ -1,10 +1,11 @@
 //! Rotation, and readers that follow it.
 
-use super::fixture::{Support, lines, small_segments, start, verified};
+use super::fixture::{Support, done, events, lines, small_segments, start, verified};
 use crate::audit::session::{Bounds, of_session};
 use crate::audit::tail::{Filter, From, Tail};
-use crate::audit::{Journal, SessionPart, segment};
+use crate::audit::{Durability, Journal, SessionPart, Settings, segment};
 use crate::model::{Clock, Timestamp};
+use std::time::{Duration, Instant};
 
 #[test]
 fn segments_stay_within_their_size_and_chain_without_a_gap() {
@@ -159,4 +160,57 @@ fn one_sessions_records_are_found_across_segments_within_bounds() {
     assert_eq!((few.entries.len(), few.cut), (7, true));
     let little = find(1000, 10_000);
     assert!(little.cut && little.entries.len() < 40);
+}
+
+#[test]
+fn a_segment_is_sealed_at_its_age_and_at_a_stop() {
+    for durability in [Durability::Process, Durability::Disk] {
+        let dir = tempfile::tempdir().expect("dir");
+        let settings = || Settings {
+            segment_age: Duration::from_millis(100),
+            durability,
+            ..small_segments(dir.path())
+        };
+        let support = Support::new();
+        let journal = Journal::start(settings(), Clock::System).expect("start");
+        let open = support.open(&journal).expect("recorded");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let sealed = || {
+            events(dir.path())
+                .iter()
+                .filter(|it| *it == "segment.sealed")
+                .count()
+        };
+        while sealed() < 1 {
+            assert!(Instant::now() < deadline, "{:?}", events(dir.path()));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // What is open is carried over; an empty segment stays as it is.
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(sealed(), 1);
+        open.close(&done());
+        journal.stop("test");
+        let all = events(dir.path());
+        let [.., stopped, last] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        assert_eq!(
+            (stopped.as_str(), last.as_str()),
+            ("process.stopped", "segment.sealed")
+        );
+        let report = verified(dir.path());
+        assert!(report.is_intact() && report.open_exchanges == 0, "{report}");
+        let journal = Journal::start(settings(), Clock::System).expect("start");
+        support.exchange(&journal);
+        journal.stop("test");
+        let started = lines(dir.path());
+        let started = started
+            .iter()
+            .filter(|(event, _)| event == "process.started");
+        let clean: Vec<_> = started
+            .map(|(_, it)| it["locum"]["clean"].clone())
+            .collect();
+        assert_eq!(clean, [true, true], "a stop that seals is in order");
+        assert!(verified(dir.path()).is_intact());
+    }
 }

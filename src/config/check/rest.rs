@@ -1,10 +1,16 @@
 //! Grants, issuers and keys.
 
 use super::Check;
-use crate::config::Issuer;
+use crate::config::{Issuer, MinFree};
 
 pub(super) fn check(check: &mut Check<'_>) {
     grants(check);
+    room(check, "audit.min_free", &check.config.audit.min_free);
+    room(
+        check,
+        "recording.min_free",
+        &check.config.recording.min_free,
+    );
     issuers(check);
     if check.config.policy.paths.is_empty() {
         let remedy = "name at least one file or directory: without policy nothing is allowed";
@@ -14,6 +20,15 @@ pub(super) fn check(check: &mut Check<'_>) {
     if store.lease < store.poll_interval * 3 {
         let remedy = "make it at least three times store.poll_interval";
         check.problem("store.lease", "too close to the polling", remedy);
+    }
+}
+
+/// The alarm comes first, where both are wanted.
+fn room(check: &mut Check<'_>, key: &str, marks: &MinFree) {
+    let (alarm, refuse) = (marks.alarm.bytes(), marks.refuse.bytes());
+    if alarm > 0 && alarm < refuse {
+        let remedy = "make it at least min_free.refuse, or 0 for no alarm";
+        check.problem(&format!("{key}.alarm"), "below min_free.refuse", remedy);
     }
 }
 

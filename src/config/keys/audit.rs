@@ -4,7 +4,7 @@ use super::audit_log::AuditLog;
 use super::search::Index;
 use super::sinks::Sink;
 use crate::config::schema::{choice, section};
-use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, Size};
+use crate::config::units::{DAY, GIB, HOUR, KIB, MIB, Size, TIB};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +19,11 @@ section! {
         durability: Durability = "process";
         /// A segment file is closed at this size and the next begun.
         segment_bytes: Size = "64MiB" in [64 * KIB, 16 * GIB];
+        /// A segment file with records is closed at this age too, and at a clean stop, so that an archive (a sink of kind
+        /// `s3`) has every record by then. 0: at its size alone.
+        segment_age: Duration = "1h" in [0, 30 * DAY];
+        /// The room that must be left on the journal's disk.
+        min_free: MinFree = {};
         /// Query parameters whose values are not recorded, by name in any case; `*` at an end matches
         /// anything.
         redact_query: Vec<String> = ["code", "token", "*_token", "password", "secret", "*_secret", "api_key", "apikey", "signature", "sig", "otp"];
@@ -39,6 +44,20 @@ section! {
         log: AuditLog = {};
         /// Where records stream to, beside the journal.
         sinks: Vec<Sink> = [];
+    }
+}
+
+section! {
+    /// The room that must be left on a disk: space for this user, as `df` tells it.
+    pub struct MinFree {
+        /// Below this there is an alarm: a log line, a record, an alert, `room_low` in the metrics. 0: none.
+        alarm: Size = "1GiB" in [0, 1024 * TIB];
+        /// Below this it is refused before the disk is full, so that what is under way can end; it goes on by
+        /// itself when there is an eighth more. 0: only when the disk is full. The journal's: each request, with 503 and the
+        /// reason `journal-room`. The recordings': each exchange that must be recorded.
+        refuse: Size = "128MiB" in [0, 1024 * TIB];
+        /// How often it is looked.
+        interval: Duration = "1s" in [100, HOUR];
     }
 }
 

@@ -1,5 +1,6 @@
 //! `[recording]`: what is recorded of exchanges, with which keys, for how long.
 
+use super::audit::MinFree;
 use crate::config::net::Label;
 use crate::config::schema::{choice, section};
 use crate::config::units::{DAY, GIB, KIB, MIB, MINUTE, Size};
@@ -12,6 +13,8 @@ section! {
     pub struct Recording {
         /// The directory of tapes. Unset: `recordings` in `state_dir`.
         dir: Option<PathBuf> = unset;
+        /// The room that must be left on the disk of the recordings.
+        min_free: MinFree = {};
         /// Exchanges of tier `ordinary`.
         ordinary: RecordingTier = {};
         /// Exchanges of tier `sensitive`.

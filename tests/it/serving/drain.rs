@@ -60,11 +60,11 @@ async fn what_is_under_way_ends_and_nothing_new_begins() {
     let status = locum.gone().await;
     assert_eq!(status.code(), Some(0), "{}", locum.log());
     let all = locum.records();
-    assert!(
-        is(all.last().unwrap(), "process.stopped"),
-        "{:?}",
-        all.last()
-    );
+    let [.., stopped, sealed] = all.as_slice() else {
+        panic!("{all:?}")
+    };
+    assert!(is(stopped, "process.stopped"), "{stopped}");
+    assert!(is(sealed, "segment.sealed"), "{sealed}");
     let opened = all.iter().filter(|one| is(one, "exchange.opened")).count();
     let closed = all.iter().filter(|one| is(one, "exchange.closed")).count();
     assert_eq!((opened, closed), (3, 3));
