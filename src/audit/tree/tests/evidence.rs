@@ -144,23 +144,28 @@ fn each(good: &Files, share: Share, mut run: impl FnMut(Case)) {
                 }
             }
             begin += line.len();
-            let with = |parts: &[&[&[u8]]]| parts.concat().concat();
-            if !take_few() {
-                continue;
+            if take_few() {
+                for (kind, bad) in of_whole_record(&lines, i) {
+                    case(kind, bad, &[], number);
+                }
             }
-            case("delete", with(&[&lines[..i], &lines[i + 1..]]), &[], number);
-            if let Some(next) = lines.get(i + 1) {
-                case(
-                    "swap",
-                    with(&[&lines[..i], &[next, line], &lines[i + 2..]]),
-                    &[],
-                    number,
-                );
-            }
-            case("duplicate", with(&[&lines[..=i], &lines[i..]]), &[], number);
         }
     }
     each_of_log(good, take, take_few, run);
+}
+
+/// Line `i` deleted, there twice, in the place of the next.
+fn of_whole_record(lines: &[&[u8]], i: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let with = |parts: &[&[&[u8]]]| parts.concat().concat();
+    let mut made = vec![
+        ("delete", with(&[&lines[..i], &lines[i + 1..]])),
+        ("duplicate", with(&[&lines[..=i], &lines[i..]])),
+    ];
+    if let Some(next) = lines.get(i + 1) {
+        let swapped = with(&[&lines[..i], &[next, lines[i]], &lines[i + 2..]]);
+        made.push(("swap", swapped));
+    }
+    made
 }
 
 /// The same for tiles and checkpoints.
