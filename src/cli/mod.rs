@@ -1,5 +1,6 @@
 //! Arguments: one file a command.
 
+mod alert;
 mod answer;
 mod audit;
 mod break_glass;
@@ -107,6 +108,7 @@ enum Command {
     Session(session::Session),
     Lock(lock::Lock),
     Change(change::Change),
+    Alert(alert::Alert),
     BreakGlass(Box<break_glass::BreakGlass>),
     Review(review::Review),
     Workload(workload::Workload),
@@ -186,6 +188,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Session(it) => it.run(context),
         Command::Lock(it) => it.run(context),
         Command::Change(it) => it.run(context),
+        Command::Alert(it) => it.run(context),
         Command::BreakGlass(it) => it.run(context),
         Command::Review(it) => it.run(context),
         Command::Workload(it) => it.run(context),

@@ -69,10 +69,34 @@ pub trait Subjects: Send + Sync {
     ) -> Answer<'a, Result<SubjectClass, String>>;
 }
 
+/// What an alert channel said to a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    pub channel: String,
+    /// `webhook`, `slack`, `pagerduty` or `smtp`.
+    pub kind: &'static str,
+    /// `taken`, or the word that metrics have for why not.
+    pub result: &'static str,
+    /// Why it did not take it; shows no secret.
+    pub why: Option<String>,
+}
+
 /// Where alerts leave.
 pub trait Alarm: Send + Sync {
     /// Sends to every channel at once. Returns the names of those that took it, as soon as one has, or the reasons of all.
     fn raise<'a>(&'a self, alert: &'a Alert) -> Answer<'a, Result<Vec<String>, String>>;
+
+    /// Sends a marked test by the channel of this name, or by each, and records what each said. What has no channels refuses.
+    fn test<'a>(
+        &'a self,
+        _channel: Option<&'a str>,
+        _by: &'a Caller,
+    ) -> Answer<'a, Result<Vec<Tried>, Refusal>> {
+        Box::pin(async {
+            let detail = "No alert channel is configured: add [[alerts]].";
+            Err(Refusal::conflict("alert.no-channels", detail))
+        })
+    }
 }
 
 /// A scope as people choose it.

@@ -4,7 +4,7 @@
 mod changes;
 mod same;
 
-pub use changes::{is_change_agreed, may_answer_change, may_see_changes};
+pub use changes::{is_change_agreed, may_answer_change, may_see_changes, may_test_alerts};
 pub use same::same;
 
 use super::refusal::{Kind, Refusal};

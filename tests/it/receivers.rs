@@ -5,9 +5,11 @@
 mod sinks;
 
 use locum::config::Config;
-use locum::control::alerts::{Alerts, Counts, Settings, Untested};
+use locum::control::alerts::{Alerts, Counts, Settings};
 use locum::control::desk::Alarm as _;
-use locum::model::{Alert, AlertId, AlertState, Clock, Timestamp};
+use locum::model::{
+    Alert, AlertId, AlertState, Caller, Clock, Method, OperatorKind, Proof, Timestamp,
+};
 use locum::store::control::Book;
 use locum::store::sqlite;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -154,11 +156,22 @@ fn alert() -> Alert {
 
 /// The word for what became of a test alert.
 async fn tested(alerts: &Alerts) -> &'static str {
-    match alerts.test("one", "cli:test").await {
-        Ok(()) => "taken",
-        Err(Untested::Untaken(why)) => why.as_str(),
-        Err(Untested::Unknown { .. }) => "unknown",
-    }
+    let tess = Caller {
+        person: "tess@support.example".to_owned(),
+        account: "https://id.example|tess".to_owned(),
+        name: None,
+        kind: OperatorKind::Human,
+        groups: Vec::new(),
+        seats: Vec::new(),
+        proof: Proof {
+            method: Method::Oidc,
+            at: Timestamp::now(),
+            acr: None,
+            amr: Vec::new(),
+        },
+    };
+    let tried = alerts.test(Some("one"), &tess).await;
+    tried.expect("it is tested")[0].result
 }
 
 #[tokio::test]

@@ -70,6 +70,8 @@ section! {
         give_up: Duration = "3d" in [MINUTE, 90 * DAY];
         /// Alerts that are sent again at the same time. Break-glass waits for none of them.
         max_under_way: usize = 32 in [1, 10_000], "alerts";
+        /// The least time between two tests of alert channels (`locum alert test`), whoever asks for them. Sooner: 429.
+        test_every: Duration = "10s" in [0, HOUR];
     }
 }
 

@@ -17,6 +17,18 @@ pub(super) enum Way {
     Mail(Mail),
 }
 
+impl Way {
+    /// As in the configuration.
+    pub(super) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+            Self::Slack(_) => "slack",
+            Self::PagerDuty(_) => "pagerduty",
+            Self::Mail(_) => "smtp",
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) name: String,

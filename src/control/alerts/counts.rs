@@ -21,6 +21,7 @@ pub struct Counts {
     pub(super) given_up: Counter,
     pub(super) under_way: Gauge,
     pub(super) put_off: Counter,
+    pub(super) tests_too_soon: Counter,
 }
 
 impl Counts {
@@ -49,6 +50,11 @@ impl Counts {
             "alerts_put_off",
             "Alerts that waited because alerting.max_under_way were being sent",
             self.put_off.clone(),
+        );
+        registry.register(
+            "alert_tests_too_soon",
+            "Tests of alert channels refused by alerting.test_every",
+            self.tests_too_soon.clone(),
         );
     }
 

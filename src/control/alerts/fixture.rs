@@ -3,7 +3,9 @@
 use super::settings::Settings;
 use super::{Alerts, Counts};
 use crate::config::Config;
-use crate::model::{Alert, AlertId, AlertState, Clock, Timestamp};
+use crate::model::{
+    Alert, AlertId, AlertState, Caller, Clock, Method, OperatorKind, Proof, Timestamp,
+};
 use crate::store::control::Book;
 use crate::store::sqlite;
 use parking_lot::Mutex;
@@ -229,6 +231,24 @@ impl Bench {
             (noted.happened.code, found.collect::<Vec<_>>().join(" "))
         });
         told.collect()
+    }
+}
+
+/// Somebody of security, who tests channels.
+pub(in crate::control) fn tess() -> Caller {
+    Caller {
+        person: "tess@support.example".to_owned(),
+        account: "https://id.example|tess".to_owned(),
+        name: None,
+        kind: OperatorKind::Human,
+        groups: Vec::new(),
+        seats: Vec::new(),
+        proof: Proof {
+            method: Method::Oidc,
+            at: Timestamp::from_millis(NOW),
+            acr: None,
+            amr: Vec::new(),
+        },
     }
 }
 

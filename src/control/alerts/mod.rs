@@ -10,6 +10,7 @@ mod mail;
 mod pagerduty;
 mod settings;
 mod slack;
+mod trial;
 mod untaken;
 mod webhook;
 mod words;
@@ -24,8 +25,9 @@ pub use settings::{Settings, SettingsError};
 pub use untaken::Untaken;
 pub use words::TEST;
 
-use super::desk::{Alarm, Answer};
-use crate::model::{Alert, AlertId, AlertState, Clock, Happened, Timestamp};
+use super::desk::{Alarm, Answer, Tried};
+use super::refusal::Refusal;
+use crate::model::{Alert, AlertId, Caller, Clock, Timestamp};
 use crate::store::control::Book;
 use arc_swap::ArcSwap;
 use channel::Channel;
@@ -52,16 +54,8 @@ struct Inner {
     settings: ArcSwap<Settings>,
     under_way: Mutex<HashSet<AlertId>>,
     counts: Counts,
-}
-
-/// Why a test alert was not taken.
-#[derive(Debug)]
-pub enum Untested {
-    /// No channel has this name; these there are.
-    Unknown {
-        known: Vec<String>,
-    },
-    Untaken(Untaken),
+    /// When channels were tested last.
+    tested: Mutex<Option<Timestamp>>,
 }
 
 /// What one channel said.
@@ -104,6 +98,7 @@ impl Alerts {
             settings: ArcSwap::from_pointee(settings),
             under_way: Mutex::default(),
             counts,
+            tested: Mutex::default(),
         }))
     }
 
@@ -116,31 +111,6 @@ impl Alerts {
     pub fn channels(&self) -> Vec<String> {
         let settings = self.0.settings.load();
         settings.channels.iter().map(|it| it.name.clone()).collect()
-    }
-
-    /// Sends a test alert to one channel, whatever alerts it is for. Recorded under `by`, whether it was taken or not.
-    pub async fn test(&self, channel: &str, by: &str) -> Result<(), Untested> {
-        let settings = self.0.settings.load_full();
-        let found = settings.channels.iter().find(|it| it.name == channel);
-        let Some(found) = found else {
-            return Err(Untested::Unknown {
-                known: self.channels(),
-            });
-        };
-        let now = self.0.clock.now();
-        let sent = found.send(&test_alert(by, now), now).await;
-        let result = sent.as_ref().map_or_else(Untaken::as_str, |()| "taken");
-        self.0.counts.tried(channel, result);
-        let happened = Happened::new("alert.tested", by)
-            .with("channel", channel)
-            .with("result", result);
-        let noted = self.0.book.run("noting a test of a channel", move |tx| {
-            tx.note(happened, now)
-        });
-        if let Err(error) = noted.await {
-            tracing::error!(%error, channel, "a test of an alert channel could not be recorded");
-        }
-        sent.map_err(Untested::Untaken)
     }
 
     /// Sends what is due, until `stop`.
@@ -281,6 +251,14 @@ impl Alarm for Alerts {
             raised
         })
     }
+
+    fn test<'a>(
+        &'a self,
+        channel: Option<&'a str>,
+        by: &'a Caller,
+    ) -> Answer<'a, Result<Vec<Tried>, Refusal>> {
+        Box::pin(self.try_out(channel, by))
+    }
 }
 
 impl Alerts {
@@ -303,54 +281,8 @@ impl Alerts {
     }
 }
 
-fn test_alert(by: &str, now: Timestamp) -> Alert {
-    Alert {
-        id: AlertId::fresh(),
-        kind: TEST.to_owned(),
-        severity: "info".to_owned(),
-        summary: format!("{by} tests this alert channel; nothing happened"),
-        app: String::new(),
-        tenant: String::new(),
-        operator: by.to_owned(),
-        details: Vec::new(),
-        at: now,
-        state: AlertState::Waiting,
-        taken_by: Vec::new(),
-        attempts: 0,
-        next_at: now,
-        version: 0,
-    }
-}
-
 impl fmt::Debug for Alerts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Alerts").field(&self.channels()).finish()
-    }
-}
-
-impl fmt::Display for Untested {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { known } if known.is_empty() => {
-                f.write_str("no alert channel is configured: add [[alerts]]")
-            }
-            Self::Unknown { known } => {
-                write!(
-                    f,
-                    "no alert channel has this name; there are: {}",
-                    known.join(", ")
-                )
-            }
-            Self::Untaken(why) => why.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Untested {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unknown { .. } => None,
-            Self::Untaken(why) => Some(why),
-        }
     }
 }

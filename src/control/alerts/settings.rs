@@ -16,6 +16,7 @@ use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 /// What alerts leave by. Made anew at each reload.
@@ -24,6 +25,7 @@ pub struct Settings {
     pub(super) channels: Vec<Arc<Channel>>,
     pub(super) backoff: Backoff,
     pub(super) max_under_way: usize,
+    pub(super) test_every: Duration,
 }
 
 /// A channel that cannot be used as configured.
@@ -61,6 +63,7 @@ impl Settings {
                 give_up: alerting.give_up,
             },
             max_under_way: alerting.max_under_way,
+            test_every: alerting.test_every,
         })
     }
 }

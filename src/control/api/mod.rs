@@ -22,14 +22,15 @@ pub use state::{Api, Settings};
 use super::desk::Control;
 use super::evidence::Evidence;
 use super::gate::Gate;
+use super::identity;
 use super::recordings::Recordings;
 use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use calls::{
-    agreeing, asking, changes, exports, happenings, locks, log, records, reviews, sessions, who,
-    workloads,
+    agreeing, alerts, asking, changes, exports, happenings, locks, log, records, reviews, sessions,
+    who, workloads,
 };
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
@@ -95,7 +96,9 @@ pub fn document_text() -> String {
 }
 
 fn openapi() -> OpenApi {
-    document::complete(open().merge(signed()).into_openapi())
+    let mut whole = open().merge(signed()).into_openapi();
+    whole.merge(identity::document());
+    document::complete(whole)
 }
 
 /// What needs nobody.
@@ -125,6 +128,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::end_all))
         .routes(routes!(locks::list, locks::set))
         .routes(routes!(locks::lift))
+        .routes(routes!(alerts::test))
         .routes(routes!(changes::list))
         .routes(routes!(changes::one))
         .routes(routes!(changes::vote))

@@ -22,6 +22,16 @@ fn over_all(caller: &Caller, roles: &[Role]) -> Result<(), Refusal> {
     ))
 }
 
+/// May they send tests by the alert channels? Those serve every customer and app, and people get up for what they say.
+pub fn may_test_alerts(caller: &Caller) -> Result<(), Refusal> {
+    over_all(caller, &[Role::Security, Role::Admin]).map_err(|_| {
+        Refusal::forbidden(
+            "duty.not-security",
+            "Alert channels are tested by the security and admin roles over every customer and app.",
+        )
+    })
+}
+
 /// May they vote on this change of Locum's own rules?
 pub fn may_answer_change(
     caller: &Caller,

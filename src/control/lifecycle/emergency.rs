@@ -103,8 +103,14 @@ impl Control {
             barred(tx, &person, &emergency)?;
             let mut review = review_of(grant, session, &approvers_of, now, now.plus(within));
             tx.insert(&mut review)?;
+            // The request as it is by now: with the grant and the session that came of it.
+            let opened = AccessRequest {
+                grant: Some(grant.id),
+                session: Some(session),
+                ..approvers_of
+            };
             let happened = Happened::new("break-glass.opened", &grant.operator.id)
-                .about_grant(grant)
+                .about(&opened)
                 .severe(4)
                 .with("incident", &review.incident)
                 .with("review", review.id)

@@ -1,6 +1,7 @@
 //! The life of a grant: ask, agree, activate, end; and of what surrounds it: locks, emergencies, reviews.
 
 mod activate;
+mod alerting;
 mod ask;
 mod at;
 mod change;

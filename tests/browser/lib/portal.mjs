@@ -1,5 +1,5 @@
 // Locum with its portal and a persona for each role, and a browser for each of them.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { launch, open } from './browser.mjs';
 import { Locum, freePort, scratch, storefront } from './programs.mjs';
@@ -27,6 +27,7 @@ permit (principal is Human, action == Action::"break-glass", resource);
 const ROLES = [
   ['support', 'operator'], ['leads', 'approver'], ['security', 'security'], ['auditors', 'auditor'],
   ['on-call', 'break-glass'], ['platform', 'admin'], ['acme-auditors', 'tenant-auditor', ['acme']],
+  ...['operator', 'approver', 'security', 'auditor', 'break-glass', 'tenant-auditor'].map((role) => ['newcomers', role, ['initech']]),
 ];
 
 export const PEOPLE = {
@@ -38,6 +39,8 @@ export const PEOPLE = {
   una: { id: 'una@corp.example', name: 'Una Sand', groups: ['auditors'] },
   max: { id: 'max@corp.example', name: 'Max Orr', groups: ['platform'] },
   mara: { id: 'mara@acme.example', name: 'Mara Quist', groups: ['acme-auditors'] },
+  // Has every page, and nothing on any of them yet.
+  zoe: { id: 'zoe@initech.example', name: 'Zoë Ward', groups: ['newcomers'] },
   nils: { id: 'nils@corp.example', name: 'Nils Berg', groups: [] },
 };
 
@@ -72,6 +75,7 @@ code_ttl = "5m"
 [access]
 policy = ["${dir}/access.cedar"]
 tenant_policy = "${dir}/tenants"
+reload_votes = 2
 
 [break_glass]
 enabled = true
@@ -108,7 +112,8 @@ export class Portal {
     const [port, ops] = [await freePort(), await freePort()];
     this.origin = `https://localhost:${port}`;
     writeFileSync(path.join(dir, 'access.cedar'), ACCESS, { mode: 0o600 });
-    writeFileSync(path.join(dir, 'locum.toml'), `${config({ dir, portal: port })}\n${more}`, { mode: 0o600 });
+    this.config = path.join(dir, 'locum.toml');
+    writeFileSync(this.config, `${config({ dir, portal: port })}\n${more}`, { mode: 0o600 });
     this.app = await storefront(dir, ops, this.origin);
     this.started.push(this.app.program);
     this.locum = await Locum.start({
@@ -123,6 +128,14 @@ export class Portal {
 
   async stop() {
     for (const one of this.started.reverse()) await one.stop();
+  }
+
+  /** Brings other rules, as whoever may edit the file does: `from` becomes `to`, and the process is told. */
+  rules(from, to) {
+    const text = readFileSync(this.config, 'utf8');
+    if (!text.includes(from)) throw new Error(`the configuration has no ${from}`);
+    writeFileSync(this.config, text.replace(from, to), { mode: 0o600 });
+    this.locum.program.child.kill('SIGHUP');
   }
 
   /** One of [`PEOPLE`], signed in, with a browser of their own. */
@@ -142,6 +155,22 @@ export class Portal {
         return { status: answer.status, url: answer.url, text: await answer.text() };
       }, [where, fields]);
     };
-    return { page, go, sends, close: () => page.context().close() };
+    /** The same as if a person pressed its button: the page that comes of it is there to be looked at. */
+    const submits = async (from, where, fields) => {
+      await go(from);
+      await Promise.all([page.waitForNavigation(), page.evaluate(([where, fields]) => {
+        const csrf = document.querySelector('input[name=csrf]')?.value ?? '';
+        const form = document.createElement('form');
+        Object.assign(form, { method: 'post', action: where, hidden: true });
+        for (const [name, value] of Object.entries({ csrf, ...fields })) {
+          const field = document.createElement('input');
+          Object.assign(field, { name, value });
+          form.append(field);
+        }
+        document.body.append(form);
+        form.submit();
+      }, [where, fields])]);
+    };
+    return { page, go, sends, submits, close: () => page.context().close() };
   }
 }

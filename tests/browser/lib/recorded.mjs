@@ -4,7 +4,7 @@ import { open } from './browser.mjs';
 import { Portal } from './portal.mjs';
 import { pause, until } from './programs.mjs';
 
-const RECORDING = ['ordinary', 'sensitive', 'privileged'].map((tier) => `[recording.${tier}]\nrecord = "bodies"\n`).join('\n');
+export const RECORDING = ['ordinary', 'sensitive', 'privileged'].map((tier) => `[recording.${tier}]\nrecord = "bodies"\n`).join('\n');
 
 /** The words of a page as people read them; of the banner's clock only that there is one. */
 export const words = (target) => target.evaluate(() => document.body.innerText)

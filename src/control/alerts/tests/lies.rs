@@ -1,7 +1,8 @@
 //! What counts as taken, and what does not, for each kind of channel.
 
-use crate::control::alerts::fixture::{Bench, Does, Fake, mail_server};
-use crate::control::alerts::{Settings, Untested};
+use crate::control::alerts::fixture::{Bench, Does, Fake, mail_server, tess};
+use crate::control::alerts::{Alerts, Settings};
+use crate::control::desk::Alarm as _;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -17,15 +18,15 @@ async fn said(bench: &Bench, kind: &str, does: Does) -> &'static str {
     let alerts = bench.alerts(&format!(
         "[[alerts]]\nname = \"one\"\nkind = {kind:?}\nurl = {url:?}\ntimeout = \"300ms\"\n{secret}"
     ));
-    word(alerts.test("one", "cli:test").await)
+    word(&alerts).await
 }
 
-fn word(tested: Result<(), Untested>) -> &'static str {
-    match tested {
-        Ok(()) => "taken",
-        Err(Untested::Untaken(why)) => why.as_str(),
-        Err(Untested::Unknown { .. }) => "unknown",
-    }
+/// What its channel said, in a word.
+async fn word(alerts: &Alerts) -> &'static str {
+    let tried = alerts.test(Some("one"), &tess()).await;
+    let tried = tried.expect("it is tested");
+    assert_eq!(tried.len(), 1);
+    tried.first().map_or("nothing", |it| it.result)
 }
 
 const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
@@ -129,7 +130,7 @@ async fn a_mail_is_taken_with_250_to_the_message() {
             "[[alerts]]\nname = \"one\"\nkind = \"smtp\"\nserver = \"{server}\"\ntls = \"none\"\n\
              timeout = \"300ms\"\nfrom = \"Locum <locum@example.com>\"\nto = [\"soc@example.com\"]"
         ));
-        let said = word(alerts.test("one", "cli:test").await);
+        let said = word(&alerts).await;
         assert_eq!(said, want, "{to_data} {to_message:?}");
     }
 }
@@ -145,21 +146,16 @@ async fn nobody_listens() {
     let alerts = bench.alerts(&format!(
         "[[alerts]]\nname = \"one\"\nkind = \"slack\"\nurl = \"http://{address}/secret-part\""
     ));
-    let tested = alerts.test("one", "cli:test").await;
-    let shown = format!(
-        "{tested:?} {}",
-        tested
-            .as_ref()
-            .err()
-            .map_or_else(String::new, ToString::to_string)
-    );
+    let tested = alerts.test(None, &tess()).await;
+    let shown = format!("{tested:?}");
     assert!(!shown.contains("secret-part"), "{shown}");
     assert!(shown.contains("refused"), "{shown}");
-    assert_eq!(word(tested), "connect");
-    let unknown = alerts.test("two", "cli:test").await;
+    assert_eq!(tested.expect("it is tested")[0].result, "connect");
+    let unknown = alerts.test(Some("two"), &tess()).await;
+    let unknown = unknown.expect_err("there is none");
     assert_eq!(
-        unknown.err().map(|why| why.to_string()).as_deref(),
-        Some("no alert channel has this name; there are: one")
+        unknown.problems[0].message,
+        "no channel has this name; there are: one"
     );
     let happened = bench.happened("result");
     assert_eq!(

@@ -3,3 +3,4 @@
 mod delivery;
 mod glass;
 mod lies;
+mod trial;

@@ -1,6 +1,7 @@
 //! The operations: each reads its call, calls the control plane once, and shows what came of it.
 
 pub(super) mod agreeing;
+pub(super) mod alerts;
 pub(super) mod asking;
 pub(super) mod changes;
 pub(super) mod document;

@@ -1,5 +1,6 @@
 //! What the API shows: wire types, never the model's own. Ids are texts, times RFC 3339, secrets nowhere.
 
+pub(super) mod alert;
 pub(super) mod change;
 pub(super) mod happening;
 pub(super) mod lock;

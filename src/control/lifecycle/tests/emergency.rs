@@ -53,6 +53,18 @@ async fn breaking_the_glass_needs_its_criteria_and_somebody_who_hears() -> Outco
         .await?;
     assert!(active.grant.break_glass);
     assert_eq!(bench.around.alerts.lock().len(), 3, "each attempt was told");
+    let noted = bench.control.book.unrecorded(1000).expect("what happened");
+    let opened = noted
+        .iter()
+        .find(|it| it.happened.code == "break-glass.opened");
+    let opened = &opened.expect("the glass was broken").happened;
+    let ids = (&opened.request, &opened.grant, &opened.session);
+    let wanted = (
+        &Some(request.id.to_string()),
+        &Some(active.grant.id.to_string()),
+        &Some(active.session.to_string()),
+    );
+    assert_eq!(ids, wanted, "whoever searches by any of them finds it");
     let again = bench.control.ask_in_emergency(&oz, &emergency()).await;
     assert_eq!(reason(again), "break-glass.barred");
     Ok(())

@@ -12,6 +12,7 @@ use crate::control::refusal::{Kind, Refusal};
 use crate::control::replay::View;
 use crate::model::SessionId;
 use askama::Template;
+use std::collections::HashMap;
 
 #[derive(Template)]
 #[template(path = "recording_ask.html")]
@@ -48,6 +49,8 @@ struct Download {
 /// A page and what it loaded.
 struct Group {
     title: String,
+    /// The page was opened before: which time this is, from 1.
+    nth: usize,
     id: Option<String>,
     rows: Vec<Row>,
 }
@@ -141,15 +144,20 @@ async fn list(call: &Call, view: &View) -> Shown {
 /// By page: what came after a page and before the next one is its own.
 fn groups(view: &View) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
+    let mut seen: HashMap<String, usize> = HashMap::new();
     for taped in view.tape.exchanges().iter().take(SHOWN) {
         let row = row(view, taped);
         if row.page || groups.is_empty() {
+            let title = if row.page {
+                row.path.clone()
+            } else {
+                "Before the first page".to_owned()
+            };
+            let nth = seen.entry(title.clone()).or_insert(0);
+            *nth += 1;
             groups.push(Group {
-                title: if row.page {
-                    row.path.clone()
-                } else {
-                    "Before the first page".to_owned()
-                },
+                nth: *nth,
+                title,
                 id: row.page.then(|| row.id.clone()),
                 rows: Vec::new(),
             });
