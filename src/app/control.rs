@@ -6,8 +6,9 @@ use crate::audit::Event;
 use crate::config::{self, Config};
 use crate::control::alerts::{self, Alerts};
 use crate::control::api::{self, Api};
+use crate::control::courier::Courier;
 use crate::control::desk::{
-    Control, EmergencySettings, Routes, ScopeChoice, Settings, TenantSettings,
+    Bounds, Control, EmergencySettings, Routes, ScopeChoice, Settings, TenantSettings,
 };
 use crate::control::duties::StepUp;
 use crate::control::identity::{self, Identity};
@@ -81,6 +82,7 @@ impl Running {
             alarm: Arc::new(alerts.clone()),
             routes: Arc::new(Served(Arc::clone(&parts.plane))),
             agreed: Arc::default(),
+            metrics: Arc::clone(&parts.plane.metrics),
         });
         let identity = Identity::new(
             who(config)?,
@@ -209,8 +211,12 @@ fn no_identity(problems: &[identity::SettingsError]) -> RunError {
 pub(super) fn settings(config: &Config) -> Result<Settings, RunError> {
     let from = &config.access;
     let tenant = |it: &config::Tenant| {
-        let (name, consent) = (it.name.clone(), it.consent);
-        (it.id.clone(), TenantSettings { name, consent })
+        let settings = TenantSettings {
+            name: it.name.clone(),
+            consent: it.consent,
+            contact: it.contact.clone(),
+        };
+        (it.id.clone(), settings)
     };
     Ok(Settings {
         access: access_policy(config)?,
@@ -234,7 +240,23 @@ pub(super) fn settings(config: &Config) -> Result<Settings, RunError> {
         emergency: emergency(config)?,
         zone_minutes: from.zone.minutes(),
         portal: config.portal_origin(),
+        courier: Courier::from_config(config)
+            .map_err(|why| RunError::build("consent_mail", why))?,
+        bounds: bounds(config),
     })
+}
+
+fn bounds(config: &Config) -> Bounds {
+    let (portal, workloads) = (&config.listeners.portal, &config.identity.workloads);
+    Bounds {
+        ticket_bytes: config.tickets.max_id_bytes,
+        at_once: workloads.at_once,
+        places: workloads.max_places,
+        request_rows: portal.request_rows,
+        evidence_rows: portal.evidence_rows,
+        live_rows: portal.live_rows,
+        recording_rows: portal.recording_rows,
+    }
 }
 
 pub(super) fn access_policy(config: &Config) -> Result<AccessPolicy, RunError> {
@@ -393,6 +415,9 @@ pub(super) async fn start(
         address: portal.address,
         tls: parts.tls.portal.clone(),
         max_connections: portal.max_connections,
+        max_per_address: portal.max_connections_per_address,
+        trusted_proxies: portal.trusted_proxies.clone(),
+        metrics: Arc::clone(&parts.plane.metrics),
         head_timeout: portal.head_timeout,
     };
     let router = web::router(web, identity, signals, api);

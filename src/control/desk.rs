@@ -1,11 +1,13 @@
 //! The control plane's one object: what every way in (API, portal, signals, timers) calls, with all that it leans on.
 
+use super::courier::Courier;
 use super::duties::StepUp;
 use super::refusal::Refusal;
-use super::tickets::hook::{Hook, HookRefused, HookSays};
+use super::tickets::hook::{Hook, HookBounds, HookRefused, HookSays};
 use crate::model::{Alert, Caller, Clock, Happened, Scope, SubjectClass, Tier, Timestamp};
 use crate::policy::access::AccessPolicy;
 use crate::store::control::{Book, Tx};
+use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,8 +47,8 @@ pub trait Tickets: Send + Sync {
         tenant: &'a str,
     ) -> Answer<'a, Result<Ticket, TicketRefused>>;
 
-    /// How many bytes a message of this system may have.
-    fn hook_limit(&self, _system: Option<&str>) -> Result<usize, HookRefused> {
+    /// How large a message of this system may be, and how long it may take to come.
+    fn hook_bounds(&self, _system: Option<&str>) -> Result<HookBounds, HookRefused> {
         Err(HookRefused::NoSystem)
     }
 
@@ -127,6 +129,39 @@ pub struct TenantSettings {
     pub name: Option<String>,
     /// The customer's auditor must consent to each request.
     pub consent: bool,
+    /// The one there who is asked for it, by mail.
+    pub contact: Option<String>,
+}
+
+/// Bounds on what is kept and shown, by their keys in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// `tickets.max_id_bytes`.
+    pub ticket_bytes: usize,
+    /// `identity.workloads.at_once`.
+    pub at_once: Duration,
+    /// `identity.workloads.max_places`.
+    pub places: usize,
+    /// `listeners.portal.request_rows`, `evidence_rows`, `live_rows` and `recording_rows`.
+    pub request_rows: usize,
+    pub evidence_rows: usize,
+    pub live_rows: usize,
+    pub recording_rows: usize,
+}
+
+#[cfg(test)]
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            ticket_bytes: 128,
+            at_once: Duration::from_secs(600),
+            places: 16,
+            request_rows: 25,
+            evidence_rows: 50,
+            live_rows: 200,
+            recording_rows: 5000,
+        }
+    }
 }
 
 /// The criteria of break-glass.
@@ -177,6 +212,9 @@ pub struct Settings {
     pub zone_minutes: i32,
     /// The portal's origin, for links.
     pub portal: String,
+    /// Who carries letters to customers; `None`: nobody.
+    pub courier: Option<Courier>,
+    pub bounds: Bounds,
 }
 
 /// The control plane.
@@ -190,6 +228,7 @@ pub struct Control {
     pub routes: Arc<dyn Routes>,
     /// Rung when enough people agreed to a change of Locum's own rules.
     pub agreed: Arc<Notify>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for Control {

@@ -13,14 +13,13 @@ use std::sync::Arc;
 
 mod file;
 
-/// The largest file of classes that is read. Bytes.
-const MAX_FILE: u64 = 64 << 20;
-
 /// What tunes the classes of accounts. Replaced whole by a reload.
 #[derive(Clone, Debug)]
 pub struct SubjectSettings {
     /// `*.toml` or `*.csv`; read at a start and at each reload.
     pub file: Option<PathBuf>,
+    /// The largest file that is read, in bytes.
+    pub max_file: u64,
     pub hook: Option<HookSettings>,
     /// For accounts that nothing knows. `None`: refuse.
     pub unknown: Option<SubjectClass>,
@@ -60,7 +59,8 @@ impl Sources {
             what: "subjects".to_owned(),
             why,
         };
-        let file = settings.file.as_deref().map(read);
+        let file = settings.file.as_deref();
+        let file = file.map(|path| read(path, settings.max_file));
         let hook = settings.hook.as_ref().map(|hook| {
             let lookup = Lookup::new(&hook.lookup)?;
             Ok((lookup, hook.clone()))
@@ -104,7 +104,7 @@ fn told(answer: &serde_json::Value, hook: &HookSettings) -> Result<SubjectClass,
         .ok_or_else(|| "the answer has a class that is not known".to_owned())
 }
 
-fn read(path: &Path) -> Result<file::Classes, lookup::SetupError> {
+fn read(path: &Path, most: u64) -> Result<file::Classes, lookup::SetupError> {
     let wrong = |why: String| lookup::SetupError::File {
         path: path.to_owned(),
         why,
@@ -112,8 +112,10 @@ fn read(path: &Path) -> Result<file::Classes, lookup::SetupError> {
     let size = std::fs::metadata(path)
         .map_err(|why| wrong(why.to_string()))?
         .len();
-    if size > MAX_FILE {
-        return Err(wrong(format!("it has {size} bytes, more than {MAX_FILE}")));
+    if size > most {
+        return Err(wrong(format!(
+            "it has {size} bytes, more than subjects.max_file_bytes, {most}"
+        )));
     }
     let text = std::fs::read_to_string(path).map_err(|why| wrong(why.to_string()))?;
     let kind = path.extension().and_then(|kind| kind.to_str());
@@ -185,6 +187,7 @@ impl From<&config::Subjects> for SubjectSettings {
         let has_source = from.file.is_some() || hook.is_some();
         Self {
             file: from.file.clone(),
+            max_file: from.max_file_bytes.bytes(),
             hook,
             unknown: match from.unknown {
                 Some(config::UnknownSubject::Refuse) => None,

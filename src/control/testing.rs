@@ -1,8 +1,8 @@
 //! A control plane in a folder of its own, for tests: the real store, the real access policy, a clock that tests move.
 
 use super::desk::{
-    Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings, Subjects, Ticket,
-    TicketRefused, Tickets,
+    Alarm, Answer, Bounds, Control, EmergencySettings, Routes, ScopeChoice, Settings, Subjects,
+    Ticket, TicketRefused, Tickets,
 };
 use super::duties::StepUp;
 use super::lifecycle::Ask;
@@ -127,6 +127,7 @@ impl Bench {
             alarm: Arc::clone(&around) as _,
             routes: Arc::clone(&around) as _,
             agreed: Arc::default(),
+            metrics: Arc::default(),
         };
         Self {
             control: Arc::new(control),
@@ -205,7 +206,7 @@ pub(in crate::control) fn ask(scope: &str) -> Ask {
     }
 }
 
-fn settings() -> Settings {
+pub(in crate::control) fn settings() -> Settings {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/policy/access.cedar");
     let access = AccessPolicy::load(&[path], &Options::default());
     let hour = Duration::from_secs(3600);
@@ -241,5 +242,7 @@ fn settings() -> Settings {
         },
         zone_minutes: 0,
         portal: "https://portal.example".into(),
+        courier: None,
+        bounds: Bounds::default(),
     }
 }

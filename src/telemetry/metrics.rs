@@ -55,6 +55,12 @@ pub enum Limit {
     ExportRecords,
     ReplayViews,
     Exports,
+    PortalConnections,
+    PortalAddress,
+    ConsentMails,
+    TicketId,
+    TicketHookBytes,
+    TicketHookTimeout,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

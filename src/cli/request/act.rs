@@ -61,7 +61,7 @@ impl StartLink {
     }
 }
 
-/// Make the link by which the customer's administrator is asked to consent.
+/// Ask the customer's administrator to consent: by mail, or by a link to send on where they have no contact.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConsentLink {
     /// The request.
@@ -73,7 +73,10 @@ impl ConsentLink {
     pub(super) fn run(self, client: &Client, context: &mut Context) -> Result<Exit, Failure> {
         let link = client.act(&["requests", &self.id, "consent-link"])?;
         show(&mut context.out, &link, |out, it| {
-            out.line(text(it, "/url"))
+            match text(it, "/mailed_to") {
+                to if to.is_empty() => out.line(text(it, "/url")),
+                to => out.line(format!("the link was mailed to {to}; nobody else sees it")),
+            }
         })
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn check(check: &mut Check<'_>) {
         check.problem("alerting.retry_longest", "shorter than retry_first", remedy);
     }
     break_glass(check);
+    consent_mail(check);
     signals(check);
 }
 
@@ -124,7 +125,12 @@ fn mail(check: &mut Check<'_>, key: &str, channel: &AlertChannel) {
             check.problem(&format!("{key}.{name}"), "not a mail address", remedy);
         }
     }
-    let Some(server) = &channel.server else {
+    server(check, key, channel.server.as_deref(), channel.tls);
+}
+
+/// How mail leaves: to a server with a port, and never readable over a network.
+fn server(check: &mut Check<'_>, key: &str, server: Option<&str>, tls: MailTls) {
+    let Some(server) = server else {
         return;
     };
     let at = format!("{key}.server");
@@ -140,10 +146,55 @@ fn mail(check: &mut Check<'_>, key: &str, channel: &AlertChannel) {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback());
-    if channel.tls == MailTls::None && !is_local {
+    if tls == MailTls::None && !is_local {
         let remedy = "use starttls or implicit; none is for loopback only";
         check.problem(&format!("{key}.tls"), "mail would be readable", remedy);
     }
+}
+
+/// The mails that ask customers for their consent.
+fn consent_mail(check: &mut Check<'_>) {
+    let (mail, tenants) = (&check.config.consent_mail, &check.config.tenants);
+    let contacts = tenants.iter().enumerate();
+    let contacts = contacts.filter_map(|(n, it)| Some((n, it.contact.as_ref()?)));
+    for (n, contact) in contacts {
+        let key = format!("tenants[{n}].contact");
+        if !is_address(contact) {
+            let remedy = "write one address, as in \"privacy@acme.example\"";
+            check.problem(&key, "not a mail address", remedy);
+        }
+        if mail.server.is_none() {
+            let remedy = "set consent_mail.server and consent_mail.from, or remove the contact";
+            check.problem(&key, "nothing carries mail to it", remedy);
+        }
+    }
+    server(check, "consent_mail", mail.server.as_deref(), mail.tls);
+    match &mail.from {
+        Some(from) if !from.contains('@') => {
+            let remedy = "write it as in \"Support access <access@example.com>\"";
+            check.problem("consent_mail.from", "not a mail address", remedy);
+        }
+        None if mail.server.is_some() => {
+            check.problem("consent_mail.from", "missing", "a mail needs it");
+        }
+        _ => {}
+    }
+    if mail.username.is_some() != mail.password_file.is_some() {
+        let remedy = "set both consent_mail.username and consent_mail.password_file, or neither";
+        check.problem(
+            "consent_mail.password_file",
+            "one without the other",
+            remedy,
+        );
+    }
+}
+
+/// One bare address: what else a mailbox may hold has no place where a secret goes.
+fn is_address(text: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || ",;<>()[]\\\"".contains(c);
+    text.split_once('@').is_some_and(|(name, host)| {
+        !name.is_empty() && !host.is_empty() && !host.contains('@') && !text.contains(is_odd)
+    })
 }
 
 fn signals(check: &mut Check<'_>) {

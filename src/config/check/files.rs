@@ -149,6 +149,10 @@ fn outside(config: &Config, add: &mut impl FnMut(String, Option<&Path>, Kind)) {
             add(at(&format!("secret_files[{m}]")), Some(path), Kind::Secret);
         }
     }
+    let mail = &config.consent_mail;
+    let password = mail.password_file.as_deref();
+    add("consent_mail.password_file".into(), password, Kind::Secret);
+    add("consent_mail.ca".into(), mail.ca.as_deref(), Kind::Ca);
     for (n, one) in config.signals.transmitters.iter().enumerate() {
         let at = |name: &str| format!("signals.transmitters[{n}].{name}");
         let file = (!one.jwks.contains("://")).then(|| Path::new(&one.jwks));

@@ -21,6 +21,8 @@ section! {
         cache_ttl: Duration = "5s" in [0, 5 * MINUTE];
         /// Answers that are remembered for each system.
         cache_entries: usize = 1000 in [0, 1_000_000], "tickets";
+        /// The longest id of a ticket. Beyond: refused.
+        max_id_bytes: usize = 128 in [8, 1024], "bytes";
     }
 }
 
@@ -86,6 +88,10 @@ section! {
         tolerance: Duration = "5m" in [SECOND, HOUR];
         /// The size of one message. Beyond: refused.
         max_body_bytes: Size = "1MiB" in [KIB, 16 * MIB];
+        /// From a message's head to the end of its body. Beyond: refused.
+        timeout: Duration = "10s" in [100, MINUTE];
+        /// Messages that are remembered in memory, so that a repetition costs nothing. The store remembers all.
+        max_remembered: usize = 10_000 in [16, 1_000_000], "messages";
         /// Where the message has the ticket's id. Unset: as the preset says.
         ticket: Option<String> = unset;
         /// Where it has the state; one that is not among `open` is closed. Unset: as the preset says.
@@ -104,6 +110,8 @@ section! {
         /// A `*.csv` (`tenant,subject,class`) or `*.toml` (`[tenant]`, `subject = "class"`); `*` is every other account
         /// of a tenant. Read again on SIGHUP.
         file: Option<PathBuf> = unset;
+        /// The size of that file. Beyond: a start is refused, and a reload changes nothing.
+        max_file_bytes: Size = "64MiB" in [KIB, 1024 * MIB];
         /// The URL of a system that knows, with `{tenant}` and `{subject}` in it. 404: it knows no such account.
         url: Option<String> = unset;
         /// The user, where it wants HTTP Basic.

@@ -1,5 +1,6 @@
 //! `[access]`, `[break_glass]` and `[[tenants]]`: who may ask for what, and what it takes.
 
+use super::alerts::MailTls;
 use crate::config::moment::Zone;
 use crate::config::schema::section;
 use crate::config::units::{DAY, HOUR, MINUTE, SECOND};
@@ -79,5 +80,30 @@ section! {
         name: Option<String> = unset;
         /// Whether the customer must consent to each request, by a link.
         consent: bool = false;
+        /// Who there is asked for it, by mail: as in `privacy@acme.example`. The link then goes to this address alone, and
+        /// nobody of ours sees it. Unset: it is shown to the approver who makes it, who sends it on; that is on record.
+        contact: Option<String> = unset;
+    }
+}
+
+section! {
+    /// The mails by which customers are asked for their consent; needed where a tenant has a `contact`.
+    pub struct ConsentMail {
+        /// The mail server, as in `mail.example.com:587`.
+        server: Option<String> = unset;
+        /// How mail is protected. `none` is for loopback only.
+        tls: MailTls = "starttls";
+        /// Whom to sign in as at the mail server. Unset: nobody.
+        username: Option<String> = unset;
+        /// A file with the password.
+        password_file: Option<PathBuf> = unset;
+        /// The CA (PEM) that the server's certificate must come from. Unset: the system's.
+        ca: Option<PathBuf> = unset;
+        /// The sender, as in `Support access <access@example.com>`.
+        from: Option<String> = unset;
+        /// How long the server has to take a mail.
+        timeout: Duration = "10s" in [100, MINUTE];
+        /// The least time between two mails about one request. Sooner: 429.
+        resend_after: Duration = "5m" in [0, DAY];
     }
 }

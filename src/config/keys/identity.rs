@@ -122,6 +122,11 @@ section! {
         trust_domains: Vec<String> = [];
         /// Issuers whose JWTs are honoured.
         issuers: Vec<WorkloadIssuer> = [];
+        /// A workload that calls from two networks within this time is used from two places at once: a shared identity,
+        /// which raises an alert.
+        at_once: Duration = "10m" in [MINUTE, DAY];
+        /// Places that are remembered of one workload.
+        max_places: usize = 16 in [2, 1000], "places";
     }
 }
 

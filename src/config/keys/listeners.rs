@@ -66,6 +66,9 @@ section! {
         trusted_proxies: Vec<Cidr> = [];
         /// Connections open at once. Beyond: closed.
         max_connections: usize = 1024 in [1, 1_000_000], "connections";
+        /// Connections open at once from one address, or from one IPv6 network of 64 bits. Beyond: closed. Those from
+        /// `trusted_proxies` are many people's, and are not counted.
+        max_connections_per_address: usize = 256 in [1, 1_000_000], "connections";
         /// How long a handshake, the head of a request, or a body after it may take.
         head_timeout: Duration = "10s" in [SECOND, MINUTE];
         /// The longest body of a request to the portal or the API.
@@ -74,6 +77,14 @@ section! {
         timeline_records: usize = 2000 in [10, 100_000], "records";
         /// How much of the journal is read for one timeline.
         timeline_bytes: Size = "256MiB" in [1024, 1024 * MIB * 16];
+        /// Requests on one page of the list.
+        request_rows: usize = 25 in [5, 200], "requests";
+        /// Records on one page of the search.
+        evidence_rows: usize = 50 in [5, 200], "records";
+        /// Sessions that the page of live ones shows; the rest is found by searching. A lock reaches all, shown or not.
+        live_rows: usize = 200 in [10, 10_000], "sessions";
+        /// Exchanges that the page of one recording shows; the rest is in an export.
+        recording_rows: usize = 5000 in [10, 100_000], "exchanges";
     }
 }
 

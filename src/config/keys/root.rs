@@ -5,7 +5,7 @@ use super::alerts::{AlertChannel, Alerting, Signals};
 use super::api::Api;
 use super::apps::App;
 use super::audit::{Audit, Log};
-use super::control::{Access, BreakGlass, Tenant};
+use super::control::{Access, BreakGlass, ConsentMail, Tenant};
 use super::grants::{Grants, Issuer, Keys, Store};
 use super::identity::{Persona, RoleRow, SignIn};
 use super::limits::Limits;
@@ -55,6 +55,8 @@ section! {
         break_glass: BreakGlass = {};
         /// The customers. Empty: whatever tenant a request names.
         tenants: Vec<Tenant> = [];
+        /// How customers are asked for their consent by mail.
+        consent_mail: ConsentMail = {};
         /// Outside issuers whose signed grants are honoured.
         issuers: Vec<Issuer> = [];
         /// Tickets, which requests for access name.

@@ -2,10 +2,11 @@
 
 use super::untaken::Untaken;
 use super::words::{clip, lines, link};
+use crate::control::smtp::Transport;
 use crate::model::{Alert, Timestamp};
+use lettre::AsyncTransport as _;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use std::fmt;
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,7 +15,7 @@ use std::time::{Duration, UNIX_EPOCH};
 const MAX_SUBJECT: usize = 200;
 
 pub(super) struct Mail {
-    pub(super) by: AsyncSmtpTransport<Tokio1Executor>,
+    pub(super) by: Transport,
     pub(super) from: Mailbox,
     pub(super) to: Vec<Mailbox>,
     pub(super) portal: String,

@@ -5,16 +5,12 @@ use super::mail::Mail;
 use super::pagerduty::{self, PagerDuty};
 use super::slack::Slack;
 use super::webhook::{Key, Webhook};
-use crate::config::{AlertChannel, AlertKind, Config, MailTls};
+use crate::config::{AlertChannel, AlertKind, Config};
 use crate::control::backoff::Backoff;
 use crate::control::outbound::Outbound;
 use crate::control::secret_file;
-use lettre::message::Mailbox;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use crate::control::smtp::{self, Server};
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -148,45 +144,22 @@ fn one_secret(from: &AlertChannel) -> Result<String, String> {
 }
 
 fn mail(from: &AlertChannel, portal: String) -> Result<Mail, String> {
-    let server = from.server.as_deref().ok_or("server is missing")?;
-    let (host, port) = server.rsplit_once(':').ok_or("server has no port")?;
-    let host = host.trim_matches(['[', ']']);
-    let port: u16 = port.parse().map_err(|_| "server has no port")?;
-    let tls = match from.tls {
-        MailTls::None => Tls::None,
-        MailTls::Starttls => Tls::Required(parameters(host, from.ca.as_deref())?),
-        MailTls::Implicit => Tls::Wrapper(parameters(host, from.ca.as_deref())?),
+    let login = from.username.as_ref().map(|name| {
+        let password = one_secret(from)?;
+        Ok::<_, String>((name.clone(), password))
+    });
+    let server = Server {
+        server: from.server.as_deref(),
+        tls: from.tls,
+        ca: from.ca.as_deref(),
+        login: login.transpose()?,
+        timeout: from.timeout,
     };
-    let mut by = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
-        .port(port)
-        .tls(tls)
-        .timeout(Some(from.timeout));
-    if let Some(name) = &from.username {
-        by = by.credentials(Credentials::new(name.clone(), one_secret(from)?));
-    }
-    let mailbox = |text: &String| {
-        let parsed: Result<Mailbox, _> = text.parse();
-        parsed.map_err(|_| format!("{text:?} is not a mail address"))
-    };
+    let to = from.to.iter().map(|it| smtp::mailbox(it));
     Ok(Mail {
-        by: by.build(),
-        from: mailbox(from.from.as_ref().ok_or("from is missing")?)?,
-        to: from.to.iter().map(mailbox).collect::<Result<_, _>>()?,
+        by: server.transport()?,
+        from: smtp::mailbox(from.from.as_ref().ok_or("from is missing")?)?,
+        to: to.collect::<Result<_, _>>()?,
         portal,
     })
-}
-
-fn parameters(host: &str, ca: Option<&Path>) -> Result<TlsParameters, String> {
-    let mut builder = TlsParameters::builder(host.to_owned());
-    if let Some(path) = ca {
-        let failed = |why: &dyn fmt::Display| format!("the CA in {}: {why}", path.display());
-        let pem = std::fs::read(path).map_err(|error| failed(&error))?;
-        let certificate = Certificate::from_pem(&pem).map_err(|error| failed(&error))?;
-        builder = builder
-            .certificate_store(CertificateStore::None)
-            .add_root_certificate(certificate);
-    }
-    builder
-        .build()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))
 }

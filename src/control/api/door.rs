@@ -1,8 +1,8 @@
 //! The way in: how fast, who, and that it was. Every call is counted, known and recorded before its answer leaves.
 
-use super::limits::network;
 use super::problem::{Problem, Why};
 use super::state::Api;
+use crate::control::network::network;
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{Caller, Happened};
 use crate::telemetry::metrics::Limit;

@@ -10,6 +10,7 @@ use crate::model::{
 use crate::policy::access::{Answer, Facts};
 use crate::store::control::Query;
 use crate::store::text;
+use crate::telemetry::metrics::Limit;
 use std::time::Duration;
 
 /// What somebody asks for, as it was typed.
@@ -163,6 +164,11 @@ impl Control {
                 message,
             }])
         };
+        let most = settings.bounds.ticket_bytes;
+        if id.len() > most {
+            self.metrics.hit(Limit::TicketId);
+            return Err(field(&format!("is longer than {most} bytes")));
+        }
         match self.tickets.check(id, ask.tenant.trim()).await {
             Ok(ticket) => Ok((Some(ticket), false)),
             Err(TicketRefused::Unknown) => Err(field("there is no such ticket")),

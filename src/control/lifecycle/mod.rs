@@ -19,6 +19,7 @@ mod workload;
 pub use activate::Activated;
 pub use ask::{Ask, Considered};
 pub use at::At;
+pub use consent::ConsentLink;
 pub use look::{Seen, Which};
 pub use review::Finding;
 pub use weigh::{Weighed, Weighing};

@@ -14,11 +14,6 @@ use crate::store::control::{Page, Query, Tx};
 use crate::store::text;
 use std::time::Duration;
 
-/// Two networks within this time are two places at once.
-const AT_ONCE: Duration = Duration::from_secs(10 * 60);
-/// Places that are remembered of one workload.
-const MAX_PLACES: usize = 16;
-
 /// What an admin registers.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Registration {
@@ -169,6 +164,7 @@ impl Control {
     /// Notes where a workload called from. Two networks at once raise an alert: a shared identity.
     pub async fn workload_used(&self, id: &str, network: &str) -> Result<(), Refusal> {
         let (id, network, now) = (id.to_owned(), network.to_owned(), self.now());
+        let bounds = self.settings.load().bounds;
         self.run("noting a workload's use", move |tx| {
             let Some(mut workload) = tx.find::<Workload>(&id)? else {
                 return Ok(());
@@ -182,7 +178,7 @@ impl Control {
             let shared = workload
                 .places
                 .iter()
-                .any(|place| place.network != network && now < place.at.plus(AT_ONCE));
+                .any(|place| place.network != network && now < place.at.plus(bounds.at_once));
             workload.last_used = Some(now);
             workload.places.retain(|place| place.network != network);
             workload.places.insert(
@@ -192,7 +188,7 @@ impl Control {
                     at: now,
                 },
             );
-            workload.places.truncate(MAX_PLACES);
+            workload.places.truncate(bounds.places);
             tx.update(&mut workload)?;
             if shared {
                 let mut alert = shared_use(&workload, now);

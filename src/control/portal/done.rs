@@ -1,7 +1,7 @@
 //! What was done, told on the page that an action returns to. The address carries a word of this list only, so that
 //! nobody can make a link that puts other words on our pages.
 
-const DONE: [(&str, &str); 20] = [
+const DONE: [(&str, &str); 21] = [
     ("asked", "Your request was sent. You see here who answers."),
     (
         "granted",
@@ -14,6 +14,10 @@ const DONE: [(&str, &str); 20] = [
         "Your vote is on record. With the last one the change comes into force.",
     ),
     ("change-denied", "Denied. What is in force stays."),
+    (
+        "consent-mailed",
+        "The customer’s contact was asked by mail. Only they have the link.",
+    ),
     ("cancelled", "The request was cancelled."),
     ("ended", "The session was ended."),
     ("ended-all", "Every session of that key was ended."),

@@ -17,9 +17,6 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
 use std::sync::Arc;
 
-/// Rows on a page.
-const A_PAGE: usize = 50;
-
 /// Kinds of records that people choose from, as the index knows them.
 const KINDS: [(&str, &str); 18] = [
     ("exchange", "Requests to an app"),
@@ -97,7 +94,8 @@ struct Page {
 
 pub(super) async fn list(call: Call) -> Shown {
     call.needs(Here::Evidence)?;
-    let read = query(&call.query);
+    let rows = call.control().settings.load().bounds.evidence_rows;
+    let read = query(&call.query, rows);
     let found = match read {
         Ok(query) => {
             let evidence = &call.web.evidence;
@@ -133,7 +131,7 @@ pub(super) async fn list(call: Call) -> Shown {
         rows: found.iter().flat_map(|it| &it.entries).map(row).collect(),
         next: next.map(|after| link("/evidence?", &call.query, Some(after))),
         export: link("/evidence/export?", &call.query, None),
-        filtered: query(&call.query).map_or(true, |it| !it.is_open()),
+        filtered: query(&call.query, 1).map_or(true, |it| !it.is_open()),
         behind: found.as_ref().map_or(0, |it| it.kept - it.indexed),
         faults: found.map(|it| it.faults).unwrap_or_default(),
     };
@@ -151,7 +149,7 @@ fn inputs(asked: &Fields) -> Vec<Input> {
 }
 
 /// What the form asks for.
-fn query(asked: &Fields) -> Result<Query, Refusal> {
+fn query(asked: &Fields, limit: usize) -> Result<Query, Refusal> {
     let mut query = Query {
         text: asked.get("words").to_owned(),
         since: day(asked, "from", 0)?,
@@ -161,7 +159,7 @@ fn query(asked: &Fields) -> Result<Query, Refusal> {
             _ => Order::Newest,
         },
         after: asked.get("after").parse().ok(),
-        limit: A_PAGE,
+        limit,
         ..Query::default()
     };
     let shown = MORE.iter().map(|(field, ..)| *field);
@@ -214,7 +212,7 @@ pub(super) async fn export(call: Call) -> Shown {
         "jsonl" => (Format::Lines, "attachment; filename=\"evidence.jsonl\""),
         _ => (Format::Csv, "attachment; filename=\"evidence.csv\""),
     };
-    let query = query(&call.query)?;
+    let query = query(&call.query, 1)?;
     let evidence = Arc::clone(&call.web.evidence);
     let file = evidence
         .export(call.control(), call.caller(), query, format)

@@ -12,9 +12,6 @@ use crate::model::{LockKey, Role};
 use crate::store::Stored;
 use askama::Template;
 
-/// Rows on the page; a lock by key reaches all, whatever is shown.
-const SHOWN: usize = 200;
-
 struct Row {
     id: String,
     short: Id,
@@ -100,8 +97,9 @@ async fn table(call: &Call) -> Result<Table, Refusal> {
     let search = call.query.get("search").to_owned();
     let mut open = control.sessions(caller, Which::Reached).await?;
     open.retain(|it| it.grant.expires_at > now && is_like(it, &search));
-    let more = open.len().saturating_sub(SHOWN);
-    let rows = open.iter().take(SHOWN).map(|stored| {
+    let shown = control.settings.load().bounds.live_rows;
+    let more = open.len().saturating_sub(shown);
+    let rows = open.iter().take(shown).map(|stored| {
         let grant = &stored.grant;
         Row {
             id: stored.session.id.to_string(),

@@ -7,14 +7,12 @@ use super::nav::Here;
 use super::parts::{Id, Left, Pill, When};
 use super::words;
 use crate::control::duties;
+use crate::control::lifecycle::ConsentLink;
 use crate::control::lifecycle::{Activated, At, Seen, Which};
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{AccessRequest, Binding, RequestId, RequestState, Role, Verdict, Vote};
 use crate::store::control::Query;
 use askama::Template;
-
-/// Requests on one page of the list.
-const A_PAGE: usize = 25;
 
 struct Row {
     id: String,
@@ -47,7 +45,7 @@ pub(super) async fn list(call: Call) -> Shown {
     let all = has_others && (call.query.get("of") == "all" || !may_ask);
     let query = Query {
         after: call.query.given("after").map(str::to_owned),
-        limit: A_PAGE,
+        limit: call.control().settings.load().bounds.request_rows,
         ..Query::default()
     };
     let which = if all { Which::Reached } else { Which::Own };
@@ -281,7 +279,14 @@ fn ways(call: &Call, seen: &Seen, own: bool) -> Vec<Way> {
     let waits = request.needs.consent && request.consented.is_none();
     let may_ask = duties::may_ask_the_customer(caller, request).is_ok();
     if waits && may_ask && state == RequestState::Pending {
-        let words = "Make the consent link";
+        let words = match settings
+            .tenants
+            .get(&request.tenant.id)
+            .and_then(|it| it.contact.as_ref())
+        {
+            Some(_) => "Ask the customer by mail",
+            None => "Make the consent link",
+        };
         ways.push(Way::form(format!("{path}/consent-link"), words, "quiet"));
     }
     if waits
@@ -322,7 +327,7 @@ fn told(request: &AccessRequest, agreed: usize, own: bool) -> (String, String) {
         ),
         RequestState::Pending => (
             "The customer must consent".to_owned(),
-            "Nobody else needs to agree any more. An approver sends the consent link to the customer’s administrator.".to_owned(),
+            "Nobody else needs to agree any more. An approver has the consent link sent to the customer’s administrator.".to_owned(),
         ),
         RequestState::Approved if own => (
             "Approved: you may begin".to_owned(),
@@ -378,11 +383,12 @@ pub(super) async fn consent(call: Call) -> Shown {
     }
 }
 
-/// The customer's link is shown once, to whoever made it: only its hash is kept.
+/// The customer's link is mailed to their contact; without one it is shown once, to whoever made it: only its hash is kept.
 pub(super) async fn consent_link(call: Call) -> Shown {
     let id: RequestId = call.id()?;
     match call.control().consent_link(call.caller(), id).await {
-        Ok(link) => show(&call, id, None, Some(link)).await,
+        Ok(ConsentLink::Shown(link)) => show(&call, id, None, Some(link)).await,
+        Ok(ConsentLink::Mailed(_)) => Ok(back_to(&requests_path(id), "consent-mailed")),
         Err(refusal) => show(&call, id, Some(&refusal), None).await,
     }
 }

@@ -18,9 +18,6 @@ use std::time::Duration;
 const STALE: Duration = Duration::from_secs(30 * 86_400);
 /// A registration that ends so soon is told.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
-/// Networks that used it within so long did so at once.
-const AT_ONCE: Duration = Duration::from_secs(10 * 60);
-
 struct Row {
     id: String,
     owner: String,
@@ -54,19 +51,20 @@ pub(super) async fn list(call: Call) -> Shown {
         ..Query::default()
     };
     let found = control.workloads(call.caller(), query).await?.items;
+    let at_once = call.control().settings.load().bounds.at_once;
     let page = List {
         frame: call.frame("Workloads", Here::Workloads).await,
-        rows: found.iter().map(|it| row(it, now)).collect(),
+        rows: found.iter().map(|it| row(it, at_once, now)).collect(),
         is_admin: call.is_any(&[Role::Admin]),
     };
     render(None, &page)
 }
 
-fn row(it: &Workload, now: Timestamp) -> Row {
-    let at_once = it
+fn row(it: &Workload, at_once: Duration, now: Timestamp) -> Row {
+    let places = it
         .places
         .iter()
-        .filter(|place| now < place.at.plus(AT_ONCE))
+        .filter(|place| now < place.at.plus(at_once))
         .count();
     let mut pills = Vec::new();
     match it.lapsed(now) {
@@ -76,7 +74,7 @@ fn row(it: &Workload, now: Timestamp) -> Row {
         None if now.plus(SOON) >= it.renew_by => pills.push(Pill::new("warn", "Renew soon")),
         None => {}
     }
-    if at_once > 1 {
+    if places > 1 {
         pills.push(Pill::new("bad", "Several places at once"));
     }
     match it.last_used {
@@ -84,7 +82,7 @@ fn row(it: &Workload, now: Timestamp) -> Row {
         Some(at) if now >= at.plus(STALE) => pills.push(Pill::new("warn", "Unused lately")),
         _ => {}
     }
-    let alarm = at_once > 1 || it.lapsed(now).is_some_and(|why| why != "workload.disabled");
+    let alarm = places > 1 || it.lapsed(now).is_some_and(|why| why != "workload.disabled");
     if pills.is_empty() {
         pills.push(Pill::new("good", "In order"));
     }

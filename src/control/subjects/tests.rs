@@ -63,6 +63,7 @@ fn desk(settings: &SubjectSettings) -> SubjectDesk {
 async fn a_system_is_asked_and_what_it_does_not_say_refuses() {
     let settings = SubjectSettings {
         file: None,
+        max_file: 1 << 20,
         hook: Some(hook(&system().await)),
         unknown: Some(SubjectClass::Regulated),
     };
@@ -86,6 +87,7 @@ async fn the_file_speaks_first_and_a_bad_reload_leaves_it() {
     std::fs::write(&path, "acme,kim@acme.example,admin\n").expect("written");
     let settings = SubjectSettings {
         file: Some(path.clone()),
+        max_file: 1 << 20,
         hook: Some(hook(&system().await)),
         unknown: None,
     };

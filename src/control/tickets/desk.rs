@@ -1,6 +1,6 @@
 //! All ticket systems together: which one is asked, and what their messages say.
 
-use super::hook::{Hook, HookRefused, HookSays};
+use super::hook::{Hook, HookBounds, HookRefused, HookSays};
 use super::pattern::Pattern;
 use super::settings::{SetupError, TicketSettings};
 use super::system::System;
@@ -103,11 +103,11 @@ impl Tickets for TicketDesk {
         Box::pin(async move { systems.check(ticket, tenant).await })
     }
 
-    fn hook_limit(&self, system: Option<&str>) -> Result<usize, HookRefused> {
+    fn hook_bounds(&self, system: Option<&str>) -> Result<HookBounds, HookRefused> {
         let systems = self.current.load();
         let sender = systems.sender(system)?;
         let webhook = sender.webhook.as_ref().ok_or(HookRefused::NoSystem)?;
-        Ok(webhook.max_body())
+        Ok(webhook.bounds())
     }
 
     fn hook(&self, hook: &Hook<'_>) -> Result<HookSays, HookRefused> {

@@ -2,6 +2,7 @@
 
 use crate::model::Timestamp;
 use std::fmt;
+use std::time::Duration;
 
 /// A message as it came in.
 #[derive(Clone, Copy)]
@@ -11,6 +12,13 @@ pub struct Hook<'a> {
     pub headers: &'a http::HeaderMap,
     pub body: &'a [u8],
     pub now: Timestamp,
+}
+
+/// How large a message may be, and how long it may take to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HookBounds {
+    pub bytes: usize,
+    pub time: Duration,
 }
 
 /// What a believed message says.

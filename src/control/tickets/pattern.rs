@@ -1,7 +1,7 @@
 //! What a ticket's id looks like: `SUP-#`, `INC#`, `*`.
 
-/// Longest id of a ticket, in bytes.
-pub(super) const MAX_TICKET: usize = 128;
+/// No configuration allows a longer id of a ticket (`tickets.max_id_bytes`), in bytes.
+const MAX_TICKET: usize = 1024;
 
 /// `#` is one digit or more, `*` one or more of letters, digits, `_`, `.` and `-`; all else is itself. Nothing that a
 /// query language could take for an operator passes by `*`.

@@ -65,6 +65,10 @@ pub struct HookSettings {
     pub tolerance: Duration,
     /// Bytes of one message.
     pub max_body: usize,
+    /// From a message's head to the end of its body.
+    pub timeout: Duration,
+    /// Messages that are remembered in memory.
+    pub max_remembered: usize,
     pub ticket: String,
     /// Where the message says the ticket's state; the system's open states tell whether it is closed.
     pub state: Option<String>,
@@ -197,6 +201,8 @@ impl From<&config::TicketSystem> for SystemSettings {
                     secret,
                     tolerance: hook.tolerance,
                     max_body: hook.max_body_bytes.len(),
+                    timeout: hook.timeout,
+                    max_remembered: hook.max_remembered,
                     ticket: or(&hook.ticket, preset.hook_ticket),
                     state: some(&hook.state, preset.hook_state),
                     event: some(&hook.event, preset.hook_event),

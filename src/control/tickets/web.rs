@@ -1,20 +1,17 @@
 //! `POST /hooks/ticket[/<system>]`: a ticket system says that a ticket is closed, and what was granted for it ends.
 
-use super::hook::{Hook, HookRefused, HookSays};
+use super::hook::{Hook, HookBounds, HookRefused, HookSays};
 use crate::control::desk::Control;
 use crate::control::refusal::{Kind, Refusal};
 use crate::control::web::extract::Problem;
 use crate::control::web::shared::Shared;
 use crate::model::{EndCause, LockKey};
+use crate::telemetry::metrics::Limit;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::routing::post;
 use http::{HeaderMap, StatusCode};
-use std::time::Duration;
-
-/// From a message's head to the end of its body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The ticket systems' way in. No sign-in: the signature is the proof.
 pub fn router() -> Router<Shared> {
@@ -47,18 +44,18 @@ pub(super) async fn receive(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let limit = control
-        .tickets
-        .hook_limit(system)
-        .map_err(|why| refused(&why))?;
-    let reading = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit));
+    let bounds = control.tickets.hook_bounds(system);
+    let HookBounds { bytes, time } = bounds.map_err(|why| refused(&why))?;
+    let reading = tokio::time::timeout(time, axum::body::to_bytes(body, bytes));
     let body = match reading.await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => {
-            let detail = format!("A message has at most {limit} bytes.");
+            control.metrics.hit(Limit::TicketHookBytes);
+            let detail = format!("A message has at most {bytes} bytes.");
             return Err(Refusal::new(Kind::Invalid, "hook.body", detail));
         }
         Err(_) => {
+            control.metrics.hit(Limit::TicketHookTimeout);
             let detail = "The message did not come in time.";
             return Err(Refusal::new(Kind::Invalid, "hook.body", detail));
         }

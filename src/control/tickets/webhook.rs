@@ -1,6 +1,6 @@
 //! What a ticket system's signed message says: which ticket is closed, believed once and only for a while.
 
-use super::hook::{Hook, HookRefused, HookSays};
+use super::hook::{Hook, HookBounds, HookRefused, HookSays};
 use super::mapping::scalar;
 use super::settings::{HookSettings, Mapping, Scheme};
 use super::signature::Keys;
@@ -9,8 +9,6 @@ use crate::model::Timestamp;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
-/// Messages that are remembered here, so that none is acted on twice. Only signed ones are. The store remembers all.
-const MAX_SEEN: usize = 10_000;
 /// Where Jira's messages say when they were sent: milliseconds since 1970.
 const HUB_TIME: &str = "/timestamp";
 
@@ -19,6 +17,7 @@ const HUB_TIME: &str = "/timestamp";
 pub(super) struct Webhook {
     settings: HookSettings,
     keys: Keys,
+    /// Messages that were acted on. Only signed ones are here, and so many; the store remembers all.
     seen: Mutex<HashMap<[u8; 32], Timestamp>>,
 }
 
@@ -37,8 +36,11 @@ impl Webhook {
         })
     }
 
-    pub(super) fn max_body(&self) -> usize {
-        self.settings.max_body
+    pub(super) fn bounds(&self) -> HookBounds {
+        HookBounds {
+            bytes: self.settings.max_body,
+            time: self.settings.timeout,
+        }
     }
 
     /// What a message says, if it is to be believed.
@@ -103,11 +105,11 @@ impl Webhook {
 
     /// Remembers a message that was acted on, until nobody would believe it any more.
     pub(super) fn done(&self, says: &HookSays, now: Timestamp) {
-        let mut seen = self.seen.lock();
-        if seen.len() >= MAX_SEEN {
+        let (mut seen, most) = (self.seen.lock(), self.settings.max_remembered);
+        if seen.len() >= most {
             seen.retain(|_, until| *until >= now);
         }
-        if seen.len() >= MAX_SEEN {
+        if seen.len() >= most {
             seen.clear();
         }
         seen.insert(says.seen, says.until);

@@ -1,18 +1,24 @@
 //! The portal's listener: bounded connections, TLS with optional client certificates, HTTP/1.1.
 
 use super::timely::Timely;
+use crate::config::Cidr;
 use crate::control::gate::Peer;
+use crate::control::network::network;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Limit;
 use arc_swap::ArcSwap;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
 use rustls::ServerConfig;
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -23,6 +29,11 @@ pub struct Settings {
     pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
     /// Connections open at once.
     pub max_connections: usize,
+    /// Of those, from one address.
+    pub max_per_address: usize,
+    /// Whose connections are many people's.
+    pub trusted_proxies: Vec<Cidr>,
+    pub metrics: Arc<Metrics>,
     /// How long a handshake or a request head may take, and a body after its head.
     pub head_timeout: Duration,
 }
@@ -39,7 +50,7 @@ pub async fn listen(
     let listener = TcpListener::bind(settings.address).await?;
     let settings = Arc::new(settings);
     Ok(tokio::spawn(async move {
-        let places = Arc::new(Semaphore::new(settings.max_connections));
+        let places = Places::new(&settings);
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
@@ -49,8 +60,12 @@ pub async fn listen(
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                continue;
+            let place = match places.take(address.ip(), &settings) {
+                Ok(place) => place,
+                Err(limit) => {
+                    settings.metrics.hit(limit);
+                    continue;
+                }
             };
             let (settings, router, stop) = (Arc::clone(&settings), router.clone(), stop.clone());
             tokio::spawn(async move {
@@ -59,6 +74,68 @@ pub async fn listen(
             });
         }
     }))
+}
+
+/// Who holds how many connections.
+struct Places {
+    all: Arc<Semaphore>,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// One connection's place. Free again when it goes.
+struct Place {
+    _one: OwnedSemaphorePermit,
+    of: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+}
+
+impl Places {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(settings.max_connections)),
+            by_address: Arc::default(),
+        }
+    }
+
+    /// A place, or the limit that is reached.
+    fn take(&self, address: IpAddr, settings: &Settings) -> Result<Place, Limit> {
+        let one = Arc::clone(&self.all).try_acquire_owned();
+        let one = one.map_err(|_| Limit::PortalConnections)?;
+        let mut proxies = settings.trusted_proxies.iter();
+        if proxies.any(|it| it.contains(address)) {
+            return Ok(Place {
+                _one: one,
+                of: None,
+            });
+        }
+        let address = network(address);
+        let mut open = self.by_address.lock();
+        let own = open.entry(address).or_insert(0);
+        // No more entries than connections: each goes with its last place.
+        if *own >= settings.max_per_address {
+            return Err(Limit::PortalAddress);
+        }
+        *own += 1;
+        drop(open);
+        Ok(Place {
+            _one: one,
+            of: Some((address, Arc::clone(&self.by_address))),
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((address, open)) = &self.of else {
+            return;
+        };
+        let mut open = open.lock();
+        if let Some(own) = open.get_mut(address) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                open.remove(address);
+            }
+        }
+    }
 }
 
 async fn connection(
@@ -113,53 +190,4 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Settings, listen};
-    use axum::Router;
-    use axum::body::Bytes as Whole;
-    use axum::routing::post;
-    use std::time::Duration;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpStream;
-    use tokio_util::sync::CancellationToken;
-
-    #[tokio::test]
-    async fn a_body_that_trickles_holds_no_place() -> Result<(), Box<dyn std::error::Error>> {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let address = free.local_addr()?;
-        drop(free);
-        let settings = Settings {
-            address,
-            tls: None,
-            max_connections: 1,
-            head_timeout: Duration::from_millis(300),
-        };
-        let router = Router::new().route("/", post(|_: Whole| async { "whole" }));
-        let stop = CancellationToken::new();
-        let listening = listen(settings, router, stop.clone()).await?;
-        let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n";
-        let mut slow = TcpStream::connect(address).await?;
-        slow.write_all(head.as_bytes()).await?;
-        let (mut reads, mut writes) = slow.into_split();
-        let trickle = tokio::spawn(async move {
-            while writes.write_all(b"a").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        });
-        let mut answer = String::new();
-        let read = tokio::time::timeout(Duration::from_secs(5), reads.read_to_string(&mut answer));
-        read.await.map_err(|_| "the place is held")?.ok();
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-        trickle.abort();
-        // The only place is free again.
-        let mut next = TcpStream::connect(address).await?;
-        let whole = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\nconnection: close\r\n\r\na";
-        next.write_all(whole.as_bytes()).await?;
-        let mut answer = String::new();
-        next.read_to_string(&mut answer).await?;
-        assert!(answer.ends_with("whole"), "{answer}");
-        stop.cancel();
-        listening.await?;
-        Ok(())
-    }
-}
+mod tests;

@@ -75,6 +75,27 @@ impl Tx<'_> {
         run().map_err(failed("storing a consent link"))
     }
 
+    /// How many consent links there are.
+    #[cfg(test)]
+    pub fn consents(&self) -> Result<i64, StoreError> {
+        let run = || -> Result<i64, RowError> {
+            let count = "SELECT COUNT(*) FROM consents";
+            Ok(self.sql.query_row(count, [], |row| row.get(0))?)
+        };
+        run().map_err(failed("counting consent links"))
+    }
+
+    /// Makes a consent link void.
+    pub fn drop_consent(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+        let run = || -> Result<(), RowError> {
+            self.sql
+                .prepare_cached("DELETE FROM consents WHERE hash = ?1")?
+                .execute([hash])?;
+            Ok(())
+        };
+        run().map_err(failed("voiding a consent link"))
+    }
+
     /// The request and digest that a consent link is for, if it is good at `now`.
     pub fn consent(
         &self,

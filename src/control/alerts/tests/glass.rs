@@ -3,7 +3,7 @@
 use crate::control::alerts::Alerts;
 use crate::control::alerts::fixture::{Bench, Does, Fake, NOW, until};
 use crate::control::desk::{
-    Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings, Subjects, Ticket,
+    Answer, Bounds, Control, EmergencySettings, Routes, ScopeChoice, Settings, Subjects, Ticket,
     TicketRefused, Tickets,
 };
 use crate::control::duties::StepUp;
@@ -91,6 +91,8 @@ fn control(bench: &Bench, alerts: &Alerts, open_unalerted: bool) -> Control {
         },
         zone_minutes: 0,
         portal: "https://portal.example".to_owned(),
+        courier: None,
+        bounds: Bounds::default(),
     };
     Control {
         book: bench.book.clone(),
@@ -101,6 +103,7 @@ fn control(bench: &Bench, alerts: &Alerts, open_unalerted: bool) -> Control {
         alarm: Arc::new(alerts.clone()),
         routes: Arc::new(Neighbours),
         agreed: Arc::default(),
+        metrics: Arc::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::control::api::once::{Answers, Doing, once};
 use crate::control::api::reply::{Outcome, Reply};
 use crate::control::api::state::Api;
 use crate::control::api::text::{Digest, RequestRef, Sentence};
-use crate::control::api::view::request::{ActivatedView, ConsentLink, RequestWithVotes};
+use crate::control::api::view::request::{ActivatedView, ConsentLinkView, RequestWithVotes};
 use crate::control::api::view::word;
 use crate::control::lifecycle::At;
 use crate::model::{Binding, Verdict};
@@ -114,14 +114,14 @@ pub(in crate::control::api) async fn start_link(
     Reply::ok(&ActivatedView::from(&made))
 }
 
-/// The link by which the customer is asked to consent.
+/// Asks the customer to consent, by a link: mailed to their contact, or to be sent on where they have none.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/consent-link",
     operation_id = "consent-link",
     tag = "requests",
     params(("id" = inline(RequestRef), Path, description = "The request"), IfMatch),
-    responses((status = 200, description = "The customer's link", body = ConsentLink))
+    responses((status = 200, description = "Where the customer's link went", body = ConsentLinkView))
 )]
 pub(in crate::control::api) async fn consent_link(
     State(api): State<Arc<Api>>,
@@ -129,8 +129,8 @@ pub(in crate::control::api) async fn consent_link(
     Named(RequestRef(id)): Named<RequestRef>,
     IfMatch(version): IfMatch,
 ) -> Outcome {
-    let url = api.control.consent_link(&who, At { id, version }).await?;
-    Reply::ok(&ConsentLink { url })
+    let made = api.control.consent_link(&who, At { id, version }).await?;
+    Reply::ok(&ConsentLinkView::from(made))
 }
 
 /// The customer's answer.

@@ -2,8 +2,8 @@
 
 use crate::control::api::{self, Rate, Settings};
 use crate::control::desk::{
-    Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings as Desk, Subjects,
-    TenantSettings, Ticket, TicketRefused, Tickets,
+    Alarm, Answer, Bounds, Control, EmergencySettings, Routes, ScopeChoice, Settings as Desk,
+    Subjects, TenantSettings, Ticket, TicketRefused, Tickets,
 };
 use crate::control::duties::StepUp;
 use crate::control::evidence::testing::Archive;
@@ -204,6 +204,7 @@ impl Stage {
             alarm: Arc::new(Outside),
             routes: Arc::new(Outside),
             agreed: Arc::default(),
+            metrics: Arc::default(),
         });
         let archive = Archive::new(dir.path(), Arc::clone(&metrics));
         let api = api::new(
@@ -351,5 +352,7 @@ fn desk(access: AccessPolicy) -> Desk {
         },
         zone_minutes: 0,
         portal: "https://portal.locum.example".to_owned(),
+        courier: None,
+        bounds: Bounds::default(),
     }
 }

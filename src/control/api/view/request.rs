@@ -2,6 +2,7 @@
 
 use super::word::{Kind, RequestState, SubjectClass, Tier, Verdict};
 use crate::control::api::text::{Digest, Moment, RequestRef, SessionRef};
+use crate::control::lifecycle::ConsentLink;
 use crate::control::lifecycle::{Activated, Considered, Seen};
 use crate::model::{AccessRequest, Needs, Operator, Timestamp, Vote};
 use serde::Serialize;
@@ -143,12 +144,26 @@ pub(in crate::control::api) struct ActivatedView {
     expires_at: Moment,
 }
 
-/// The link by which the customer is asked.
+/// Where the link went by which the customer is asked.
 #[derive(Serialize, ToSchema)]
-pub(in crate::control::api) struct ConsentLink {
-    /// Send it to the customer's administrator. It cannot be shown again.
+#[schema(as = ConsentLink)]
+pub(in crate::control::api) struct ConsentLinkView {
+    /// Send it to the customer's administrator. It cannot be shown again. `null`: it was mailed to their contact, and is for
+    /// nobody else to see.
     #[schema(format = "uri")]
-    pub url: String,
+    url: Option<String>,
+    /// The customer's contact, who has it.
+    mailed_to: Option<String>,
+}
+
+impl From<ConsentLink> for ConsentLinkView {
+    fn from(made: ConsentLink) -> Self {
+        let (url, mailed_to) = match made {
+            ConsentLink::Shown(url) => (Some(url), None),
+            ConsentLink::Mailed(to) => (None, Some(to)),
+        };
+        Self { url, mailed_to }
+    }
 }
 
 fn minutes(span: Duration) -> u64 {

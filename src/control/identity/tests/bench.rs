@@ -2,7 +2,7 @@
 
 use super::provider::{CLIENT, NOW, Provider, SECRET};
 use crate::control::desk::{
-    self, Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Subjects, Ticket,
+    self, Alarm, Answer, Bounds, Control, EmergencySettings, Routes, ScopeChoice, Subjects, Ticket,
     TicketRefused, Tickets,
 };
 use crate::control::duties::StepUp;
@@ -108,6 +108,8 @@ fn desk_settings() -> desk::Settings {
         },
         zone_minutes: 0,
         portal: PORTAL.to_owned(),
+        courier: None,
+        bounds: Bounds::default(),
     }
 }
 
@@ -187,6 +189,7 @@ impl Bench {
             alarm: nobody.clone(),
             routes: nobody,
             agreed: Arc::default(),
+            metrics: Arc::default(),
         });
         let metrics = Arc::new(Metrics::default());
         let made = Identity::new(settings, Arc::clone(&control), Arc::clone(&metrics));

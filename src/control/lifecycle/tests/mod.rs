@@ -1,16 +1,18 @@
 //! The life of a grant by its rules: who may do what, what it takes, and what each refusal is called.
 
-use super::Which;
+use super::{ConsentLink, Which};
 use crate::control::refusal::{Kind, Refusal};
 use crate::control::testing::{Bench, ask};
 use crate::model::{
-    AccessRequest, Binding, Caller, EndCause, LockKey, RequestState, Role, SubjectClass, Verdict,
+    AccessRequest, Binding, Caller, EndCause, LockKey, RequestState, Role, Secret, SubjectClass,
+    Verdict,
 };
 use std::time::Duration;
 
 mod changes;
 mod emergency;
 mod evasion;
+mod letters;
 
 type Outcome = Result<(), Refusal>;
 
@@ -336,6 +338,14 @@ async fn nobody_has_more_sessions_than_allowed() -> Outcome {
     Ok(())
 }
 
+/// What stands behind the `#` of a link that is shown.
+fn secret_of(link: &ConsentLink) -> Option<Secret> {
+    match link {
+        ConsentLink::Shown(link) => Secret::parse(link.split_once('#')?.1),
+        ConsentLink::Mailed(_) => None,
+    }
+}
+
 #[tokio::test]
 async fn sensitive_accounts_take_two_and_the_customer() -> Outcome {
     let bench = Bench::new();
@@ -356,10 +366,7 @@ async fn sensitive_accounts_take_two_and_the_customer() -> Outcome {
         .control
         .consent_link(&bench.approver("bo"), request.id)
         .await?;
-    let secret = link
-        .split_once('#')
-        .and_then(|(_, it)| crate::model::Secret::parse(it));
-    let secret = secret.ok_or_else(Refusal::not_found)?;
+    let secret = secret_of(&link).ok_or_else(Refusal::not_found)?;
     assert_eq!(
         bench.control.consent(&secret, true, None).await?.state,
         RequestState::Approved
@@ -416,10 +423,7 @@ async fn who_votes_never_consents_and_who_consents_never_votes() -> Outcome {
         "duty.voter-consents"
     );
     let link = bench.control.consent_link(&both, request.id).await?;
-    let secret = link
-        .split_once('#')
-        .and_then(|(_, it)| crate::model::Secret::parse(it));
-    let secret = secret.ok_or_else(Refusal::not_found)?;
+    let secret = secret_of(&link).ok_or_else(Refusal::not_found)?;
     let by_link = bench.control.consent(&secret, true, Some(&both)).await;
     assert_eq!(reason(by_link), "duty.voter-consents");
     let by_link = bench.control.consent(&secret, true, Some(&ada)).await;

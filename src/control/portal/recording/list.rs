@@ -70,9 +70,6 @@ struct List {
     more: usize,
 }
 
-/// Exchanges on the page; the rest is in an export.
-const SHOWN: usize = 5000;
-
 /// The list, or the question for a reason.
 pub(crate) async fn show(call: Call) -> Shown {
     match viewed(&call)? {
@@ -126,6 +123,7 @@ async fn list(call: &Call, view: &View) -> Shown {
             sha256: body.sha256.clone(),
         })
     });
+    let shown = call.control().settings.load().bounds.recording_rows;
     let page = List {
         frame: call.frame("Recording", here(call)).await,
         id: view.session.to_string(),
@@ -133,19 +131,19 @@ async fn list(call: &Call, view: &View) -> Shown {
         reason: view.reason.clone(),
         left: Left::until(view.until, call.control().now()),
         replays: call.web.recordings.replay.load().enabled,
-        groups: groups(view),
+        groups: groups(view, shown),
         downloads: downloads.collect(),
         gaps: view.tape.gaps().iter().map(|it| it.why.clone()).collect(),
-        more: taped.len().saturating_sub(SHOWN),
+        more: taped.len().saturating_sub(shown),
     };
     render(None, &page)
 }
 
 /// By page: what came after a page and before the next one is its own.
-fn groups(view: &View) -> Vec<Group> {
+fn groups(view: &View, shown: usize) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
-    for taped in view.tape.exchanges().iter().take(SHOWN) {
+    for taped in view.tape.exchanges().iter().take(shown) {
         let row = row(view, taped);
         if row.page || groups.is_empty() {
             let title = if row.page {

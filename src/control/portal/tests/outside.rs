@@ -2,8 +2,8 @@
 
 use super::stage::MINUTE;
 use crate::control::desk::{
-    Alarm, Answer, EmergencySettings, Routes, ScopeChoice, Settings, Subjects, TenantSettings,
-    Ticket, TicketRefused, Tickets,
+    Alarm, Answer, Bounds, EmergencySettings, Routes, ScopeChoice, Settings, Subjects,
+    TenantSettings, Ticket, TicketRefused, Tickets,
 };
 use crate::control::duties::StepUp;
 use crate::model::{Alert, SubjectClass, Tier};
@@ -106,5 +106,7 @@ pub(super) fn settings() -> Settings {
         },
         zone_minutes: 0,
         portal: "https://portal.locum.example".to_owned(),
+        courier: None,
+        bounds: Bounds::default(),
     }
 }

@@ -196,6 +196,7 @@ impl Stage {
             alarm: Arc::new(Outside),
             routes: Arc::new(Outside),
             agreed: Arc::default(),
+            metrics: Arc::default(),
         });
         let archive = Archive::new(dir.path(), Arc::new(Metrics::default()));
         let web = Arc::new(Web {

@@ -28,6 +28,8 @@ pub(super) fn hook_settings() -> HookSettings {
         secret: SecretAt::Variable("NONE".to_owned()),
         tolerance: Duration::from_secs(300),
         max_body: 4096,
+        timeout: Duration::from_millis(500),
+        max_remembered: 16,
         ticket: "/ticket".to_owned(),
         state: Some("/state".to_owned()),
         event: Some("/event".to_owned()),
@@ -76,8 +78,8 @@ pub(super) const KEY: &[u8] = b"a key of twenty-four by..";
 fn a_signed_message_closes_its_ticket_once() {
     let (_folder, path) = secret(&format!("whsec_{}\n", STANDARD.encode(KEY)));
     let desk = hooked(Scheme::Standard, &path, hook_settings());
-    assert_eq!(desk.hook_limit(None), Ok(4096));
-    assert_eq!(desk.hook_limit(Some("other")), Err(HookRefused::NoSystem));
+    assert_eq!(desk.hook_bounds(None).map(|it| it.bytes), Ok(4096));
+    assert_eq!(desk.hook_bounds(Some("other")), Err(HookRefused::NoSystem));
     let body = r#"{"ticket":"SUP-1","state":"Closed"}"#;
     let headers = standard(KEY, NOW, body);
     assert_eq!(says(&desk, &headers, body), Ok(Some("SUP-1".to_owned())));

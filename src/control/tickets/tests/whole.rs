@@ -4,7 +4,7 @@ use super::super::web::receive;
 use super::hooks::{KEY, hook_settings, standard};
 use super::*;
 use crate::control::desk::{
-    Alarm, Answer, Control, EmergencySettings, Routes, ScopeChoice, Settings,
+    Alarm, Answer, Bounds, Control, EmergencySettings, Routes, ScopeChoice, Settings,
 };
 use crate::control::duties::StepUp;
 use crate::control::lifecycle::Ask;
@@ -93,6 +93,8 @@ fn settings(access: AccessPolicy) -> Settings {
         },
         zone_minutes: 0,
         portal: "http://localhost".to_owned(),
+        courier: None,
+        bounds: Bounds::default(),
     }
 }
 
@@ -123,11 +125,13 @@ fn control(
         alarm: Arc::new(Nobody),
         routes: Arc::new(Shop),
         agreed: Arc::default(),
+        metrics: Arc::default(),
     }
 }
 
 const ORDINARY: SubjectSettings = SubjectSettings {
     file: None,
+    max_file: 1 << 20,
     hook: None,
     unknown: Some(crate::model::SubjectClass::Ordinary),
 };
