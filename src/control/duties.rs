@@ -189,11 +189,7 @@ pub fn may_ask_the_customer(caller: &Caller, request: &AccessRequest) -> Result<
 
 /// Whoever asked for a request or voted on it does not give the customer's consent to it, whatever seats they have, and by
 /// whatever way.
-pub fn has_no_part(
-    caller: &Caller,
-    request: &AccessRequest,
-    votes: &[Vote],
-) -> Result<(), Refusal> {
+fn has_no_part(caller: &Caller, request: &AccessRequest, votes: &[Vote]) -> Result<(), Refusal> {
     if same(&caller.person, &request.operator.id) || caller.account == request.account {
         return Err(Refusal::forbidden(
             "duty.requester",
@@ -204,6 +200,24 @@ pub fn has_no_part(
         return Err(Refusal::forbidden(
             "duty.voter-consents",
             "You voted on this request: somebody else must give the customer's consent.",
+        ));
+    }
+    Ok(())
+}
+
+/// May they, whom the portal knows, answer by the customer's link? Somebody of ours who holds it is not the customer, whether
+/// or not they have a part in the request.
+pub fn may_answer_by_link(
+    caller: &Caller,
+    request: &AccessRequest,
+    votes: &[Vote],
+) -> Result<(), Refusal> {
+    has_no_part(caller, request, votes)?;
+    let is_ours = caller.seats.iter().any(|it| it.role != Role::TenantAuditor);
+    if is_ours && !caller.may(Role::TenantAuditor, &request.tenant.id, &request.app) {
+        return Err(Refusal::forbidden(
+            "duty.not-the-customer",
+            "Only the customer consents: send the link on.",
         ));
     }
     Ok(())

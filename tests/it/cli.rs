@@ -90,6 +90,7 @@ fn help_tells_where_to_begin() {
       lock          Refuse present and future access by a key: an operator, a customer, a ticket, an
                     app, or all
       change        Agree, or not, to a change of Locum's own rules
+      alert         Test the alert channels
       break-glass   Ask in an emergency and open the session at once
       review        Read and write the reviews that follow break-glass
       workload      Keep the inventory of automation and AI agents that may ask for access

@@ -23,14 +23,14 @@ const OLD: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const OTHER: &str = "whsec_plJ3nmyCDGBKInavdOK15jsl3jsmGvuD";
 
 /// One of the programs in `tests/receivers`. Ends with the test.
-struct Receiver {
+pub(crate) struct Receiver {
     child: Child,
     told: Lines<BufReader<ChildStdout>>,
-    port: String,
+    pub(crate) port: String,
 }
 
 impl Receiver {
-    fn new(program: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn new(program: &str, arguments: &[&str]) -> Self {
         let python = std::env::var("LOCUM_RECEIVERS");
         let python = python.expect("tests/receivers/run.sh runs these");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -48,7 +48,7 @@ impl Receiver {
     }
 
     /// What it says of the next message.
-    fn next(&mut self) -> Value {
+    pub(crate) fn next(&mut self) -> Value {
         let line = self.told.next().expect("a line").expect("text");
         serde_json::from_str(&line).expect("JSON")
     }
@@ -62,10 +62,10 @@ impl Drop for Receiver {
 }
 
 /// Files, a certificate for the mail server, and the alerts of one configuration.
-struct Bench(tempfile::TempDir);
+pub(crate) struct Bench(tempfile::TempDir);
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bench = Self(tempfile::tempdir().expect("a directory"));
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -83,7 +83,7 @@ impl Bench {
         bench
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -93,7 +93,7 @@ impl Bench {
         path
     }
 
-    fn mail_server(&self, mode: &str, login: &[&str]) -> Receiver {
+    pub(crate) fn mail_server(&self, mode: &str, login: &[&str]) -> Receiver {
         let (cert, key) = (self.path("mail.pem"), self.path("mail.key"));
         let (cert, key) = (cert.display().to_string(), key.display().to_string());
         let mut arguments = vec![mode, &cert, &key];

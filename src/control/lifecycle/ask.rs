@@ -408,7 +408,9 @@ fn check(
     if !ask.app.trim().is_empty() && !apps.iter().any(|app| app == ask.app.trim()) {
         say("app", format!("is not one of {}", apps.join(", ")));
     }
-    if !settings.tenants.is_empty() && !settings.tenants.contains_key(ask.tenant.trim()) {
+    let tenant = ask.tenant.trim();
+    let is_unknown = !settings.tenants.is_empty() && !settings.tenants.contains_key(tenant);
+    if !tenant.is_empty() && is_unknown {
         say("tenant", "is not a known customer".to_owned());
     }
     if !settings

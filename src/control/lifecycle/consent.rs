@@ -150,7 +150,7 @@ impl Control {
             .run("storing a consent", move |tx| {
                 let request = consented_request(tx, &hash, now)?;
                 if let Some(who) = who.as_ref().filter(|_| agrees) {
-                    duties::has_no_part(who, &request, &tx.votes(request.id)?)?;
+                    duties::may_answer_by_link(who, &request, &tx.votes(request.id)?)?;
                 }
                 let actor = format!("customer:{}", request.tenant.id);
                 let by = who.map(|it| it.person);

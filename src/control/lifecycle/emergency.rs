@@ -50,6 +50,16 @@ impl Control {
         self.ask(caller, ask).await
     }
 
+    /// Why this person cannot break glass now, whatever the emergency; `None`: nothing bars them.
+    pub async fn barred_from_glass(&self, caller: &Caller) -> Result<Option<Refusal>, Refusal> {
+        let (settings, person) = (self.settings.load_full(), caller.person.clone());
+        self.run("looking for uncertified uses", move |tx| {
+            Ok(barred(tx, &person, &settings.emergency).err())
+        })
+        .await
+        .map(|refusal| refusal.filter(|it| it.kind == Kind::Forbidden))
+    }
+
     /// Raises the alert, and opens only if a channel took it (or the configuration says otherwise, on record).
     pub(super) async fn break_the_glass(
         &self,

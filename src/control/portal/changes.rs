@@ -94,7 +94,7 @@ struct Page {
     by: String,
     authors: String,
     at: When,
-    how: &'static str,
+    how: Option<&'static str>,
     differs: Vec<String>,
     digest: String,
     before: String,
@@ -133,18 +133,18 @@ async fn show(call: &Call, id: ChangeId, trouble: Option<&Refusal>) -> Shown {
         by: change.by.clone(),
         authors: change.authors.join(", "),
         at: When::at(change.at),
-        how: match change.brought {
+        how: change.state.is_open().then_some(match change.brought {
             Brought::Reload => {
                 "It comes into force by itself with the last vote, if the files are still these."
             }
             Brought::Start => {
                 "A start with it was refused. With the last vote the next start may have it."
             }
-        },
+        }),
         differs: change.differs.clone(),
         digest: change.digest.clone(),
         before: change.before.clone(),
-        others: others(&change),
+        others: others(&change, cannot.is_none()),
         votes: change.votes.iter().map(voted).collect(),
         needed: change.needed,
         closed_why: change.closed_why.clone(),
@@ -167,14 +167,16 @@ fn voted(vote: &ChangeVote) -> Voted {
     }
 }
 
-/// Who else must agree, in a sentence.
-fn others(change: &Change) -> String {
+/// Who must agree, in a sentence: for somebody who may answer, who else.
+fn others(change: &Change, may_answer: bool) -> String {
     let missing = usize::from(change.needed).saturating_sub(agreed(change));
     match (change.state, missing) {
-        (ChangeState::Pending, 0 | 1) => {
+        (ChangeState::Pending, 0 | 1) if may_answer => {
             "Your answer decides; nobody else needs to agree.".to_owned()
         }
-        (ChangeState::Pending, _) => "One other person must agree as well.".to_owned(),
+        (ChangeState::Pending, _) if may_answer => {
+            "One other person must agree as well.".to_owned()
+        }
         _ => format!("{} of {} agreed.", agreed(change), change.needed),
     }
 }

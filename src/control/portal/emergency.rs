@@ -30,6 +30,8 @@ struct Page {
     frame: Frame,
     enabled: bool,
     is_authorised: bool,
+    /// Why they cannot now, with its reason.
+    barred: Option<(String, &'static str)>,
     criteria: Vec<String>,
     able: Vec<String>,
     customers: Vec<Customer>,
@@ -68,10 +70,16 @@ async fn show(call: &Call, typed: Ask, trouble: Option<&Refusal>) -> Shown {
     let apps = apps(call, Role::BreakGlass, &typed.app);
     let names: Vec<String> = apps.iter().map(|(app, _)| app.clone()).collect();
     let app = apps.first().map(|(app, _)| app.clone()).unwrap_or_default();
+    let is_authorised = call.is_any(&[Role::BreakGlass]);
+    let barred = match is_authorised && trouble.is_none() {
+        true => control.barred_from_glass(call.caller()).await?,
+        false => None,
+    };
     let page = Page {
         frame,
         enabled: emergency.enabled,
-        is_authorised: call.is_any(&[Role::BreakGlass]),
+        is_authorised,
+        barred: barred.map(|why| (why.detail, why.reason)),
         criteria: criteria(call, &names),
         able: words::sentences(&emergency.scopes, &control.routes.scopes(&app)),
         customers: customers(call, Role::BreakGlass),

@@ -76,7 +76,7 @@ pub(super) fn clause(code: &str) -> &str {
 
 /// What is worth reading beside the clause.
 pub(super) fn details(happened: &Happened) -> Vec<(String, String)> {
-    const SHOWN: [&str; 20] = [
+    const SHOWN: [&str; 22] = [
         "kinds",
         "differs",
         "reason",
@@ -97,6 +97,8 @@ pub(super) fn details(happened: &Happened) -> Vec<(String, String)> {
         "sessions",
         "path",
         "review",
+        "link",
+        "to",
     ];
     let shown = happened
         .details

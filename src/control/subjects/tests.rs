@@ -139,3 +139,20 @@ async fn unknown_is_never_ordinary_unless_somebody_said_so() {
         assert_eq!(class.map_err(|_| ()), expected, "{more}");
     }
 }
+
+#[test]
+fn a_file_beyond_its_limit_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("classes.csv");
+    std::fs::write(&path, "acme,kim@acme.example,admin\n").expect("written");
+    let settings = SubjectSettings {
+        file: Some(path),
+        max_file: 8,
+        hook: None,
+        unknown: None,
+    };
+    let why = SubjectDesk::prepare(&settings)
+        .map(|_| ())
+        .expect_err("28 bytes");
+    assert!(why.to_string().contains("subjects.max_file_bytes"), "{why}");
+}

@@ -24,6 +24,8 @@ const STEPS: [(&str, &str, &str); 26] = [
     ("exchange ends", "exchange.closed", "outcome"),
     ("refusal by policy", "exchange.refused", "rule"),
     ("break-glass", "break-glass.opened", "incident"),
+    ("break-glass, its request", "break-glass.opened", "request"),
+    ("break-glass, its session", "break-glass.opened", "session"),
     ("its alert", "alert.raised", "by"),
     ("end asked for", "session.end-asked", "session"),
     ("session ends", "session.ended", "cause"),

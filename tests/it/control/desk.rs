@@ -212,6 +212,12 @@ impl Desk {
         call(self.portal, "GET", path, &[], "").expect("an answer")
     }
 
+    /// Somebody who has not signed in sends a form.
+    pub(super) fn send(&self, path: &str, form: &str) -> Answer {
+        let fields = [("Content-Type", "application/x-www-form-urlencoded")];
+        call(self.portal, "POST", path, &fields, form).expect("an answer")
+    }
+
     /// Signs a persona in.
     pub(super) fn sign_in(&self, id: &str) -> Person {
         let begun = call(self.portal, "GET", "/login", &[], "").expect("the choice of personas");
@@ -267,6 +273,17 @@ pub(super) struct Person {
 impl Person {
     pub(super) fn get(&self, path: &str) -> std::io::Result<Answer> {
         call(self.portal, "GET", path, &[("Cookie", &self.cookies)], "")
+    }
+
+    /// Sends a form as its page does.
+    pub(super) fn send(&self, path: &str) -> std::io::Result<Answer> {
+        let form = format!("csrf={}", self.csrf);
+        let fields = [
+            ("Cookie", self.cookies.as_str()),
+            ("Origin", &self.origin),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+        ];
+        call(self.portal, "POST", path, &fields, &form)
     }
 
     /// A call of the API with a JSON body.

@@ -10,3 +10,5 @@ mod crash;
 mod desk;
 /// The journal's log: followed, served, proved.
 mod log;
+/// Letters to customers, by a real mail server.
+mod receivers;

@@ -10,8 +10,10 @@ use tokio::task::JoinSet;
 
 /// Sessions of each tenant.
 const SESSIONS: usize = 5;
-/// `WebSocket`s of each session, and as many event streams.
-const EACH: usize = 25;
+/// `WebSocket`s of each session of the tenant that is ended, and as many event streams: 500 together.
+const ENDED: usize = 50;
+/// The same of the tenant that lives on.
+const SPARED: usize = 5;
 
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -58,7 +60,7 @@ struct Tenant {
     streams: Vec<Conn>,
 }
 
-async fn tenant(locum: &Locum, name: &str) -> Tenant {
+async fn tenant(locum: &Locum, name: &str, each: usize) -> Tenant {
     let mut made = Tenant {
         agents: Vec::new(),
         streams: Vec::new(),
@@ -74,7 +76,7 @@ async fn tenant(locum: &Locum, name: &str) -> Tenant {
             &subject,
         ];
         let agent = locum.agent_with(&who).await;
-        for _ in 0..EACH {
+        for _ in 0..each {
             made.streams.push(socket(locum, &agent).await);
             made.streams.push(events(locum, &agent).await);
         }
@@ -89,7 +91,8 @@ async fn one_tenants_streams_are_cut_and_the_others_live_on() {
     let mut plan = Plan::new(&app.address);
     plan.workers = 2;
     let locum = Locum::start(&plan).await;
-    let (acme, other) = (tenant(&locum, "acme").await, tenant(&locum, "other").await);
+    let acme = tenant(&locum, "acme", ENDED).await;
+    let other = tenant(&locum, "other", SPARED).await;
     let book = locum.book();
     let mut waiting = JoinSet::new();
     for mut stream in acme.streams {
@@ -114,11 +117,13 @@ async fn one_tenants_streams_are_cut_and_the_others_live_on() {
         cuts.push(at.unwrap().saturating_duration_since(written));
     }
     cuts.sort_unstable();
-    assert_eq!(cuts.len(), SESSIONS * EACH * 2);
+    assert_eq!(cuts.len(), SESSIONS * ENDED * 2);
+    // How long it took is no matter of this test, which may share its machine with a whole suite: docs/performance.md has
+    // the number of a quiet one.
     println!(
-        "{} of {} open streams cut: the median {:?}, the slowest {:?} after the write (which took {:?})",
+        "kill by tenant: {} of {} open streams cut: the median {:?}, the slowest {:?} after the write (which took {:?})",
         cuts.len(),
-        cuts.len() * 2,
+        SESSIONS * (ENDED + SPARED) * 2,
         cuts[cuts.len() / 2],
         cuts[cuts.len() - 1],
         written - asked,

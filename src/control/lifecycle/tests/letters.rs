@@ -1,13 +1,13 @@
 //! The customer's link by mail: to their contact alone, void if it did not leave, and not twice in a row.
 
-use super::{Outcome, reason, vote};
+use super::{Outcome, reason, secret_of, vote};
 use crate::config::Config;
 use crate::control::alerts::fixture::{Does, mail_server};
 use crate::control::courier::Courier;
-use crate::control::desk::{Settings, TenantSettings};
-use crate::control::lifecycle::ConsentLink;
+use crate::control::desk::{Bounds, Settings, TenantSettings};
+use crate::control::lifecycle::{Ask, ConsentLink, Registration};
 use crate::control::testing::{Bench, ask, settings};
-use crate::model::{AccessRequest, SubjectClass};
+use crate::model::{AccessRequest, Role, SubjectClass, Workload};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,8 +98,8 @@ async fn a_contact_gets_the_link_and_nobody_here_does() -> Outcome {
 
     let again = bench.control.consent_link(&bo, request.id).await;
     assert_eq!(reason(again), "consent.mail-rate");
-    let counted = bench.control.metrics.encode();
-    assert!(counted.contains("limit=\"consent-mails\"} 1"), "{counted}");
+    let counted = bench.control.metrics.expose();
+    assert!(counted.contains("limit=\"ConsentMails\"} 1"), "{counted}");
     bench.pass(Duration::from_secs(300));
     let later = bench.control.consent_link(&bo, request.id).await?;
     assert_eq!(later, ConsentLink::Mailed(CONTACT.to_owned()));
@@ -163,5 +163,87 @@ async fn without_a_contact_the_record_says_who_saw_it() -> Outcome {
         [pair("consent.asked", "bo@support.example")]
     );
     assert!(!format!("{made:?}").contains('#'));
+    // Whoever saw it, or anybody of ours who is signed in, does not answer by it.
+    let secret = secret_of(&made).expect("it is shown");
+    for ours in [
+        bench.approver("bo"),
+        bench.security("sam"),
+        bench.operator("oli"),
+    ] {
+        let answered = bench.control.consent(&secret, true, Some(&ours)).await;
+        assert_eq!(reason(answered), "duty.not-the-customer", "{}", ours.person);
+    }
+    let nobody = bench.person("nils", &[]);
+    let answered = bench.control.consent(&secret, true, Some(&nobody)).await;
+    assert_eq!(reason(answered), "-");
+    Ok(())
+}
+
+#[tokio::test]
+async fn limits_of_tickets_and_places_are_the_configurations() -> Outcome {
+    let bench = Bench::new();
+    let bounds = Bounds {
+        ticket_bytes: 8,
+        at_once: Duration::from_secs(60),
+        places: 2,
+        ..Bounds::default()
+    };
+    let settings = Settings {
+        bounds,
+        ..settings()
+    };
+    bench.control.settings.store(Arc::new(settings));
+    let long = bench
+        .control
+        .ask(
+            &bench.operator("ada"),
+            &Ask {
+                ticket: "SUP-10423".to_owned(),
+                ..ask("view")
+            },
+        )
+        .await;
+    let long = long.expect_err("nine bytes are too many");
+    assert_eq!(long.problems[0].message, "is longer than 8 bytes");
+    let counted = bench.control.metrics.expose();
+    assert!(counted.contains("limit=\"TicketId\"} 1"), "{counted}");
+
+    let max = bench.person("max", &[(Role::Admin, "*")]);
+    let id = "spiffe://corp.example/report";
+    let report = Registration {
+        id: id.to_owned(),
+        owner: "dana@corp.example".to_owned(),
+        system: "reports".to_owned(),
+        purpose: "Monthly reports".to_owned(),
+        scopes: "view".parse().into_iter().collect(),
+        apps: vec!["shop".to_owned()],
+        tenants: vec!["acme".to_owned()],
+        budget: 10,
+        renew_by: bench.control.now().plus(Duration::from_secs(86_400)),
+    };
+    bench.control.register(&max, report).await?;
+    for (network, pause) in [
+        ("192.0.2.0/24", 61),
+        ("198.51.100.0/24", 61),
+        ("203.0.113.0/24", 59),
+    ] {
+        bench.control.workload_used(id, network).await?;
+        bench.pass(Duration::from_secs(pause));
+    }
+    let shared = || {
+        bench
+            .codes()
+            .iter()
+            .filter(|it| *it == "workload.shared")
+            .count()
+    };
+    assert_eq!(shared(), 0, "never two within a minute");
+    bench.control.workload_used(id, "192.0.2.0/24").await?;
+    assert_eq!(shared(), 1);
+    let kept = bench
+        .control
+        .book
+        .write("reading", |tx| tx.find::<Workload>(id));
+    assert_eq!(kept.expect("read").map(|it| it.places.len()), Some(2));
     Ok(())
 }

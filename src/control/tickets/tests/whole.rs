@@ -328,3 +328,25 @@ async fn a_message_ends_what_was_granted_for_its_ticket_and_nothing_else() {
     assert_eq!(post(None, good, body).await, Ok(204));
     assert_eq!(ended(&control, later), None);
 }
+
+#[tokio::test]
+async fn a_message_that_is_too_long_or_too_slow_is_refused_and_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_secret, path) = secret(&format!("whsec_{}", STANDARD.encode(KEY)));
+    let desk = super::hooks::hooked(Scheme::Standard, &path, hook_settings());
+    let control = control(folder.path(), desk, &ORDINARY, Vec::new());
+    let long = "x".repeat(4097);
+    let slow = Body::from_stream(futures_util::stream::pending::<
+        Result<bytes::Bytes, std::io::Error>,
+    >());
+    for (body, limit) in [
+        (Body::from(long), "TicketHookBytes"),
+        (slow, "TicketHookTimeout"),
+    ] {
+        let done = receive(&control, None, &HeaderMap::new(), body).await;
+        assert_eq!(done.map_err(|it| it.reason), Err("hook.body"), "{limit}");
+        let counted = control.metrics.expose();
+        let wanted = format!("limit=\"{limit}\"}} 1");
+        assert!(counted.contains(&wanted), "{counted}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Places on the portal's listener: held by nobody for nothing, and no more of them than are due.
 
 use super::{Settings, listen};
+use crate::config::{Cidr, Config};
 use crate::telemetry::Metrics;
 use axum::Router;
 use axum::body::Bytes as Whole;
@@ -26,6 +27,17 @@ fn settings() -> std::io::Result<Settings> {
     })
 }
 
+/// Networks as the configuration has them.
+fn trusted_proxies(text: &str) -> Vec<Cidr> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("locum.toml");
+    let smallest = include_str!("../../../../tests/data/smallest.toml");
+    let portal = format!("[listeners.portal]\ntrusted_proxies = ['{text}']\n");
+    std::fs::write(&path, format!("{smallest}\n{portal}")).expect("written");
+    let config = Config::load_without_files(&path, []).unwrap_or_else(|why| panic!("{why}"));
+    config.listeners.portal.trusted_proxies
+}
+
 /// Whether a connection to `address` is served.
 async fn is_served(address: SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).await.ok()?;
@@ -38,7 +50,7 @@ async fn is_served(address: SocketAddr) -> Option<TcpStream> {
 
 fn hits(metrics: &Metrics, limit: &str) -> bool {
     let wanted = format!("limit=\"{limit}\"}} 1");
-    metrics.encode().contains(&wanted)
+    metrics.expose().contains(&wanted)
 }
 
 #[tokio::test]
@@ -48,7 +60,7 @@ async fn one_address_holds_so_many_connections_and_a_trusted_proxy_more()
         let settings = Settings {
             max_connections: 3,
             max_per_address: 2,
-            trusted_proxies: vec![trusted.parse()?],
+            trusted_proxies: trusted_proxies(trusted),
             ..settings()?
         };
         let (address, metrics) = (settings.address, Arc::clone(&settings.metrics));
@@ -62,11 +74,11 @@ async fn one_address_holds_so_many_connections_and_a_trusted_proxy_more()
         }
         assert_eq!(open.len(), wanted, "{trusted}");
         let limit = if wanted == 2 {
-            "portal-address"
+            "PortalAddress"
         } else {
-            "portal-connections"
+            "PortalConnections"
         };
-        assert!(hits(&metrics, limit), "{trusted}: {}", metrics.encode());
+        assert!(hits(&metrics, limit), "{trusted}: {}", metrics.expose());
         // Whoever goes makes room.
         open.pop();
         let mut again = None;
