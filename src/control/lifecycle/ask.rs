@@ -408,9 +408,8 @@ fn check(
     if !ask.app.trim().is_empty() && !apps.iter().any(|app| app == ask.app.trim()) {
         say("app", format!("is not one of {}", apps.join(", ")));
     }
-    let tenant = ask.tenant.trim();
-    let is_unknown = !settings.tenants.is_empty() && !settings.tenants.contains_key(tenant);
-    if !tenant.is_empty() && is_unknown {
+    let (tenant, known) = (ask.tenant.trim(), &settings.tenants);
+    if !(tenant.is_empty() || known.is_empty() || known.contains_key(tenant)) {
         say("tenant", "is not a known customer".to_owned());
     }
     if !settings
