@@ -124,7 +124,11 @@ async fn show(call: &Call, id: RequestId, trouble: Option<&Refusal>) -> Shown {
         short: Id::of(id),
         question: words::question(request, &control.routes.scopes(&request.app)),
         unusual: unusual(call, request).await,
-        others: others(&seen, duties::agreed(request, &seen.votes, now).len()),
+        others: others(
+            &seen,
+            duties::agreed(request, &seen.votes, now).len(),
+            cannot.is_ok(),
+        ),
         facts: facts(call, request),
         votes: seen
             .votes
@@ -144,8 +148,8 @@ async fn show(call: &Call, id: RequestId, trouble: Option<&Refusal>) -> Shown {
     render(trouble, &page)
 }
 
-/// Who else must agree, in a sentence.
-fn others(seen: &Seen, agreed: usize) -> String {
+/// Who must agree, in a sentence: for somebody who may answer, who else.
+fn others(seen: &Seen, agreed: usize, may_answer: bool) -> String {
     let needs = &seen.request.needs;
     let missing = usize::from(needs.approvals).saturating_sub(agreed);
     let consent = match (needs.consent, seen.request.consented.is_some()) {
@@ -154,11 +158,15 @@ fn others(seen: &Seen, agreed: usize) -> String {
         (false, _) => "",
     };
     let people = match (seen.request.state, missing) {
-        (RequestState::Pending, 0 | 1) => {
+        (RequestState::Pending, 0 | 1) if may_answer => {
             "Your answer decides; nobody else of us needs to agree.".to_owned()
         }
-        (RequestState::Pending, 2) => "One other person must agree as well.".to_owned(),
-        (RequestState::Pending, n) => format!("{} other people must agree as well.", n - 1),
+        (RequestState::Pending, 2) if may_answer => {
+            "One other person must agree as well.".to_owned()
+        }
+        (RequestState::Pending, n) if may_answer => {
+            format!("{} other people must agree as well.", n - 1)
+        }
         _ => format!("{agreed} of {} agreed.", needs.approvals),
     };
     format!("{people}{consent}")
