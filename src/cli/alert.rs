@@ -47,9 +47,10 @@ impl Alert {
 
 fn table(out: &mut Output, tested: &Value) -> Result<(), Failure> {
     let row = |it: &Value| {
-        let (word, tone) = match flag(it, "/taken") {
-            true => ("taken".to_owned(), Tone::Good),
-            false => ("NOT taken".to_owned(), Tone::Bad),
+        let (word, tone) = if flag(it, "/taken") {
+            ("taken".to_owned(), Tone::Good)
+        } else {
+            ("NOT taken".to_owned(), Tone::Bad)
         };
         vec![
             text(it, "/channel").into(),

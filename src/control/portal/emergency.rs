@@ -71,9 +71,10 @@ async fn show(call: &Call, typed: Ask, trouble: Option<&Refusal>) -> Shown {
     let names: Vec<String> = apps.iter().map(|(app, _)| app.clone()).collect();
     let app = apps.first().map(|(app, _)| app.clone()).unwrap_or_default();
     let is_authorised = call.is_any(&[Role::BreakGlass]);
-    let barred = match is_authorised && trouble.is_none() {
-        true => control.barred_from_glass(call.caller()).await?,
-        false => None,
+    let barred = if is_authorised && trouble.is_none() {
+        control.barred_from_glass(call.caller()).await?
+    } else {
+        None
     };
     let page = Page {
         frame,

@@ -76,16 +76,19 @@ pub async fn listen(
     }))
 }
 
+/// Connections open from each address.
+type Open = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 /// Who holds how many connections.
 struct Places {
     all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    by_address: Open,
 }
 
 /// One connection's place. Free again when it goes.
 struct Place {
     _one: OwnedSemaphorePermit,
-    of: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    of: Option<(IpAddr, Open)>,
 }
 
 impl Places {
