@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Step, what leaves its record, and a member that the record must have.
-const STEPS: [(&str, &str, &str); 26] = [
+const STEPS: [(&str, &str, &str); 28] = [
     ("start of the process", "process.started", "durability"),
     ("policy that decides", "policy.loaded", "policy"),
     ("sign-in", "login.in", "by"),
