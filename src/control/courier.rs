@@ -70,7 +70,7 @@ impl Courier {
             Ok::<_, String>((name.clone(), password))
         });
         let server = Server {
-            server: from.server.as_deref(),
+            at: from.server.as_deref(),
             tls: from.tls,
             ca: from.ca.as_deref(),
             login: login.transpose()?,
@@ -89,13 +89,11 @@ impl Courier {
     pub(super) fn may_send(&self, about: RequestId, now: Timestamp) -> Result<(), Duration> {
         let mut sent = self.sent.lock();
         sent.retain(|_, at| *at <= now && now < at.plus(self.resend_after));
-        match sent.get(&about) {
-            Some(at) => Err(now.until(at.plus(self.resend_after))),
-            None => {
-                sent.insert(about, now);
-                Ok(())
-            }
+        if let Some(at) = sent.get(&about) {
+            return Err(now.until(at.plus(self.resend_after)));
         }
+        sent.insert(about, now);
+        Ok(())
     }
 
     /// Asks the customer's contact. `link` is theirs alone.

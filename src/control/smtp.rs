@@ -15,7 +15,7 @@ pub(super) type Transport = AsyncSmtpTransport<Tokio1Executor>;
 /// How to reach it.
 pub(super) struct Server<'c> {
     /// `host:port`.
-    pub(super) server: Option<&'c str>,
+    pub(super) at: Option<&'c str>,
     pub(super) tls: MailTls,
     pub(super) ca: Option<&'c Path>,
     /// Whom to sign in as, and the password.
@@ -25,8 +25,8 @@ pub(super) struct Server<'c> {
 
 impl Server<'_> {
     pub(super) fn transport(self) -> Result<Transport, String> {
-        let server = self.server.ok_or("server is missing")?;
-        let (host, port) = server.rsplit_once(':').ok_or("server has no port")?;
+        let at = self.at.ok_or("server is missing")?;
+        let (host, port) = at.rsplit_once(':').ok_or("server has no port")?;
         let host = host.trim_matches(['[', ']']);
         let port: u16 = port.parse().map_err(|_| "server has no port")?;
         let tls = match self.tls {

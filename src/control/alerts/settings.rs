@@ -149,7 +149,7 @@ fn mail(from: &AlertChannel, portal: String) -> Result<Mail, String> {
         Ok::<_, String>((name.clone(), password))
     });
     let server = Server {
-        server: from.server.as_deref(),
+        at: from.server.as_deref(),
         tls: from.tls,
         ca: from.ca.as_deref(),
         login: login.transpose()?,
