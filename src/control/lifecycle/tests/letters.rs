@@ -8,7 +8,7 @@ use crate::control::desk::{Bounds, Settings, TenantSettings};
 use crate::control::lifecycle::{Ask, ConsentLink, Registration};
 use crate::control::testing::{Bench, ask, settings};
 use crate::model::{AccessRequest, Role, SubjectClass, Workload};
-use crate::store::control::Tx;
+use crate::store::StoreError;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,7 +119,10 @@ async fn a_letter_that_is_not_taken_leaves_no_link() -> Outcome {
         assert!(!refused.detail.contains("451"), "no oracle: {refused}");
         let codes = bench.codes();
         assert!(codes.iter().any(|it| it == "consent.unsent"), "{codes:?}");
-        let links = bench.control.book.write("counting links", Tx::consents);
+        let links = bench.control.book.write("counting links", |tx| {
+            let links = tx.consents()?;
+            Ok::<_, StoreError>(links)
+        });
         assert_eq!(links.expect("read"), 0, "{does:?}");
     }
     Ok(())
