@@ -53,7 +53,7 @@ class Log:  # a tree (RFC 6962) over records, and the files of its directory
         self.at, self.entries, self.seqs, self.memo, self.heads = at, [], [], {}, []
         last, signed = read(at, "checkpoint"), read(at, "signed")
         notes = [n + b"\n" for n in re.findall(rb"((?:[^\n]+\n)+\n(?:[^\n]+\n)*[^\n]+)\n\n", read(at, "checkpoints") or b"")]
-        must(last in notes[-2:] and signed if notes else last is None, "%s/checkpoint: it is not the last one published", at)
+        must((last in notes[-2:] or not last and len(notes) < 2) and (signed or not notes), "%s/checkpoint: it is not the last one published", at)
         for name, note in [("checkpoints", n) for n in notes] + [("signed", signed)] * bool(signed) + list(saved):
             try: self.heads.append((*checkpoint(note, keys)[1:3], name))
             except (ValueError, LookupError) as why: raise ValueError("%s/%s: %s" % (at, name, why))
@@ -104,7 +104,7 @@ def journal(at, keys=(), saved=()):  # how many records hold, and the last hash;
         log.finish()
         want, found = b"".join(s.to_bytes(8, "big") for s in log.seqs), read(log.at, "seqs") or b""
         must(tenant is None or want.startswith(found) and len(found) >= 8 * log.published, "%s/seqs differs from the records", log.at)
-        must(tenant is not None or log.published or not keys or seq == 1, "%s: there is no checkpoint", log.at)
+        must(tenant is not None or any(name == "checkpoints" for *_, name in log.heads) or not keys or seq == 1, "%s: there is no checkpoint", log.at)
     return seq - 1, prev.decode()
 def export(at, tenant, keys, saved):  # how many records of a tenant there are; they are all that its checkpoints cover
     log, last, lines, keys = Log(at, of_tenant(keys, tenant), saved), 0, read(at).split(b"\n"), of_tenant(keys, tenant)

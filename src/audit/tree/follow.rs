@@ -139,7 +139,8 @@ impl Follow {
                     self.fault("checkpoint", Fault::Superseded);
                 }
             }
-            None if last.is_some() => self.fault("checkpoint", Fault::NoCheckpoint),
+            // Between the two files, the first time: a crash, or this reading.
+            None if heads.len() > 1 => self.fault("checkpoint", Fault::NoCheckpoint),
             None => {}
         }
         match disk::get(&self.dir.join("signed"))? {

@@ -4,6 +4,9 @@ use super::rig::{Rig, wait};
 use std::path::Path;
 use std::process::Command;
 
+/// For a file system that is so small that it has less room than it should have from the start, and is to become full.
+pub(super) const NO_MARKS: &str = "audit.min_free = { alarm = 0, refuse = 0 }";
+
 /// Refused as it must be: 503, named, the app saw nothing, readiness says why.
 fn refuses(rig: &Rig) {
     let before = rig.app.reached();
@@ -83,9 +86,7 @@ impl Drop for Small {
 #[test]
 fn full_file_system() {
     for durability in ["process", "disk"] {
-        let mut rig = Rig::new(&format!(
-            "audit.durability = '{durability}'\naudit.min_free = {{ alarm = 0, refuse = 0 }}"
-        ));
+        let mut rig = Rig::new(&format!("audit.durability = '{durability}'\n{NO_MARKS}"));
         let Some(_small) = Small::mount(&rig.journal(), "256k") else {
             eprintln!("not root here: the limit on file size stands in (see full_by_limit)");
             return;

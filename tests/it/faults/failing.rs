@@ -1,7 +1,7 @@
 //! Disks that refuse writes and syncs, take parts of them, or take their time, under load: Locum refuses and says why, or goes
 //! on, as configured; nothing is lost, the order is kept, and it goes on by itself when the disk does.
 
-use super::disk::{Small, fill};
+use super::disk::{NO_MARKS, Small, fill};
 use super::load::{Account, Load};
 use super::rig::{Rig, wait};
 use super::shim::{EIO, EROFS, Place, Shim};
@@ -212,7 +212,7 @@ fn slow_syncs_slow_requests_and_hold_no_memory() {
 #[test]
 fn full_file_system_under_load() {
     for durability in ["process", "disk"] {
-        let mut rig = Rig::new(&format!("audit.durability = '{durability}'"));
+        let mut rig = Rig::new(&format!("audit.durability = '{durability}'\n{NO_MARKS}"));
         let what = format!("ENOSPC, a tmpfs of 4 MiB, durability {durability}");
         let Some(_small) = Small::mount(&rig.journal(), "4m") else {
             println!(

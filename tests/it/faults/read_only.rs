@@ -1,5 +1,6 @@
 //! A file system that turns read-only by itself, as ext4 does after an error: what is refused, and what is there afterwards.
 
+use super::disk::NO_MARKS;
 use super::load::{Account, Load};
 use super::rig::{Rig, wait};
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ impl Drop for Ext4 {
 /// Durability `disk`: with `process`, what the system had not written yet is gone with such a file system.
 #[test]
 fn file_system_that_turned_read_only() {
-    let mut rig = Rig::new("audit.durability = 'disk'");
+    let mut rig = Rig::new(&format!("audit.durability = 'disk'\n{NO_MARKS}"));
     let what = "ext4 gone read-only, durability disk";
     let Some(disk) = Ext4::make(rig.dir().join("ext4.img"), &rig.journal()) else {
         println!(

@@ -1,6 +1,6 @@
 //! Proofs, good and bad of each kind, before both verifiers: ours, which uses the crates, and `docs/verify.py`, which does not.
 
-use super::fixture::{ORIGIN, key, keys, logged, records, run};
+use super::fixture::{ORIGIN, key, keys, logged, records, run, verified};
 use crate::audit::tree::{Consistency, Inclusion, LogKey, Proofs, Signed};
 use std::fs;
 use std::path::Path;
@@ -269,4 +269,46 @@ fn a_saved_checkpoint_shows_a_fork_and_a_cut_to_both_verifiers() {
         report.breaks.iter().any(is_cut) && python != Some(true),
         "{report}"
     );
+}
+
+#[test]
+fn a_death_between_the_files_of_the_first_checkpoint_is_no_fault_to_either_verifier() {
+    let dir = tempfile::tempdir().expect("dir");
+    let key = key();
+    run(logged(dir.path(), &key), 10);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify.py");
+    let verdicts = || {
+        let report = verified(dir.path(), &key);
+        let python = Command::new("python3")
+            .arg(&script)
+            .arg("journal")
+            .arg(dir.path())
+            .args(["--vkey", &key.verifier_key()])
+            .output();
+        (report, python.ok().map(|python| python.status.success()))
+    };
+    let tenant = dir.path().join("tlog/tenants/acme");
+    for log in [&tenant, &dir.path().join("tlog")] {
+        let all = fs::read(log.join("checkpoints")).expect("checkpoints");
+        // The end of the first text, and of its note.
+        let mut ends = memchr::memmem::find_iter(&all, b"\n\n");
+        let first = ends.nth(1).expect("a note") + 2;
+        let last = fs::read(log.join("checkpoint")).expect("checkpoint");
+        fs::remove_file(log.join("checkpoint")).expect("removed");
+        fs::write(
+            log.join("checkpoints"),
+            [&all[..first], &last, b"\n"].concat(),
+        )
+        .expect("two");
+        let (report, python) = verdicts();
+        assert!(!report.is_intact() && python != Some(true), "two: {report}");
+        fs::write(log.join("checkpoints"), &all[..first]).expect("one");
+        let (report, python) = verdicts();
+        assert!(report.is_intact() && python != Some(false), "one: {report}");
+    }
+    // And the next start goes on from there.
+    run(logged(dir.path(), &key), 1);
+    let (report, python) = verdicts();
+    assert!(report.is_intact() && python != Some(false), "{report}");
+    assert_eq!(report.tree.expect("tree").published, report.records);
 }
