@@ -1,6 +1,5 @@
 //! A real Locum with its portal on and demo personas that sign in, driven over plain HTTP on loopback.
 
-use super::inside::Inside;
 use crate::support::plan::free_port;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -173,16 +172,6 @@ impl Desk {
             let done = Command::new("kill").args(["-TERM", &id]).status();
             assert!(done.expect("kill runs").success());
             child.wait().expect("gone");
-        }
-    }
-
-    /// Opens a start link as a browser does, then asks for these in the session; without an app.
-    pub(super) fn browse(start: &str, asks: &[(&str, &str)]) {
-        let inside = Inside::enter(start);
-        for (method, path) in asks {
-            let answer = inside.ask(method, path);
-            // No app runs behind: what counts here is that it was let through, or was not.
-            assert!(answer.status >= 400, "{}", answer.status);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A browser inside a session, over plain HTTP; and a small app with a WebSocket.
 
 use super::desk::{Answer, call_as};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
