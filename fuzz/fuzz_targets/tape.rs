@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use locum::audit::Journal;
-use locum::audit::recording::{About, Kind, Library, Recorder, Settings, Start, Which};
-use locum::model::{Clock, ExchangeId, GrantId, Record, SessionId, Tier, Timestamp};
+use locum::audit::recording::{About, Kind, Library, Recorder, Settings, Start, Viewing, Which};
+use locum::model::{Clock, ExchangeId, GrantId, Happened, Ledger, Record, SessionId, Tier, Timestamp};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -43,6 +43,7 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
         tier: Tier::Ordinary,
         break_glass: false,
         opened_at: Timestamp::now(),
+        asked: None,
         erased: None,
     };
     let start = Start {
@@ -75,6 +76,17 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
     }
 });
 
+/// Nobody looks but the fuzzer.
+struct Unread;
+
+impl Ledger for Unread {
+    type Error = std::convert::Infallible;
+
+    fn put(&self, _: Happened) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
 fuzz_target!(|input: &[u8]| {
     let good = &*GOOD;
     let mut changed = good.bytes.clone();
@@ -86,7 +98,14 @@ fuzz_target!(|input: &[u8]| {
     }
     changed.truncate(changed.len() - usize::from(cut).min(changed.len()));
     std::fs::write(&good.tape, &changed).expect("written");
-    let Ok(tape) = good.library.tape(good.session) else {
+    let viewing = Viewing {
+        by: "fuzz".into(),
+        account: None,
+        reason: "to compare".into(),
+        over: "cli",
+        doing: "compare".into(),
+    };
+    let Ok(tape) = good.library.view(good.session, &viewing, Unread) else {
         assert!(changed != good.bytes, "a good tape is refused");
         return;
     };

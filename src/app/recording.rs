@@ -1,14 +1,14 @@
 //! `[recording]` as the recorder and the data plane take it.
 
 use super::{Parts, RunError};
-use crate::audit::Event;
 use crate::audit::recording::settings::{KeySource, Kms, MasterKey, Name, Redaction};
 use crate::audit::recording::{
-    About, Erased, Library, RecordingError, Retention, Rule, RuleOn, Settings,
+    About, Erased, Library, RecordingError, Retention, Rule, RuleOn, Settings, Undone,
 };
 use crate::audit::settings::HeaderSecret;
+use crate::audit::{Event, Journal, Refused};
 use crate::config::{self, Config};
-use crate::model::{OnOverrun, Record, RecordRule, Tier, Timestamp};
+use crate::model::{Happened, Ledger, OnOverrun, Record, RecordRule, Tier, Timestamp};
 use crate::proxy::setup::Recording;
 use crate::proxy::worker::Plane;
 use std::sync::Arc;
@@ -151,21 +151,40 @@ async fn look(library: Library, retention: Retention) -> Result<Due, RecordingEr
 }
 
 async fn erase(plane: &Plane, library: &Library, about: &About, why: String) {
-    let happened = about
-        .happened("recording.erased", "locum")
-        .with("why", &why);
-    if let Err(error) = plane.journal.event(&Event::Control(&happened)).await {
-        tracing::error!(%error, "an old recording stays: its erasing could not be recorded");
-        return;
-    }
     let erased = Erased {
         at: Timestamp::now(),
         by: "locum".into(),
         why,
+        agreed: None,
     };
     let (library, session) = (library.clone(), about.session);
-    let done = tokio::task::spawn_blocking(move || library.erase(session, erased)).await;
-    if let Ok(Err(error)) = done {
-        tracing::error!(%error, "an old recording could not be erased whole; it is tried again");
+    let ledger = Straight {
+        journal: Arc::clone(&plane.journal),
+        runtime: tokio::runtime::Handle::current(),
+    };
+    let done = tokio::task::spawn_blocking(move || library.erase(session, erased, &ledger)).await;
+    match done {
+        Ok(Err(Undone::Unrecorded(error))) => {
+            tracing::error!(%error, "an old recording stays: its erasing could not be recorded");
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "an old recording could not be erased whole; it is tried again");
+        }
+        _ => {}
+    }
+}
+
+/// The journal itself, for who may block.
+struct Straight {
+    journal: Arc<Journal>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Ledger for Straight {
+    type Error = Refused;
+
+    fn put(&self, happened: Happened) -> Result<(), Refused> {
+        let event = Event::Control(&happened);
+        self.runtime.block_on(self.journal.event(&event))
     }
 }

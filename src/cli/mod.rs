@@ -97,7 +97,6 @@ enum Command {
     Grant(grant::Grant),
     #[command(subcommand)]
     Audit(audit::Audit),
-    #[command(subcommand)]
     Recording(recording::Recording),
     Login(login::Login),
     Logout(login::Logout),

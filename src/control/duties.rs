@@ -1,10 +1,15 @@
-//! Separation of duties: which person may take which step. Every rule of it is in this file and the one beside
-//! it of changes; API, portal and command line go through here. `docs/controls.md` (S1, S4, S6, B5) names the tests.
+//! Separation of duties: which person may take which step. Every rule of it is in this file and those beside
+//! it of changes and recordings; API, portal and command line go through here. `docs/controls.md` (S1, S4, S6, B5) names the tests.
 
 mod changes;
+mod recordings;
 mod same;
 
 pub use changes::{is_change_agreed, may_answer_change, may_see_changes, may_test_alerts};
+pub use recordings::{
+    may_answer_erasing, may_ask_erasing, may_hold, may_see_hold, may_see_recording,
+    may_see_recordings_of,
+};
 pub use same::same;
 
 use super::refusal::{Kind, Refusal};
@@ -377,24 +382,6 @@ pub fn may_end(caller: &Caller, grant: &Grant) -> Result<(), Refusal> {
     Err(Refusal::forbidden(
         "duty.not-yours-to-end",
         "Only its operator, an approver, security or the customer ends a session.",
-    ))
-}
-
-/// May they see what was recorded of this grant's session? Security and auditors of this customer and app; those who review a
-/// break-glass are security. The customer's own auditors where the configuration says so.
-pub fn may_see_recording(
-    caller: &Caller,
-    grant: &Grant,
-    tenant_auditors: bool,
-) -> Result<(), Refusal> {
-    let may = |role: Role| caller.may(role, &grant.tenant.id, &grant.app);
-    let is_theirs = tenant_auditors && may(Role::TenantAuditor);
-    if may(Role::Security) || may(Role::Auditor) || is_theirs {
-        return Ok(());
-    }
-    Err(Refusal::forbidden(
-        "duty.not-to-see",
-        "Recordings are for security and auditors of this customer and app.",
     ))
 }
 

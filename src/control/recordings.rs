@@ -1,6 +1,10 @@
 //! Recordings for people: who may see one, that a reason is stated and on record before anything is shown, and how many are
 //! open at once.
 
+mod keep;
+
+pub use keep::{Listing, State};
+
 use super::desk::Control;
 use super::duties;
 use super::refusal::{Kind, Problem, Refusal};
@@ -8,8 +12,8 @@ use super::replay::{self, View, Viewer, Views};
 use crate::audit::export::{
     self, ExportError, Exporter, Facts, Format, Made, Order, Ready, Wanted, package::Dossier,
 };
-use crate::audit::recording::{About, RecordingError, Tape, ViewError, Viewing};
-use crate::model::{Caller, Grant, Happened, SecretHash, SessionId, Timestamp};
+use crate::audit::recording::{RecordingError, Tape, Undone, Viewing};
+use crate::model::{Caller, Grant, Happened, Ledger, SecretHash, SessionId, Timestamp};
 use crate::store::Stored;
 use crate::store::control::{Noted, Tx};
 use crate::telemetry::Metrics;
@@ -44,6 +48,16 @@ pub struct Purpose {
     pub doing: String,
 }
 
+impl Ledger for Control {
+    type Error = Refusal;
+
+    fn put(&self, happened: Happened) -> Result<(), Refusal> {
+        let now = self.now();
+        let note = |tx: &Tx<'_>| Ok::<_, Refusal>(tx.note(happened, now)?);
+        self.book.write("putting on record what happens", note)
+    }
+}
+
 impl Recordings {
     pub fn new(
         exporter: Exporter,
@@ -53,7 +67,7 @@ impl Recordings {
     ) -> Self {
         Self {
             exporter,
-            views: Views::default(),
+            views: Views::new(Arc::clone(&metrics)),
             replay: ArcSwap::from_pointee(settings),
             exports: Arc::new(Semaphore::new(max_exports)),
             metrics,
@@ -118,7 +132,7 @@ impl Recordings {
             Ok(facts) => facts,
             // A recording without records: it is shown, and its exchanges say that no record tells of them.
             Err(ExportError::Unknown(session)) => Facts::of(&session, &[]),
-            Err(why) => return Err(failed(&why)),
+            Err(why) => return Err(self.failed(&why)),
         };
         let now = control.now();
         Ok(self.views.open(&settings, viewer, tape, facts, now))
@@ -134,26 +148,16 @@ impl Recordings {
     ) -> Result<Result<Tape, RecordingError>, Refusal> {
         let viewing = Viewing {
             by: caller.person.clone(),
+            account: Some(caller.account.clone()),
             reason: stated(&purpose.reason)?,
             over: purpose.over,
             doing: purpose.doing,
         };
-        let account = caller.account.clone();
         let (library, control) = (self.exporter.library.clone(), Arc::clone(control));
-        let open = move || {
-            let record = |viewing: &Viewing, seen: &About| {
-                let now = control.now();
-                let mut happened = viewing.happened(seen).severe(2);
-                happened.account = Some(account);
-                let note = |tx: &Tx<'_>| Ok::<_, Refusal>(tx.note(happened, now)?);
-                control.book.write("recording a view", note)
-            };
-            library.view(id, &viewing, record)
-        };
-        match blocking(open).await? {
+        match blocking(move || library.view(id, &viewing, &*control)).await? {
             Ok(tape) => Ok(Ok(tape)),
-            Err(ViewError::Recording(why)) => Ok(Err(why)),
-            Err(ViewError::Unrecorded(why)) => Err(why),
+            Err(Undone::Recording(why)) => Ok(Err(why)),
+            Err(Undone::Unrecorded(why)) => Err(why),
         }
     }
 
@@ -195,7 +199,14 @@ impl Recordings {
         };
         let exporter = self.exporter.clone();
         let ready = blocking(move || exporter.prepare(order, opened)).await?;
-        Ok((ready.map_err(|why| failed(&why))?, permit))
+        Ok((ready.map_err(|why| self.failed(&why))?, permit))
+    }
+
+    fn failed(&self, why: &ExportError) -> Refusal {
+        if matches!(why, ExportError::TooMuch { .. }) {
+            self.metrics.hit(Limit::SessionRecords);
+        }
+        failed(why)
     }
 
     async fn note_export(
@@ -298,6 +309,7 @@ fn unopened(why: &RecordingError) -> Refusal {
         RecordingError::Absent { .. } => (Kind::NotFound, "recording.absent"),
         RecordingError::Erased { .. } => (Kind::NotFound, "recording.erased"),
         RecordingError::Sealed { .. } => (Kind::Conflict, "recording.sealed"),
+        RecordingError::Held { .. } => (Kind::Conflict, "recording.held"),
         _ => (Kind::Unavailable, "recording.unreadable"),
     };
     if kind == Kind::Unavailable {

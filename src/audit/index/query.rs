@@ -62,6 +62,28 @@ impl fmt::Display for Unfit {
 impl std::error::Error for Unfit {}
 
 impl Query {
+    /// All conditions in one line, for the record of the search.
+    pub fn told(&self) -> String {
+        let mut out = Vec::new();
+        for (field, value) in &self.fields {
+            out.push(format!("{}={value}", field.name()));
+        }
+        for (name, at) in [("from", self.since), ("to", self.until)] {
+            out.extend(at.map(|at| format!("{name}={at}")));
+        }
+        if !self.text.trim().is_empty() {
+            out.push(format!("text={}", self.text.trim()));
+        }
+        if self.order == Order::Oldest {
+            out.push("oldest first".to_owned());
+        }
+        out.extend(self.after.map(|after| format!("after={after}")));
+        if out.is_empty() {
+            return "everything".to_owned();
+        }
+        out.join(", ")
+    }
+
     /// Adds a condition, unless the value is empty.
     pub fn with(mut self, field: Field, value: &str) -> Self {
         if !value.is_empty() {

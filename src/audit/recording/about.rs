@@ -22,8 +22,23 @@ pub struct About {
     pub tier: Tier,
     pub break_glass: bool,
     pub opened_at: Timestamp,
+    /// Somebody asked for it to be erased, and nobody agreed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<Erased>,
+}
+
+/// That somebody asked for a recording to be erased: somebody else must agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub at: Timestamp,
+    /// The person.
+    pub by: String,
+    pub account: String,
+    pub why: String,
+    /// Not agreed to by then: it must be asked anew.
+    pub until: Timestamp,
 }
 
 /// How a recording went.
@@ -34,6 +49,9 @@ pub struct Erased {
     pub by: String,
     /// The retention rule, or the reason that was given.
     pub why: String,
+    /// Who agreed, where somebody had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<String>,
 }
 
 impl About {
@@ -49,6 +67,7 @@ impl About {
             tier,
             break_glass: grant.break_glass,
             opened_at: at,
+            asked: None,
             erased: None,
         }
     }

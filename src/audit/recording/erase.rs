@@ -1,35 +1,13 @@
 //! Erasing: the session's key is destroyed first, and with it every copy of the tape, wherever it is.
 
-use super::about::{About, Erased, sync_dir};
+use super::about::sync_dir;
 use super::error::RecordingError;
 use super::keyring::key_path;
-use super::{holds, part, seal};
+use super::{part, seal};
 use crate::model::SessionId;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
-
-pub(super) fn erase(
-    dir: &Path,
-    session: SessionId,
-    erased: Erased,
-) -> Result<About, RecordingError> {
-    let _lock = holds::lock(dir)?;
-    let about = About::read(dir, session)?.ok_or(RecordingError::Absent { session })?;
-    let holds = holds::read(dir)?;
-    if let Some(hold) = holds.iter().find(|hold| hold.is_on(&about)) {
-        let hold = format!("{} on {}: {}", hold.id, hold.on, hold.reason);
-        return Err(RecordingError::Held { session, hold });
-    }
-    // The intent first: a crash between here and the end is finished by the next sweep.
-    let about = About {
-        erased: Some(about.erased.unwrap_or(erased)),
-        ..about
-    };
-    about.write(dir)?;
-    finish(dir, session)?;
-    Ok(about)
-}
 
 /// Destroys what is left of a recording whose erasing was decided.
 pub(super) fn finish(dir: &Path, session: SessionId) -> Result<(), RecordingError> {

@@ -2,7 +2,8 @@
 
 use super::about::{About, replace};
 use super::error::RecordingError;
-use crate::model::{SessionId, Timestamp};
+use super::viewing::Undone;
+use crate::model::{Happened, Ledger, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io;
@@ -77,26 +78,60 @@ pub(super) fn read(dir: &Path) -> Result<Vec<Hold>, RecordingError> {
     }
 }
 
-pub(super) fn place(dir: &Path, hold: Hold) -> Result<(), RecordingError> {
+pub(super) fn place<L: Ledger>(
+    dir: &Path,
+    hold: Hold,
+    ledger: L,
+) -> Result<Hold, Undone<L::Error>> {
     let _lock = lock(dir)?;
     let mut holds = read(dir)?;
     if holds.len() >= MAX_HOLDS || holds.iter().any(|other| other.id == hold.id) {
         let what = format!("there are {MAX_HOLDS} holds, or one with this id: release some first");
-        return Err(RecordingError::Setting { what });
+        return Err(RecordingError::Setting { what }.into());
     }
-    holds.push(hold);
-    write(dir, &holds)
+    let happened = happened(dir, "recording.held", &hold, &hold.by, &hold.reason)?;
+    ledger.put(happened).map_err(Undone::Unrecorded)?;
+    holds.push(hold.clone());
+    write(dir, &holds)?;
+    Ok(hold)
 }
 
-pub(super) fn release(dir: &Path, id: &str) -> Result<Option<Hold>, RecordingError> {
+pub(super) fn release<L: Ledger>(
+    dir: &Path,
+    id: &str,
+    by: &str,
+    why: &str,
+    ledger: L,
+) -> Result<Option<Hold>, Undone<L::Error>> {
     let _lock = lock(dir)?;
     let mut holds = read(dir)?;
     let Some(at) = holds.iter().position(|hold| hold.id == id) else {
         return Ok(None);
     };
     let released = holds.remove(at);
+    let happened = happened(dir, "recording.released", &released, by, why)?;
+    ledger.put(happened).map_err(Undone::Unrecorded)?;
     write(dir, &holds)?;
     Ok(Some(released))
+}
+
+fn happened(
+    dir: &Path,
+    code: &str,
+    hold: &Hold,
+    by: &str,
+    why: &str,
+) -> Result<Happened, RecordingError> {
+    let mut happened = Happened::new(code, by);
+    match &hold.on {
+        HoldOn::Session(session) => match About::read(dir, *session)? {
+            Some(about) => happened = about.happened(code, by),
+            None => happened.session = Some(session.to_string()),
+        },
+        HoldOn::Tenant(tenant) => happened.tenant = Some(tenant.clone()),
+        HoldOn::Subject(subject) => happened.subject = Some(subject.clone()),
+    }
+    Ok(happened.severe(3).with("hold", &hold.id).with("why", why))
 }
 
 fn write(dir: &Path, holds: &[Hold]) -> Result<(), RecordingError> {

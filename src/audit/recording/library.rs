@@ -5,9 +5,11 @@ use super::error::RecordingError;
 use super::keyring::{Keyring, Wrapped, key_path};
 use super::seal::SessionKey;
 use super::settings::Settings;
+use super::step::{self, Step};
 use super::tape::Tape;
-use super::{erase, holds, part};
-use crate::model::{Happened, SessionId, Timestamp};
+use super::viewing::{Undone, Viewing};
+use super::{digest, erase, holds, part};
+use crate::model::{Ledger, SessionId, Timestamp};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,6 +44,14 @@ impl Summary {
     pub fn erased(&self) -> Option<&Erased> {
         self.about.erased.as_ref()
     }
+
+    /// Another number whenever anything of it changed but its length: for `ETag`. Never negative.
+    pub fn version(&self) -> i64 {
+        let seen = serde_json::to_vec(&(&self.about, &self.holds)).unwrap_or_default();
+        let digest = digest::sha256(&seen);
+        let bits = digest.iter().take(6);
+        bits.fold(0, |all, byte| all << 8 | i64::from(*byte))
+    }
 }
 
 impl Library {
@@ -60,28 +70,61 @@ impl Library {
 
     /// Every session of which something was recorded, the oldest first; erased ones too.
     pub fn sessions(&self) -> Result<Vec<Summary>, RecordingError> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(why) => return Err(RecordingError::io(&self.dir, "list")(why)),
-        };
         let holds = self.holds()?;
         let mut all = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(RecordingError::io(&self.dir, "list"))?;
-            let name = entry.file_name();
-            let session = name
-                .to_str()
-                .and_then(|name| name.strip_suffix(".json"))
-                .and_then(|id| id.parse::<SessionId>().ok());
-            if let Some(session) = session
-                && let Some(about) = About::read(&self.dir, session)?
-            {
+        for session in self.ids()? {
+            if let Some(about) = About::read(&self.dir, session)? {
                 all.push(self.summed(about, &holds));
             }
         }
         all.sort_by_key(|summary| (summary.about.opened_at, summary.about.session));
         Ok(all)
+    }
+
+    /// Some recordings that are `wanted`, the newest first, and where the next page begins. A page ends early where
+    /// `looks` recordings were looked at for it.
+    pub fn page(
+        &self,
+        after: Option<SessionId>,
+        limit: usize,
+        looks: usize,
+        mut wanted: impl FnMut(&Summary) -> bool,
+    ) -> Result<(Vec<Summary>, Option<SessionId>), RecordingError> {
+        let holds = self.holds()?;
+        // Ids grow with time.
+        let mut ids = self.ids()?;
+        ids.retain(|id| after.is_none_or(|after| *id < after));
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        let mut found = Vec::new();
+        for (looked, id) in ids.iter().enumerate() {
+            let Some(about) = About::read(&self.dir, *id)? else {
+                continue;
+            };
+            let summary = self.summed(about, &holds);
+            if wanted(&summary) {
+                found.push(summary);
+            }
+            if found.len() >= limit || looked + 1 >= looks {
+                return Ok((found, (looked + 1 < ids.len()).then_some(*id)));
+            }
+        }
+        Ok((found, None))
+    }
+
+    fn ids(&self) -> Result<Vec<SessionId>, RecordingError> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(why) => return Err(RecordingError::io(&self.dir, "list")(why)),
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(RecordingError::io(&self.dir, "list"))?;
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            ids.extend(id.and_then(|id| id.parse::<SessionId>().ok()));
+        }
+        Ok(ids)
     }
 
     /// One session's.
@@ -113,12 +156,13 @@ impl Library {
         }
     }
 
-    /// Opens a recording. For checks by machines; where a person is to see it, [`Library::view`] is the way.
+    /// Opens a recording, for checks by machines in this room. Outside of it there is [`Library::view`] alone, so that a
+    /// view without a record does not compile.
     ///
     /// # Errors
     /// [`RecordingError::Absent`], [`RecordingError::Erased`], [`RecordingError::Sealed`] (its master key is not at
     /// hand) and [`RecordingError::Damaged`] are told apart.
-    pub fn tape(&self, session: SessionId) -> Result<Tape, RecordingError> {
+    pub(super) fn tape(&self, session: SessionId) -> Result<Tape, RecordingError> {
         let about = About::read(&self.dir, session)?;
         if let Some(erased) = about.as_ref().and_then(|about| about.erased.as_ref()) {
             let why = erased.why.clone();
@@ -152,23 +196,23 @@ impl Library {
         self.keys.unwrap(&wrapped).map(Some)
     }
 
-    /// Opens a recording for a person. `record` puts it on record that they see it, and why, before anything is shown; where
-    /// that fails, nothing is.
-    pub fn view<E>(
+    /// Opens a recording for a person: the only way for them. It is on record that they see it, and why, before anything is
+    /// shown; where that fails, nothing is.
+    pub fn view<L: Ledger>(
         &self,
         session: SessionId,
         viewing: &Viewing,
-        record: impl FnOnce(&Viewing, &About) -> Result<(), E>,
-    ) -> Result<Tape, ViewError<E>> {
+        ledger: L,
+    ) -> Result<Tape, Undone<L::Error>> {
         if viewing.reason.trim().is_empty() {
             let what = "state why you look at this recording".into();
-            return Err(ViewError::Recording(RecordingError::Setting { what }));
+            return Err(RecordingError::Setting { what }.into());
         }
-        let tape = self.tape(session).map_err(ViewError::Recording)?;
-        let about = About::read(&self.dir, session)
-            .and_then(|about| about.ok_or(RecordingError::Absent { session }))
-            .map_err(ViewError::Recording)?;
-        record(viewing, &about).map_err(ViewError::Unrecorded)?;
+        let tape = self.tape(session)?;
+        let about = About::read(&self.dir, session)?;
+        let about = about.ok_or(RecordingError::Absent { session })?;
+        let put = ledger.put(viewing.happened(&about));
+        put.map_err(Undone::Unrecorded)?;
         Ok(tape)
     }
 
@@ -177,14 +221,20 @@ impl Library {
         holds::read(&self.dir)
     }
 
-    /// Forbids erasing until [`Library::release`].
-    pub fn hold(&self, hold: Hold) -> Result<(), RecordingError> {
-        holds::place(&self.dir, hold)
+    /// Forbids erasing until [`Library::release`], once that is on record.
+    pub fn hold<L: Ledger>(&self, hold: Hold, ledger: L) -> Result<Hold, Undone<L::Error>> {
+        holds::place(&self.dir, hold, ledger)
     }
 
-    /// Takes a hold away; `None` where there is none with this id.
-    pub fn release(&self, id: &str) -> Result<Option<Hold>, RecordingError> {
-        holds::release(&self.dir, id)
+    /// Takes a hold away, once that is on record; `None` where there is none with this id.
+    pub fn release<L: Ledger>(
+        &self,
+        id: &str,
+        by: &str,
+        why: &str,
+        ledger: L,
+    ) -> Result<Option<Hold>, Undone<L::Error>> {
+        holds::release(&self.dir, id, by, why, ledger)
     }
 
     /// Ends every erasing that was decided and broke off; how many there were.
@@ -200,54 +250,32 @@ impl Library {
         Ok(finished)
     }
 
-    /// Destroys a session's key, then its tape. Nothing brings it back. What is known of it from outside stays.
-    pub fn erase(&self, session: SessionId, erased: Erased) -> Result<About, RecordingError> {
-        erase::erase(&self.dir, session, erased)
+    /// Destroys a session's key, then its tape, once that is on record. Nothing brings it back. What is known of it from
+    /// outside stays.
+    pub fn erase<L: Ledger>(
+        &self,
+        session: SessionId,
+        erased: Erased,
+        ledger: L,
+    ) -> Result<About, Undone<L::Error>> {
+        let step = |_: &Summary| Ok(Step::Erase(erased));
+        Ok(self.step(session, step, ledger)?.about)
+    }
+
+    /// Takes a step that `decide` chooses, seeing the recording as it is, while nobody else takes one. It is on record
+    /// before it is done.
+    pub fn step<L: Ledger>(
+        &self,
+        session: SessionId,
+        decide: impl FnOnce(&Summary) -> Result<Step, L::Error>,
+        ledger: L,
+    ) -> Result<Summary, Undone<L::Error>> {
+        let lock = holds::lock(&self.dir)?;
+        let summary = self.summary(session)?;
+        let step = decide(&summary).map_err(Undone::Unrecorded)?;
+        let seen = (&summary.about, summary.holds.as_slice());
+        step::take(&self.dir, seen, step, ledger)?;
+        drop(lock);
+        Ok(self.summary(session)?)
     }
 }
-
-/// Who looks at a recording, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Viewing {
-    /// The person: as the control plane or the command line knows them.
-    pub by: String,
-    /// In their own words; never empty.
-    pub reason: String,
-    /// `cli`, `api`, `portal`.
-    pub over: &'static str,
-    /// `show`, `export har`, `replay`, …
-    pub doing: String,
-}
-
-impl Viewing {
-    /// `recording.viewed`, for the journal.
-    pub fn happened(&self, about: &About) -> Happened {
-        about
-            .happened("recording.viewed", &self.by)
-            .with("why", &self.reason)
-            .with("over", self.over)
-            .with("doing", &self.doing)
-    }
-}
-
-/// Why a person does not get to see a recording.
-#[derive(Debug)]
-pub enum ViewError<E> {
-    Recording(RecordingError),
-    /// That they see it could not be put on record.
-    Unrecorded(E),
-}
-
-impl<E: std::fmt::Display> std::fmt::Display for ViewError<E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Recording(why) => why.fmt(f),
-            Self::Unrecorded(why) => write!(
-                f,
-                "that you look at this recording could not be put on record, so it is not shown: {why}"
-            ),
-        }
-    }
-}
-
-impl<E: std::fmt::Debug + std::fmt::Display> std::error::Error for ViewError<E> {}

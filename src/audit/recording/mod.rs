@@ -35,25 +35,29 @@ mod scan;
 mod seal;
 mod shelf;
 mod side;
+mod step;
 mod tap;
 mod tape;
 mod taped;
 mod told;
+mod viewing;
 mod work;
 
-pub use about::{About, Erased};
+pub use about::{About, Asked, Erased};
 pub use counters::Counters;
 pub use error::RecordingError;
 pub use kept::{Kept, Spot};
-pub use library::{Hold, HoldOn, Library, Summary, ViewError, Viewing};
+pub use library::{Hold, HoldOn, Library, Summary};
 pub use recorder::{Recorder, Start};
 pub use retention::{Retention, Rule, RuleOn};
 pub use scan::Torn;
 pub use settings::Settings;
+pub use step::Step;
 pub use tap::{Overrun, Tap};
 pub use tape::Tape;
 pub use taped::{Body, From, Gap, Kind, Message, Side, Taped, Which};
 pub use told::{Checked, Erasure, check, erasures};
+pub use viewing::{Undone, Viewing};
 pub use work::Closed;
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ mod tests {
                 tier,
                 break_glass,
                 opened_at: at,
+                asked: None,
                 erased: None,
             },
             bytes: 1,
@@ -124,6 +125,7 @@ mod tests {
             at,
             by: "locum".into(),
             why: "x".into(),
+            agreed: None,
         });
         assert_eq!(over(&erased, 50), None);
     }

@@ -9,8 +9,40 @@ use super::keyring::{Keyring, key_path};
 use super::part::PartWriter;
 use super::settings::Settings;
 use super::taped::{From, Kind, Which};
-use crate::model::{ExchangeId, GrantId, SessionId, Tier, Timestamp};
+use crate::model::{ExchangeId, GrantId, Happened, Ledger, SessionId, Tier, Timestamp};
 use std::fs;
+
+/// Keeps what is put on record.
+#[derive(Debug, Default)]
+pub struct Sheet(pub std::cell::RefCell<Vec<Happened>>);
+
+impl Sheet {
+    pub fn codes(&self) -> Vec<String> {
+        let put = self.0.borrow();
+        put.iter().map(|it| it.code.clone()).collect()
+    }
+}
+
+impl Ledger for Sheet {
+    type Error = String;
+
+    fn put(&self, happened: Happened) -> Result<(), String> {
+        self.0.borrow_mut().push(happened);
+        Ok(())
+    }
+}
+
+/// Takes nothing.
+#[derive(Debug)]
+pub struct Full;
+
+impl Ledger for Full {
+    type Error = String;
+
+    fn put(&self, _: Happened) -> Result<(), String> {
+        Err("the disk is full".into())
+    }
+}
 
 /// A tape that a test writes, with times that it chooses: each step is `step` milliseconds after the one before.
 pub struct Sample {
@@ -44,6 +76,7 @@ impl Sample {
             tier: Tier::Ordinary,
             break_glass: false,
             opened_at: at,
+            asked: None,
             erased: None,
         };
         about.write(&settings.dir).unwrap();

@@ -1,6 +1,7 @@
 //! `locum audit`: look at the journal and prove that it is whole.
 
 mod key;
+pub(super) mod on_record;
 mod progress;
 mod prove;
 mod reindex;

@@ -1,5 +1,6 @@
 //! `locum audit search`.
 
+use super::on_record;
 use super::progress::Bar;
 use crate::audit::index::each_field;
 use crate::audit::index::{
@@ -21,6 +22,10 @@ beginning, /orders/17 a row of words. Case does not count.
 What is shown is read from the journal, and each line checked against its hash
 and against what was indexed: what does not fit is named, and the exit code is 1.
 The index is brought up to date first, or made where there is none.
+
+Who searched, and for what, goes on record, before the first record is shown. In
+a copy of a journal, without the store beside it, there is nothing to put that
+on: then this says so.
 
 Examples:
   locum audit search --operator ada@support.example --event exchange.refused
@@ -164,6 +169,9 @@ impl Search {
             limit: self.limit.min(AT_ONCE),
             reached: None,
         };
+        on_record::note(context, &settings.journal, "records.searched", |happened| {
+            happened.with("query", query.told())
+        })?;
         let most = if self.all { usize::MAX } else { self.limit };
         let searcher = Searcher::open(settings).map_err(super::no_index)?;
         let mut pages = Pages::new(searcher, query, most);

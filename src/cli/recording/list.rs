@@ -9,11 +9,21 @@ use serde_json::json;
 pub(in crate::cli) struct List {
     /// Only those of a tenant.
     #[arg(long, value_name = "ID")]
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
     /// Only those that are held.
     #[arg(long)]
-    held: bool,
+    pub(super) held: bool,
+    /// How many at most; over the API only, and the newest first.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub(super) limit: u16,
+    /// Those after this session: the next page; over the API only.
+    #[arg(long, value_name = "ID")]
+    pub(super) after: Option<String>,
 }
+
+pub(super) const HEAD: [&str; 8] = [
+    "SESSION", "STATE", "TENANT", "SUBJECT", "OPERATOR", "APP", "BYTES", "WRITTEN",
+];
 
 impl List {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
@@ -60,10 +70,7 @@ impl List {
                 ]
             })
             .collect();
-        let head = [
-            "SESSION", "STATE", "TENANT", "SUBJECT", "OPERATOR", "APP", "BYTES", "WRITTEN",
-        ];
-        context.out.table(&head, &rows)?;
+        context.out.table(&HEAD, &rows)?;
         for hold in &holds {
             context.out.line(format!(
                 "hold {} on {}: {} ({}, {})",

@@ -75,6 +75,12 @@ impl Remote {
         Client::new(url, ca.as_deref(), Some(token), self.timeout)
     }
 
+    /// Whether a portal is named, or was signed in to.
+    pub(super) fn is_known(&self) -> bool {
+        let kept = || Credentials::standard().and_then(|it| it.read()).ok();
+        self.url.is_some() || kept().is_some_and(|kept| kept.current().is_some())
+    }
+
     /// Somebody who can begin to sign in.
     pub(super) fn stranger(&self, credentials: &Credentials) -> Result<Client, Failure> {
         let kept = credentials.read()?;

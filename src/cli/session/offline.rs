@@ -1,5 +1,6 @@
 //! Sessions of a state directory, without a portal: its journal, its recordings, and its store where there is one.
 
+use super::super::audit::on_record;
 use super::super::grant::by;
 use super::super::output::{Cell, Output, Tone, printable, tell};
 use super::super::{Context, Exit, Failure};
@@ -8,9 +9,9 @@ use crate::audit::export::package::Dossier;
 use crate::audit::export::{
     self, ExportError, Exporter, Facts, Format, Known, Made, Order, Ready, Wanted,
 };
-use crate::audit::recording::{About, Library, Settings, ViewError, Viewing};
+use crate::audit::recording::{Library, Settings, Undone, Viewing};
 use crate::audit::tree::LogKey;
-use crate::model::{AccessRequest, SessionId, Timestamp};
+use crate::model::{AccessRequest, Happened, Ledger, SessionId, Timestamp};
 use crate::store::control::{Book, Tx};
 use crate::store::{StoreError, sqlite};
 use serde_json::json;
@@ -28,6 +29,12 @@ pub(super) fn show(context: &mut Context, dir: &Path, id: &str) -> Result<Exit, 
             session: id.to_owned(),
             ..Wanted::default()
         },
+    )?;
+    on_record::note(
+        context,
+        &dir.join("journal"),
+        "records.searched",
+        |happened| happened.with("query", format!("session={id}")),
     )?;
     let facts = Facts::of(id, &entries);
     if context.out.is_json() {
@@ -107,15 +114,25 @@ pub(super) fn ready(
     let (wanted, dossier) = store.dossier(&dir.join("journal"), session)?;
     let viewing = Viewing {
         by: by(),
+        account: None,
         reason: reason.to_owned(),
         over: "cli",
         doing: format!("export {format}"),
     };
-    let record = |viewing: &Viewing, about: &About| store.viewed(viewing, about);
-    let tape = match library.view(session, &viewing, record) {
+    let tape = match library.view(session, &viewing, &store) {
         Ok(tape) => Ok(tape),
-        Err(ViewError::Recording(why)) => Err(why),
-        Err(ViewError::Unrecorded(why)) => return Err(unusable(why)),
+        Err(Undone::Recording(why)) => {
+            // Nothing of the recording is given out; the records are.
+            let mut happened = Happened::new("session.exported", &viewing.by).severe(2);
+            happened.session = Some(session.to_string());
+            let happened = happened
+                .with("why", &viewing.reason)
+                .with("over", viewing.over)
+                .with("doing", &viewing.doing);
+            store.put(happened).map_err(unusable)?;
+            Err(why)
+        }
+        Err(Undone::Unrecorded(why)) => return Err(unusable(why)),
     };
     let exporter = Exporter {
         journal: dir.join("journal"),
@@ -166,6 +183,15 @@ fn keys(context: &Context, dir: &Path) -> Vec<LogKey> {
 /// The store of a state directory, if it came along.
 struct Store(Option<Book>);
 
+impl Ledger for Store {
+    type Error = StoreError;
+
+    /// A copy without a store has nothing that it could be noted in: that was said when it was opened.
+    fn put(&self, happened: Happened) -> Result<(), StoreError> {
+        self.0.as_ref().map_or(Ok(()), |book| book.put(happened))
+    }
+}
+
 impl Store {
     fn open(dir: &Path) -> Result<Self, Failure> {
         let path = dir.join("locum.db");
@@ -180,13 +206,6 @@ impl Store {
             ..sqlite::Settings::default()
         };
         Ok(Self(Some(Book::open(&settings).map_err(unusable)?)))
-    }
-
-    /// The serving process takes the note to the journal.
-    fn viewed(&self, viewing: &Viewing, about: &About) -> Result<(), StoreError> {
-        let Some(book) = &self.0 else { return Ok(()) };
-        let happened = viewing.happened(about).severe(2);
-        book.write("recording a view", |tx| tx.note(happened, Timestamp::now()))
     }
 
     /// What names the session, and what the control plane knew of it.

@@ -180,7 +180,13 @@ fn add_headers(operation: &mut Operation) {
 
 /// What is shown with an `ETag`.
 fn has_version(schema: &RefOr<utoipa::openapi::Schema>) -> bool {
-    const SHOWN: [&str; 4] = ["AccessRequestWithVotes", "Lock", "LockSet", "Review"];
+    const SHOWN: [&str; 5] = [
+        "AccessRequestWithVotes",
+        "Lock",
+        "LockSet",
+        "Recording",
+        "Review",
+    ];
     match schema {
         RefOr::Ref(it) => it
             .ref_location

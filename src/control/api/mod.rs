@@ -29,8 +29,8 @@ use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use calls::{
-    agreeing, alerts, asking, changes, exports, happenings, locks, log, records, reviews, sessions,
-    who, workloads,
+    agreeing, alerts, asking, changes, exports, happenings, holds, locks, log, recordings, records,
+    reviews, sessions, who, workloads,
 };
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
@@ -140,6 +140,12 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(happenings::list))
         .routes(routes!(records::list))
         .routes(routes!(records::export))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::one))
+        .routes(routes!(recordings::erase))
+        .routes(routes!(recordings::vote))
+        .routes(routes!(holds::list, holds::place))
+        .routes(routes!(holds::release))
         .routes(routes!(log::inclusion))
         .routes(routes!(log::consistency))
 }

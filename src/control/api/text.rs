@@ -243,6 +243,35 @@ schema!(
         .pattern(Some("^[0-9a-f]{64}$"))
 );
 
+/// The id of a legal hold on recordings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HoldRef(pub String);
+
+impl<'de> Deserialize<'de> for HoldRef {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let good = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        match text.strip_prefix('h') {
+            Some(digits) if digits.len() == 16 && digits.bytes().all(good) => Ok(Self(text)),
+            _ => Err(D::Error::custom("is no hold: h and 16 of 0-9 a-f")),
+        }
+    }
+}
+
+impl Serialize for HoldRef {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
+    }
+}
+
+schema!(
+    HoldRef,
+    "HoldId",
+    string()
+        .description(Some("The id of a legal hold on recordings."))
+        .pattern(Some("^h[0-9a-f]{16}$"))
+);
+
 /// A list of so many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Few<T, const LOW: usize, const HIGH: usize>(pub Vec<T>);

@@ -1,6 +1,6 @@
 //! Everything that a query finds, as a file: read page by page while it is sent, so that its length costs no memory.
 
-use super::{Evidence, note, reached, told};
+use super::{Evidence, note, reached};
 use crate::audit::index::{self, Fault, Found, Query};
 use crate::control::desk::Control;
 use crate::control::refusal::Refusal;
@@ -56,7 +56,7 @@ impl Evidence {
         // A query that cannot be answered is refused while there is still a status to refuse it with.
         let first = self.search(query.clone()).await?;
         let happened = Happened::by("records.exported", caller)
-            .with("query", told(&query))
+            .with("query", query.told())
             .with("format", format.name());
         note(control, happened).await?;
         let state = Export {

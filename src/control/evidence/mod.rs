@@ -83,7 +83,7 @@ impl Evidence {
         let _permit = self.permit()?;
         let found = self.search(query.clone()).await?;
         let happened = Happened::by("records.searched", caller)
-            .with("query", told(&query))
+            .with("query", query.told())
             .with("records", found.entries.len());
         note(control, happened).await?;
         Ok(self.page(found))
@@ -223,26 +223,4 @@ fn reached(caller: &Caller) -> Result<Option<Vec<Reached>>, Refusal> {
     }
     let is_free = |seat: &Reached| seat.tenants == Reach::All && seat.apps == Reach::All;
     Ok((!seats.iter().any(is_free)).then_some(seats))
-}
-
-/// The query in one line, as it is put on record.
-fn told(query: &Query) -> String {
-    let mut out = Vec::new();
-    for (field, value) in &query.fields {
-        out.push(format!("{}={value}", field.name()));
-    }
-    for (name, at) in [("from", query.since), ("to", query.until)] {
-        out.extend(at.map(|at| format!("{name}={at}")));
-    }
-    if !query.text.trim().is_empty() {
-        out.push(format!("text={}", query.text.trim()));
-    }
-    if query.order == Order::Oldest {
-        out.push("oldest first".to_owned());
-    }
-    out.extend(query.after.map(|after| format!("after={after}")));
-    if out.is_empty() {
-        return "everything".to_owned();
-    }
-    out.join(", ")
 }

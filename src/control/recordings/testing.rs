@@ -20,4 +20,12 @@ impl Recordings {
         };
         Self::new(exporter, replay::Settings::default(), 2, metrics)
     }
+
+    /// Whether this limit was hit.
+    pub(in crate::control) fn was_hit(&self, limit: &str) -> bool {
+        let text = self.metrics.expose();
+        let named = format!("limit=\"{limit}\"");
+        text.lines()
+            .any(|line| line.contains(&named) && !line.ends_with(" 0"))
+    }
 }

@@ -5,10 +5,11 @@ use super::index::{Asked, Fit};
 use super::settings::Settings;
 use super::view::Frame;
 use super::{html, live, pipe};
-use crate::audit::export::decode;
+use crate::audit::export::decode::{self, NotPlain};
 use crate::audit::export::events::{Pieces, is_stream};
 use crate::audit::export::exchange::{is_text, media};
 use crate::audit::recording::{Body as Taken, Side, Taped};
+use crate::telemetry::metrics::Limit;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -130,7 +131,11 @@ async fn mapped(
     let is_html = matches!(media, "text/html" | "application/xhtml+xml");
     let work = tokio::task::spawn_blocking(move || {
         let stored = frame.view.tape.read(&taken);
-        let plain = decode::plain(&side, &taken, stored, most).ok()?;
+        let plain = decode::plain(&side, &taken, stored, most);
+        if matches!(plain, Err(NotPlain::TooLong(_))) {
+            frame.metrics.hit(Limit::ReplayText);
+        }
+        let plain = plain.ok()?;
         let text = frame.mapping.bytes(&plain);
         Some(if is_html {
             html::prepared(&text, began)

@@ -8,6 +8,8 @@ use crate::audit::export::Facts;
 use crate::audit::recording::{Tape, Taped};
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{ExchangeId, Secret, SecretHash, SessionId, Timestamp};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Limit;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
@@ -56,6 +58,7 @@ pub(super) struct Frame {
     /// The exchange that it begins with.
     pub(super) start: usize,
     pub(super) mapping: Mapping,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) state: Mutex<State>,
 }
 
@@ -121,15 +124,15 @@ pub(super) fn label(label: &str, n: usize) -> String {
 }
 
 /// All that is open.
-#[derive(Default)]
 pub struct Views {
-    views: Mutex<HashMap<(SecretHash, SessionId), Arc<View>>>,
+    metrics: Arc<Metrics>,
+    open: Mutex<HashMap<(SecretHash, SessionId), Arc<View>>>,
     frames: Mutex<Vec<Arc<Frame>>>,
 }
 
 impl fmt::Debug for Views {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Views({})", self.views.lock().len())
+        write!(f, "Views({})", self.open.lock().len())
     }
 }
 
@@ -143,9 +146,17 @@ pub struct Viewer {
 }
 
 impl Views {
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            open: Mutex::default(),
+            frames: Mutex::default(),
+        }
+    }
+
     /// The open view of this login on this session.
     pub fn of(&self, login: SecretHash, session: SessionId, now: Timestamp) -> Option<Arc<View>> {
-        let views = self.views.lock();
+        let views = self.open.lock();
         let view = views.get(&(login, session)).filter(|it| now < it.until);
         view.map(Arc::clone)
     }
@@ -157,7 +168,7 @@ impl Views {
         (login, session): (SecretHash, SessionId),
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let mut views = self.views.lock();
+        let mut views = self.open.lock();
         views.retain(|_, it| now < it.until);
         self.frames.lock().retain(|it| now < it.view.until);
         if views.len() < settings.max_views || views.contains_key(&(login, session)) {
@@ -170,7 +181,7 @@ impl Views {
         ))
     }
 
-    /// Opens a view. That it was put on record is the caller's part.
+    /// Opens a view. That it is on record is what the tape came from.
     pub fn open(
         &self,
         settings: &Settings,
@@ -193,19 +204,19 @@ impl Views {
         // Pages of the view before this one end with it.
         let is_same = |it: &Arc<Frame>| (it.view.login, it.view.session) == key;
         self.frames.lock().retain(|it| !is_same(it));
-        self.views.lock().insert(key, Arc::clone(&view));
+        self.open.lock().insert(key, Arc::clone(&view));
         view
     }
 
     /// Ends all views of a login: it signed out.
     pub fn close(&self, login: SecretHash) {
-        self.views.lock().retain(|(it, _), _| *it != login);
+        self.open.lock().retain(|(it, _), _| *it != login);
         self.frames.lock().retain(|it| it.view.login != login);
     }
 
     /// How many there are, for the metric.
     pub fn count(&self) -> usize {
-        self.views.lock().len()
+        self.open.lock().len()
     }
 
     /// A frame for one page, and the address that a portal's page puts into it.
@@ -227,6 +238,7 @@ impl Views {
         let opened = opened.map_or(0, |it| it.opened_at.millis());
         let frame = Arc::new(Frame {
             mapping: Mapping::new(pairs),
+            metrics: Arc::clone(&self.metrics),
             view: Arc::clone(view),
             start,
             state: Mutex::new(State {
@@ -251,6 +263,7 @@ impl Views {
         let mut frames = self.frames.lock();
         let same = |it: &&Arc<Frame>| Arc::ptr_eq(&it.view, view);
         while frames.iter().filter(same).count() >= settings.max_frames {
+            self.metrics.hit(Limit::ReplayFrames);
             let oldest = frames.iter().position(|it| Arc::ptr_eq(&it.view, view));
             oldest.map(|at| frames.remove(at));
         }

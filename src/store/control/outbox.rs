@@ -1,7 +1,7 @@
 //! What happened, written with the change that it tells of; the journal takes it from here, each once and in order.
 
 use super::{Book, RowError, StoreError, Tx, failed};
-use crate::model::{Happened, Reach, Timestamp};
+use crate::model::{Happened, Ledger, Reach, Timestamp};
 use rusqlite::params;
 use rusqlite::types::Value;
 
@@ -93,6 +93,17 @@ impl Tx<'_> {
             .collect()
         };
         run().map_err(failed("reading what happened"))
+    }
+}
+
+impl Ledger for Book {
+    type Error = StoreError;
+
+    /// A serving Locum takes it to the journal at once, else the next one that serves.
+    fn put(&self, happened: Happened) -> Result<(), StoreError> {
+        self.write("putting on record what happens", |tx| {
+            tx.note(happened, Timestamp::now())
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! Locum and its keepers do meanwhile.
 
 use super::desk::{Desk, Person};
+use super::inside::{Inside, app};
 use crate::support::locum::records;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Step, what leaves its record, and a member that the record must have.
-const STEPS: [(&str, &str, &str); 28] = [
+const STEPS: [(&str, &str, &str); 31] = [
     ("start of the process", "process.started", "durability"),
     ("policy that decides", "policy.loaded", "policy"),
     ("sign-in", "login.in", "by"),
@@ -23,6 +24,7 @@ const STEPS: [(&str, &str, &str); 28] = [
     ("exchange opens", "exchange.opened", "rule"),
     ("exchange ends", "exchange.closed", "outcome"),
     ("refusal by policy", "exchange.refused", "rule"),
+    ("stream ends", "websocket.ended", "session"),
     ("break-glass", "break-glass.opened", "incident"),
     ("break-glass, its request", "break-glass.opened", "request"),
     ("break-glass, its session", "break-glass.opened", "session"),
@@ -30,6 +32,8 @@ const STEPS: [(&str, &str, &str); 28] = [
     ("end asked for", "session.end-asked", "session"),
     ("session ends", "session.ended", "cause"),
     ("review", "review.certified", "by"),
+    ("view of a recording", "recording.viewed", "why"),
+    ("legal hold", "recording.held", "hold"),
     ("step refused to a person", "control.refused", "step"),
     ("lock", "lock.set", "key"),
     ("call of the API", "api.call", "path"),
@@ -59,7 +63,7 @@ fn text(value: &Value, name: &str) -> String {
 }
 
 /// An ordinary session that is used, refused something and ended.
-fn ordinary(desk: &Desk) {
+fn ordinary(desk: &Desk) -> String {
     let [ada, bo, cy] = ["ada", "bo", "cy"].map(|id| desk.sign_in(id));
     let asked = posted(
         &ada,
@@ -82,16 +86,17 @@ fn ordinary(desk: &Desk) {
         &format!("/api/v1/requests/{id}/activate"),
         &Value::Null,
     );
-    Desk::browse(
-        &text(&active, "start_url"),
-        &[("GET", "/orders/1"), ("POST", "/orders/1")],
-    );
+    let inside = Inside::enter(&text(&active, "start_url"));
+    assert_eq!(inside.ask("GET", "/orders/1").status, 200);
+    assert_eq!(inside.ask("POST", "/orders/1").status, 403);
+    assert_eq!(inside.say("/ws", "hello"), "hello");
     let session = text(&active, "session");
     posted(
         &ada,
         &format!("/api/v1/sessions/{session}/end"),
         &json!({ "reason": "Done" }),
     );
+    session
 }
 
 /// An emergency, ended and reviewed by somebody else.
@@ -128,6 +133,15 @@ fn emergency(desk: &Desk) {
     assert_eq!(sam.get("/evidence").expect("an answer").status, 200);
 }
 
+/// Somebody exports the recording, and keeps it.
+fn looked_at(desk: &Desk, session: &str) {
+    let path = format!("/api/v1/sessions/{session}/export?format=warc&reason=Complaint");
+    let warc = desk.sign_in("una").get(&path).expect("an answer");
+    assert_eq!(warc.status, 200, "{}", warc.body);
+    let hold = json!({ "key": format!("session:{session}"), "reason": "Case 7" });
+    posted(&desk.sign_in("sam"), "/api/v1/holds", &hold);
+}
+
 fn until(what: &str, desk: &Desk, done: impl Fn(&[Value]) -> bool) {
     let limit = Instant::now() + PATIENCE;
     while !done(&records(&desk.journal())) {
@@ -143,12 +157,16 @@ fn has(all: &[Value], event: &str) -> bool {
 #[test]
 fn every_step_leaves_its_record() {
     let mut desk = Desk::new(
-        "break_glass = { enabled = true, open_unalerted = true, reason_codes = ['outage'], scopes = ['view'] }\n\
+        "recording = { ordinary = { record = 'bodies' } }\n\
+         break_glass = { enabled = true, open_unalerted = true, reason_codes = ['outage'], scopes = ['view'] }\n\
          audit.sinks = [{ name = 'siem', kind = 'webhook', url = 'http://127.0.0.1:9/' }]",
     );
+    app(desk.app);
     desk.start();
-    ordinary(&desk);
+    let session = ordinary(&desk);
     emergency(&desk);
+    until("the tape", &desk, |all| has(all, "recording.marked"));
+    looked_at(&desk, &session);
     let issued = desk.command(&[
         "grant",
         "issue",

@@ -1,7 +1,7 @@
 //! A real Locum with its portal on and demo personas that sign in, driven over plain HTTP on loopback.
 
 use crate::support::plan::free_port;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,20 +13,22 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everybody that tests sign in as: id, groups.
-const PEOPLE: [(&str, &str); 6] = [
+const PEOPLE: [(&str, &str); 7] = [
     ("ada", "support"),
     ("bo", "leads"),
     ("cy", "leads"),
     ("sam", "security"),
     ("max", "security"),
     ("oz", "oncall"),
+    ("una", "audit"),
 ];
 
-const ROLES: [(&str, &str); 4] = [
+const ROLES: [(&str, &str); 5] = [
     ("support", "operator"),
     ("leads", "approver"),
     ("security", "security"),
     ("oncall", "break-glass"),
+    ("audit", "auditor"),
 ];
 
 /// Two people agree to everything, whatever the hour; an emergency waits for nobody.
@@ -42,12 +44,15 @@ permit (principal, action == Action::"break-glass", resource);
 "#;
 
 const POLICY: &str = "[scopes]\nview = { actions = [\"*\"], sentence = \"See everything\" }\n\
+    [[rows]]\nid = 'socket'\nmatch = 'GET /ws'\naction = 'all.live'\neffect = 'allow'\nwebsocket = { mode = 'allow' }\n\
     [[rows]]\nid = 'all'\nmatch = 'GET /{*rest}'\naction = 'all.read'\neffect = 'allow'\n";
 
 /// A Locum and its folder; killed when dropped.
 pub(super) struct Desk {
     dir: tempfile::TempDir,
     pub(super) portal: u16,
+    /// Where the app would be; nothing listens there at first.
+    pub(super) app: u16,
     child: Option<Child>,
 }
 
@@ -92,6 +97,7 @@ impl Desk {
         Self {
             dir,
             portal,
+            app,
             child: None,
         }
     }
@@ -169,23 +175,6 @@ impl Desk {
         }
     }
 
-    /// Opens a start link as a browser does, then asks for these in the session.
-    pub(super) fn browse(start: &str, asks: &[(&str, &str)]) {
-        let start: url::Url = start.parse().expect("a link");
-        let host = start.host_str().expect("a host");
-        let port = start.port().expect("a port");
-        let host = format!("{host}:{port}");
-        let target = format!("{}?{}", start.path(), start.query().unwrap_or_default());
-        let opened = call_as(port, &host, "GET", &target, &[], "").expect("an answer");
-        assert_eq!(opened.status, 303, "{}", opened.body);
-        for (method, path) in asks {
-            let fields = [("Cookie", opened.cookies.as_str())];
-            // No app runs behind: what counts here is that it was let through, or was not.
-            let answer = call_as(port, &host, method, path, &fields, "").expect("an answer");
-            assert!(answer.status >= 400, "{}", answer.status);
-        }
-    }
-
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.file("log")).unwrap_or_default()
     }
@@ -250,7 +239,44 @@ impl Desk {
         person
     }
 
-    fn origin(&self) -> String {
+    /// A command line's token for a persona, as `locum login` gets it (RFC 8628).
+    pub(super) fn token(&self, id: &str) -> String {
+        let json = [("Content-Type", "application/json")];
+        let api = |path: &str, body: &Value| {
+            call(self.portal, "POST", path, &json, &body.to_string()).expect("an answer")
+        };
+        let begun = api("/api/v1/login/device", &json!({ "fresh": false })).json();
+        let word = |name: &str| begun[name].as_str().unwrap_or_default().to_owned();
+        let page = format!("/login/device?code={}", word("user_code"));
+        let page = call(self.portal, "GET", &page, &[], "").expect("the choice of personas");
+        let state = between(&page.body, "name=\"state\" value=\"", "\"");
+        let form = format!("state={state}&id={id}&code={}", word("user_code"));
+        let origin = self.origin();
+        let fields = [
+            ("Cookie", page.cookies.as_str()),
+            ("Origin", &origin),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+        ];
+        let chosen = call(self.portal, "POST", "/login/persona", &fields, &form);
+        let chosen = chosen.expect("an answer");
+        assert_eq!(chosen.status, 200, "{}", chosen.body);
+        let poll = json!({ "device_code": word("device_code") });
+        let given = api("/api/v1/login/device/token", &poll).json();
+        let token = given["token"].as_str();
+        token.unwrap_or_else(|| panic!("{given}")).to_owned()
+    }
+
+    /// Runs `locum` as somebody who signed in, against the portal.
+    pub(super) fn remote(&self, token: &str, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
+        command
+            .env("LOCUM_TOKEN", token)
+            .env("LOCUM_URL", self.origin());
+        command.current_dir(self.dir.path());
+        command.args(arguments).output().expect("locum runs")
+    }
+
+    pub(super) fn origin(&self) -> String {
         format!("http://localhost:{}", self.portal)
     }
 }
@@ -303,7 +329,7 @@ impl Person {
 pub(super) struct Answer {
     pub(super) status: u16,
     /// Every cookie that was set, as a `Cookie` field.
-    cookies: String,
+    pub(super) cookies: String,
     pub(super) body: String,
 }
 
@@ -332,7 +358,7 @@ fn call(
 }
 
 /// The same under another name.
-fn call_as(
+pub(super) fn call_as(
     port: u16,
     host: &str,
     method: &str,

@@ -8,6 +8,10 @@ mod changes;
 mod crash;
 /// A Locum with a portal and demo personas.
 mod desk;
+/// One session's recording: looked at, exported, held, erased; by the API and the command line.
+mod evidence;
+/// A browser inside a session, and an app for it.
+mod inside;
 /// The journal's log: followed, served, proved.
 mod log;
 /// Letters to customers, by a real mail server.

@@ -24,6 +24,8 @@ mod limits;
 mod locks;
 /// Where sessions live, and who passes without one.
 mod origins;
+/// A recorder that cannot keep up.
+mod overrun;
 /// The recording: bytes sent and seen are the bytes on the tape.
 mod recording;
 /// What refused clients are told, and what is on record.

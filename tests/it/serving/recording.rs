@@ -6,9 +6,9 @@ use crate::support::client::Answer;
 use crate::support::locum::{Agent, Locum, PATIENCE, POLICY, Plan};
 use crate::support::upstream::Upstream;
 use locum::audit::recording::{
-    Body, From, Kind, Library, RecordingError, Settings, Side, Tape, Taped,
+    Body, From, Kind, Library, RecordingError, Settings, Side, Tape, Taped, Undone, Viewing,
 };
-use locum::model::SessionId;
+use locum::model::{Happened, Ledger, SessionId};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -69,12 +69,38 @@ fn library(locum: &Locum) -> Library {
     Library::open(&Settings::new(locum.dir().join("state/recordings"))).unwrap()
 }
 
+/// Nobody looks but the test.
+struct Unread;
+
+impl Ledger for Unread {
+    type Error = std::convert::Infallible;
+
+    fn put(&self, _: Happened) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+fn looked(locum: &Locum, session: SessionId) -> Result<Tape, RecordingError> {
+    let viewing = Viewing {
+        by: "a test".to_owned(),
+        account: None,
+        reason: "to compare".to_owned(),
+        over: "cli",
+        doing: "compare".to_owned(),
+    };
+    match library(locum).view(session, &viewing, Unread) {
+        Ok(tape) => Ok(tape),
+        Err(Undone::Recording(why)) => Err(why),
+        Err(Undone::Unrecorded(never)) => match never {},
+    }
+}
+
 /// The session's tape, once it holds the end of so many exchanges.
-async fn tape(locum: &Locum, agent: &Agent, ended: usize) -> Tape {
+pub(super) async fn tape(locum: &Locum, agent: &Agent, ended: usize) -> Tape {
     let session: SessionId = agent.session.parse().unwrap();
     let began = Instant::now();
     loop {
-        let tape = library(locum).tape(session);
+        let tape = looked(locum, session);
         if let Ok(tape) = tape
             && tape
                 .exchanges()
@@ -94,12 +120,12 @@ fn body(side: Option<&Side>) -> &Body {
     side.unwrap().body.as_ref().unwrap()
 }
 
-fn of<'t>(tape: &'t Tape, target: &str) -> &'t Taped {
+pub(super) fn of<'t>(tape: &'t Tape, target: &str) -> &'t Taped {
     let found = tape.exchanges().iter().find(|x| x.target == target);
     found.unwrap_or_else(|| panic!("{target} is not on the tape: {:?}", tape.exchanges()))
 }
 
-async fn closed(locum: &Locum, taped: &Taped) -> Value {
+pub(super) async fn closed(locum: &Locum, taped: &Taped) -> Value {
     let exchange = taped.exchange.to_string();
     locum
         .record(|one| is(one, "exchange.closed") && one["metadata"]["correlation_uid"] == exchange)
@@ -290,7 +316,7 @@ async fn nothing_is_recorded_where_nothing_says_so_and_break_glass_always_is() {
         api.body
     );
     let quiet: SessionId = agent.session.parse().unwrap();
-    let none = library(&locum).tape(quiet);
+    let none = looked(&locum, quiet);
     assert!(
         matches!(none, Err(RecordingError::Absent { .. })),
         "{none:?}"
@@ -396,7 +422,7 @@ async fn a_changed_tape_is_found_and_an_erased_one_stays_on_record() {
     assert!(erased.status.success(), "{erased:?}");
     assert!(!path.exists() && !path.with_extension("key").exists());
     let id: SessionId = session.parse().unwrap();
-    let gone = library(&locum).tape(id);
+    let gone = looked(&locum, id);
     assert!(
         matches!(gone, Err(RecordingError::Erased { .. })),
         "{gone:?}"

@@ -8,8 +8,8 @@ use super::package::{Dossier, Package};
 use super::proofs::{Proof, Proven};
 use super::{Facts, Made, Wanted, records};
 use crate::audit::chain::{Head, hash_body, seal};
-use crate::audit::recording::testing::Sample;
-use crate::audit::recording::{From, Kind, Library, Settings, Tape, Which};
+use crate::audit::recording::testing::{Sample, Sheet};
+use crate::audit::recording::{From, Kind, Library, Settings, Tape, Viewing, Which};
 use crate::audit::tail::Entry;
 use crate::audit::tree::{LogKey, VerifierKeys};
 use crate::model::{ExchangeId, SessionId, Timestamp};
@@ -282,7 +282,9 @@ impl Fixture {
         let library = Library::open(&settings).expect("a library");
         Self {
             facts: Facts::of(&session.to_string(), &entries),
-            tape: library.tape(session).expect("a tape"),
+            tape: library
+                .view(session, &looking(), &Sheet::default())
+                .expect("a tape"),
             proven: prove(&key, &everything, &entries),
             entries,
             key,
@@ -325,5 +327,15 @@ impl Fixture {
 
     pub(super) fn keys(&self) -> VerifierKeys {
         VerifierKeys::parse(&[self.key.verifier_key()]).expect("keys")
+    }
+}
+
+fn looking() -> Viewing {
+    Viewing {
+        by: "ada".into(),
+        account: None,
+        reason: "a test".into(),
+        over: "cli",
+        doing: "export".into(),
     }
 }

@@ -3,7 +3,7 @@
 mod cost;
 mod recorder;
 
-use super::testing::Sample;
+use super::testing::{Full, Sample, Sheet};
 use super::*;
 use crate::model::SessionId;
 use proptest::prelude::*;
@@ -172,8 +172,11 @@ fn what_is_not_there_is_told_from_what_was_erased_and_what_is_sealed() {
         at,
         by: "cli:root".into(),
         why: "asked by the customer".into(),
+        agreed: None,
     };
-    library.erase(session, erased.clone()).unwrap();
+    let ledger = Sheet::default();
+    library.erase(session, erased.clone(), &ledger).unwrap();
+    assert_eq!(ledger.codes(), ["recording.erased"]);
     assert!(
         matches!(library.tape(session), Err(RecordingError::Erased { why, .. }) if why == erased.why)
     );
@@ -191,7 +194,9 @@ fn a_hold_stops_erasing_until_it_is_released() {
         at,
         by: "locum".into(),
         why: "retention".into(),
+        agreed: None,
     };
+    let ledger = Sheet::default();
     let targets = [
         HoldOn::Session(session),
         HoldOn::Tenant("acme".into()),
@@ -200,16 +205,58 @@ fn a_hold_stops_erasing_until_it_is_released() {
     for on in targets {
         let hold = Hold::new(on, "case 7", "cli:root", at);
         let id = hold.id.clone();
-        library.hold(hold).unwrap();
-        let refused = library.erase(session, erased());
-        assert!(matches!(refused, Err(RecordingError::Held { .. })));
+        library.hold(hold, &ledger).unwrap();
+        let refused = library.erase(session, erased(), &ledger);
+        assert!(matches!(
+            refused,
+            Err(Undone::Recording(RecordingError::Held { .. }))
+        ));
         assert_eq!(library.summary(session).unwrap().holds.len(), 1);
-        assert!(library.release(&id).unwrap().is_some());
-        assert!(library.release(&id).unwrap().is_none());
+        let release = || library.release(&id, "cli:root", "case 7 is over", &ledger);
+        assert!(release().unwrap().is_some());
+        assert!(release().unwrap().is_none());
     }
     let hold = Hold::new(HoldOn::Tenant("other".into()), "case 8", "cli:root", at);
-    library.hold(hold).unwrap();
-    library.erase(session, erased()).unwrap();
+    library.hold(hold, &ledger).unwrap();
+    let full = library.erase(session, erased(), &Full);
+    assert!(matches!(full, Err(Undone::Unrecorded(_))));
+    assert!(
+        library.tape(session).is_ok(),
+        "off the record nothing is erased"
+    );
+    library.erase(session, erased(), &ledger).unwrap();
+    let pair = ["recording.held", "recording.released"];
+    let mut codes = pair.repeat(3);
+    codes.extend(["recording.held", "recording.erased"]);
+    assert_eq!(ledger.codes(), codes);
+}
+
+#[test]
+fn one_asks_for_an_erasing_and_its_version_tells_that_something_changed() {
+    let (_dir, settings, library) = library();
+    let session = one_page(&settings);
+    let ledger = Sheet::default();
+    let before = library.summary(session).unwrap().version();
+    let asked = Asked {
+        at: crate::model::Timestamp::from_millis(1),
+        by: "sam".into(),
+        account: "idp|sam".into(),
+        why: "case 812".into(),
+        until: crate::model::Timestamp::from_millis(9),
+    };
+    let ask = Step::Ask(asked.clone());
+    let seen = library.step(session, |_| Ok(ask), &ledger).unwrap();
+    assert_eq!(seen.about.asked, Some(asked));
+    assert_ne!(seen.version(), before);
+    assert!(library.tape(session).is_ok(), "asking erases nothing");
+    let refuse = Step::Refuse {
+        by: "sue".into(),
+        why: "no".into(),
+    };
+    let seen = library.step(session, |_| Ok(refuse), &ledger).unwrap();
+    assert_eq!((seen.about.asked.as_ref(), seen.version()), (None, before));
+    let codes = ["recording.erasure-asked", "recording.erasure-refused"];
+    assert_eq!(ledger.codes(), codes);
 }
 
 #[test]
@@ -218,22 +265,29 @@ fn nobody_sees_a_recording_without_a_reason_on_record() {
     let session = one_page(&settings);
     let mut viewing = Viewing {
         by: "ada".into(),
+        account: None,
         reason: "  ".into(),
         over: "cli",
         doing: "show".into(),
     };
-    let mut seen = Vec::new();
-    let refused = library.view(session, &viewing, |_, _| Ok::<(), String>(()));
-    assert!(matches!(refused, Err(ViewError::Recording(_))));
+    let ledger = Sheet::default();
+    let refused = library.view(session, &viewing, &ledger);
+    assert!(matches!(refused, Err(Undone::Recording(_))));
     viewing.reason = "complaint 12".into();
-    let refused = library.view(session, &viewing, |_, _| Err("the disk is full"));
-    assert!(matches!(refused, Err(ViewError::Unrecorded(_))));
-    let tape = library.view(session, &viewing, |viewing, about| {
-        seen.push((viewing.reason.clone(), about.tenant.clone()));
-        Ok::<(), String>(())
-    });
+    let refused = library.view(session, &viewing, &Full);
+    assert!(matches!(refused, Err(Undone::Unrecorded(_))));
+    assert_eq!(ledger.codes(), [""; 0]);
+    let tape = library.view(session, &viewing, &ledger);
     assert_eq!(tape.unwrap().exchanges().len(), 1);
-    assert_eq!(seen, [("complaint 12".to_owned(), "acme".to_owned())]);
+    let seen = ledger.0.into_inner();
+    let [seen] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(
+        (seen.actor.as_str(), seen.tenant.as_deref()),
+        ("ada", Some("acme"))
+    );
+    assert_eq!(seen.details[0], ("why".into(), "complaint 12".into()));
 }
 
 proptest! {

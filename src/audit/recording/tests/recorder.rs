@@ -66,6 +66,7 @@ impl Bench {
             tier: Tier::Ordinary,
             break_glass: false,
             opened_at: Timestamp::now(),
+            asked: None,
             erased: None,
         }
     }

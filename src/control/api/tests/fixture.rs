@@ -1,5 +1,6 @@
 //! A control plane in a temporary directory, people to call it, and things to call it about.
 
+use crate::audit::recording::{self, testing::Sample};
 use crate::control::api::{self, Rate, Settings};
 use crate::control::desk::{
     Alarm, Answer, Bounds, Control, EmergencySettings, Routes, ScopeChoice, Settings as Desk,
@@ -12,8 +13,8 @@ use crate::control::portal::LogOf;
 use crate::control::recordings::Recordings;
 use crate::control::refusal::{Kind, Refusal};
 use crate::model::{
-    Alert, Caller, Clock, Method, OperatorKind, Proof, Reach, Role, Seat, SecretHash, SubjectClass,
-    Tier, Timestamp,
+    Alert, Caller, Clock, Method, OperatorKind, Proof, Reach, Role, Seat, SecretHash, SessionId,
+    SubjectClass, Tier, Timestamp,
 };
 use crate::policy::access::{AccessPolicy, Options};
 use crate::store::control::{Book, Noted};
@@ -169,7 +170,7 @@ pub(super) struct Stage {
     pub archive: Archive,
     pub clock: Arc<AtomicI64>,
     router: Router,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 pub(super) const LOOSE: Rate = Rate {
@@ -221,8 +222,17 @@ impl Stage {
             clock,
             router: api::router(api).layer(axum::Extension(LogOf::default())),
             archive,
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// One page is on tape of a session of acme's, as Jane, by Ada.
+    pub(super) fn record(&self, session: SessionId) {
+        let settings = recording::Settings::new(self.dir.path().join("recordings"));
+        let mut tape = Sample::of(&settings, session);
+        let page = tape.exchange("GET", "https://s1.shop.example/orders");
+        tape.end(page, "done");
+        tape.finish();
     }
 
     /// Moves the clock.

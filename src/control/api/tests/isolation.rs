@@ -19,13 +19,20 @@ struct Acme {
     lock: String,
     workload: String,
     change: String,
+    hold: String,
 }
 
 impl Acme {
-    fn new(stage: &Stage) -> Self {
+    async fn new(stage: &Stage) -> Self {
+        let session = things::session(stage);
+        stage.record(session);
+        let root = person("root", &[(Role::Security, "*")]);
+        let hold = json!({"key": "tenant:acme", "reason": "zebra case"});
+        let hold = stage.post(&root, "/api/v1/holds", &hold).await;
         Self {
+            hold: hold.json()["id"].as_str().expect("a hold").to_owned(),
             request: things::approved(stage).id.to_string(),
-            session: things::session(stage).to_string(),
+            session: session.to_string(),
             review: things::review(stage).id.to_string(),
             lock: things::lock(stage).id.to_string(),
             workload: things::workload(stage).id,
@@ -38,6 +45,8 @@ impl Acme {
         let id = match template {
             it if it.starts_with("/api/v1/requests/") => &self.request,
             it if it.starts_with("/api/v1/sessions/") => &self.session,
+            it if it.starts_with("/api/v1/recordings/") => &self.session,
+            it if it.starts_with("/api/v1/holds/") => &self.hold,
             it if it.starts_with("/api/v1/reviews/") => &self.review,
             it if it.starts_with("/api/v1/changes/") => &self.change,
             _ => &self.lock,
@@ -69,8 +78,13 @@ fn body(operation: &str, acme: &Acme) -> Value {
         }),
         "vote" | "vote-change" => json!({"digest": "0".repeat(64), "verdict": "approve"}),
         "consent" => json!({"agrees": true}),
-        "end-session" | "lift-lock" => json!({"reason": "Because"}),
-        "end-sessions" | "lock" => json!({"key": "tenant:acme", "reason": "Because"}),
+        "end-session" | "lift-lock" | "erase-recording" | "release-hold" => {
+            json!({"reason": "Because"})
+        }
+        "end-sessions" | "lock" | "hold-recordings" => {
+            json!({"key": "tenant:acme", "reason": "Because"})
+        }
+        "vote-erase-recording" => json!({"verdict": "approve", "reason": "Because"}),
         "review-verdict" => json!({"justified": true, "findings": "Fine"}),
         "register-workload" => json!({
             "id": acme.workload, "owner": "me", "system": "mine", "purpose": "Mine now",
@@ -84,7 +98,9 @@ fn body(operation: &str, acme: &Acme) -> Value {
 }
 
 /// Operations that say something to everybody, of themselves or of nobody.
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 14] = [
+    "recordings",
+    "holds",
     "changes",
     "whoami",
     "apps",
@@ -142,7 +158,7 @@ async fn try_all(stage: &Stage, caller: &Caller, role: Role, acme: &Acme) {
 #[tokio::test]
 async fn no_role_in_another_tenant_learns_or_changes_anything() {
     let stage = Stage::new();
-    let acme = Acme::new(&stage);
+    let acme = Acme::new(&stage).await;
     stage.archive.take(&stage.control);
     for role in Role::ALL {
         let caller = person("eve", &[(role, "globex")]);
@@ -157,6 +173,14 @@ async fn no_role_in_another_tenant_learns_or_changes_anything() {
         .get(&root, &format!("/api/v1/sessions/{}", acme.session))
         .await;
     assert_eq!(seen.json()["state"], "pending", "{}", seen.text);
+    let seen = stage
+        .get(&root, &format!("/api/v1/recordings/{}", acme.session))
+        .await;
+    assert_eq!(seen.json()["state"], "held", "{}", seen.text);
+    assert_eq!(seen.json()["erasure"], Value::Null, "{}", seen.text);
+    let seen = stage.get(&root, "/api/v1/holds").await;
+    let holds = seen.json()["items"].as_array().map(Vec::len);
+    assert_eq!(holds, Some(1), "{}", seen.text);
     let seen = stage.get(&root, "/api/v1/locks?state=held").await;
     assert_eq!(
         seen.json()["items"][0]["key"],
@@ -176,7 +200,7 @@ async fn no_role_in_another_tenant_learns_or_changes_anything() {
 #[tokio::test]
 async fn somebody_without_a_seat_sees_nothing() {
     let stage = Stage::new();
-    let acme = Acme::new(&stage);
+    let acme = Acme::new(&stage).await;
     let nobody = person("nobody", &[]);
     try_all(&stage, &nobody, Role::Operator, &acme).await;
 }

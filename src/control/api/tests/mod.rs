@@ -5,6 +5,7 @@ mod duties;
 mod fixture;
 mod forms;
 mod isolation;
+mod recordings;
 mod records;
 mod repeats;
 mod things;

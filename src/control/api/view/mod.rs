@@ -5,6 +5,7 @@ pub(super) mod change;
 pub(super) mod happening;
 pub(super) mod lock;
 pub(super) mod record;
+pub(super) mod recording;
 pub(super) mod request;
 pub(super) mod review;
 pub(super) mod session;

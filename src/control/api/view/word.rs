@@ -53,6 +53,11 @@ word!(
     "How much a scope allows.",
     ["ordinary", "sensitive", "privileged"]
 );
+word!(
+    RecordingState,
+    "What is to become of a recording. `asked`: somebody asked for it to be erased, and nobody agreed yet.",
+    ["kept", "held", "asked", "erased"]
+);
 word!(Verdict, "Agreed or not.", ["approve", "deny"]);
 word!(Kind, "A person or a program.", ["human", "workload"]);
 word!(

@@ -4,10 +4,11 @@ use super::stage::{MINUTE, Seen, Stage, ada, person, request};
 use crate::audit::export::{Format, tests::write_journal};
 use crate::audit::recording::testing::Sample;
 use crate::audit::recording::{From, Kind, Settings, Which};
-use crate::control::recordings::Purpose;
+use crate::control::recordings::{Purpose, Recordings};
 use crate::model::{AccessRequest, Caller, ExchangeId, Role};
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
+use std::sync::Arc;
 
 const HTML: &str = "<!doctype html><html><head><script>if (W.top !== W) {}</script></head><body>Orders of Kim <a href=\"ORIGIN/orders/2\">2</a>";
 const FIRST: &[u8] = br#"{"notes":[]}"#;
@@ -399,15 +400,9 @@ async fn no_more_recordings_are_open_at_once_than_may_be() {
     let mut settings = (*stage.web.recordings.replay.load_full()).clone();
     settings.max_views = 1;
     settings.max_frames = 1;
-    stage
-        .web
-        .recordings
-        .replay
-        .store(std::sync::Arc::new(settings));
-    assert_eq!(
-        look(&stage, &one, &tess()).await.status,
-        StatusCode::SEE_OTHER
-    );
+    stage.web.recordings.replay.store(Arc::new(settings));
+    let seen = look(&stage, &one, &tess()).await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER);
     let refused = look(&stage, &other, &tess()).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(refused.reasons(), ["replay.views"]);
@@ -418,7 +413,43 @@ async fn no_more_recordings_are_open_at_once_than_may_be() {
         StatusCode::NOT_FOUND,
         "it gave way"
     );
-    assert_eq!(second.navigate("/orders").await.status, StatusCode::OK);
+    let page = second.navigate("/orders").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let hit = |limit| stage.web.recordings.was_hit(limit);
+    let hits = ["ReplayViews", "ReplayFrames", "ReplayText"].map(hit);
+    assert_eq!(hits, [true, false, false]);
+    // A text that is too long to have its addresses replaced is shown as it was recorded.
+    let mut settings = (*stage.web.recordings.replay.load_full()).clone();
+    settings.max_text = 16;
+    stage.web.recordings.replay.store(Arc::new(settings));
+    let page = second.navigate("/orders").await;
+    assert!(page.text.contains(&one.origin), "{}", page.text);
+    assert!(hit("ReplayText"));
+    // Another page in the same view: one is the most that may be.
+    let again = format!("{}/{}/page", one.path(), one.page);
+    assert_eq!(stage.get(&tess(), &again).await.status, StatusCode::OK);
+    let gone = second.navigate("/orders").await.status;
+    assert_eq!((gone, hit("ReplayFrames")), (StatusCode::NOT_FOUND, true));
+}
+
+#[tokio::test]
+async fn a_session_with_more_records_than_may_be_is_not_exported() {
+    let stage = Stage::new();
+    let taped = taped(&stage);
+    let session = taped.used.session.expect("used");
+    write_journal(&stage.dir().join("journal"), session);
+    let mut recordings = Recordings::in_dir(stage.dir(), Arc::default());
+    recordings.exporter.max_records = 1;
+    let purpose = Purpose {
+        reason: "Review".into(),
+        over: "api",
+        doing: "export har".into(),
+    };
+    let who = tess();
+    let export = recordings.export(&stage.control, &who, session, Format::Har, purpose);
+    let refused = export.await.expect_err("there are more");
+    assert_eq!(refused.reason, "export.bounds");
+    assert!(recordings.was_hit("SessionRecords"));
 }
 
 #[tokio::test]
