@@ -71,13 +71,26 @@ impl Core {
         Ok(Some(wait))
     }
 
-    pub(super) fn close(&self, context: &Context, closing: &Closing<'_>, total_us: u64) {
-        with_line(|line| {
+    pub(super) fn close(self: &Arc<Self>, context: &Context, closing: &Closing<'_>, total_us: u64) {
+        let must_flush = with_line(|line| {
             let now = self.clock.now();
             self.encoder.closing(line, context, closing, total_us, now);
             let change = Change::Closes(context.exchange);
-            self.writer.lock().record_later(line, change);
+            self.writer.lock().record_soon(line, change)
         });
+        if must_flush {
+            self.flush_soon();
+        }
+    }
+
+    /// Writes what is pending once the tasks that are ready now had their turn: one write for all their closings, or
+    /// none, where an opening has taken them along.
+    fn flush_soon(self: &Arc<Self>) {
+        let core = Arc::clone(self);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move { core.writer.lock().flush() })),
+            Err(_) => self.writer.lock().flush(),
+        }
     }
 
     pub(super) fn note(&self, event: &Event<'_>) {

@@ -68,7 +68,14 @@ impl Segment {
         Ok(())
     }
 
-    pub(super) fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+    /// Appends whole lines, or nothing.
+    pub(super) fn take(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.write_all(lines)?;
+        self.len += lines.len() as u64;
+        Ok(())
+    }
+
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
         self.look()?;
         let mut done = 0;
         while let Some(rest) = line.get(done..).filter(|rest| !rest.is_empty()) {

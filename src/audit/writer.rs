@@ -9,9 +9,10 @@ use super::encode::Encoder;
 use super::encode_own::Own;
 use super::error::Refused;
 use super::growing::Segment;
-use super::medium::{Files, Medium};
+use super::medium::Files;
 pub(super) use super::outage::Change;
 use super::outage::{Later, Outage};
+use super::pending::{MAX_PENDING, Pending};
 use super::segment;
 use super::settings::{Durability, Settings};
 use crate::model::{Clock, ExchangeId};
@@ -28,38 +29,29 @@ use tokio::sync::oneshot;
 const CARRIED: usize = 500;
 /// Why nothing is written any more.
 const STOPPED: &str = "the journal was stopped";
-const SYNC_FAILED: &str = "fdatasync failed, so what was written may be lost";
 
 #[derive(Debug)]
 pub(super) struct Writer {
     files: Arc<dyn Files>,
     dir: PathBuf,
     encoder: Arc<Encoder>,
-    counters: Arc<Counters>,
+    pub(super) counters: Arc<Counters>,
     clock: Clock,
     durability: Durability,
     segment_bytes: u64,
     queue_limit: usize,
-    segment: Option<Segment>,
-    head: Head,
+    pub(super) segment: Option<Segment>,
+    /// Where the chain stands, with what is pending.
+    pub(super) head: Head,
+    pub(super) pending: Pending,
     open: HashSet<ExchangeId>,
-    outage: Option<Outage>,
+    pub(super) outage: Option<Outage>,
     queue: VecDeque<Later>,
     /// Openings that wait for the next sync.
-    waiters: Vec<oneshot::Sender<Result<(), Refused>>>,
+    pub(super) waiters: Vec<oneshot::Sender<Result<(), Refused>>>,
     /// The committer is in `fdatasync`: no rotation now, so that its error is never lost on a sealed segment.
-    syncing: bool,
+    pub(super) syncing: bool,
     closed: bool,
-}
-
-/// A sync under way.
-#[derive(Debug)]
-pub(super) struct Commit {
-    pub(super) medium: Arc<dyn Medium>,
-    first: u64,
-    len: u64,
-    last: u64,
-    waiters: Vec<oneshot::Sender<Result<(), Refused>>>,
 }
 
 /// Where recovery found the journal.
@@ -99,6 +91,7 @@ impl Writer {
             queue_limit: settings.close_queue,
             segment,
             head: resume.head,
+            pending: Pending::default(),
             open: HashSet::new(),
             outage: None,
             queue: VecDeque::new(),
@@ -137,6 +130,64 @@ impl Writer {
             if let Err(error) = self.restore() {
                 self.fail(error, 0);
             }
+        }
+    }
+
+    /// [`Writer::record_later`] for what nobody waits for: chained now, written with the next record or by
+    /// [`Writer::flush`]. True where the caller has to see to a flush.
+    pub(super) fn record_soon(&mut self, body: &mut Vec<u8>, change: Change) -> bool {
+        let is_first = self.pending.is_empty();
+        let context = chain::hash_body(body);
+        let room = SEAL_BYTES + body.len();
+        if self.closed
+            || self.outage.is_some()
+            || self.pending.bytes() + room > MAX_PENDING
+            || self.make_room(room as u64).is_err()
+        {
+            self.record_later(body, change);
+            return false;
+        }
+        self.head = chain::seal(body, context, &self.head);
+        self.pending.push(body);
+        self.apply(change);
+        is_first
+    }
+
+    /// Writes what is pending. Where the disk refuses it stays pending, and an outage begins.
+    pub(super) fn flush(&mut self) {
+        if self.outage.is_some() || self.pending.is_empty() {
+            return;
+        }
+        if let Err(error) = self.make_room(0).and_then(|()| self.write_pending()) {
+            self.fail(error, 0);
+            if let Some(outage) = &mut self.outage {
+                outage.queued += self.pending.records();
+            }
+        }
+    }
+
+    pub(super) fn write_pending(&mut self) -> io::Result<()> {
+        let Some(segment) = self.segment.as_mut().filter(|_| !self.pending.is_empty()) else {
+            return Ok(());
+        };
+        segment.take(self.pending.lines())?;
+        self.took();
+        Ok(())
+    }
+
+    /// What was pending is in the file.
+    fn took(&mut self) {
+        let (records, bytes) = self.pending.clear();
+        if let Some(segment) = &mut self.segment {
+            if segment.records == 0 {
+                segment.since = Instant::now();
+            }
+            segment.records += records;
+        }
+        add(&self.counters.records, records);
+        add(&self.counters.bytes, bytes);
+        if self.durability == Durability::Process {
+            set(&self.counters.sequence, self.head.next - 1);
         }
     }
 
@@ -201,7 +252,7 @@ impl Writer {
     }
 
     /// Notes a failure; the outage begins with the first.
-    fn fail(&mut self, error: io::Error, refused: u64) -> Refused {
+    pub(super) fn fail(&mut self, error: io::Error, refused: u64) -> Refused {
         add(&self.counters.failures, 1);
         self.counters.refusing.store(true, Ordering::Relaxed);
         let now = self.clock.now();
@@ -253,36 +304,31 @@ impl Writer {
         };
         let start = body.len();
         let next = chain::seal(body, context, &self.head);
-        if let Err(error) = segment.write_all(body) {
+        // One write for both.
+        self.pending.push(body);
+        if let Err(error) = segment.take(self.pending.lines()) {
+            self.pending.pop(body.len());
             body.truncate(start);
             return Err(error);
         }
-        segment.len += body.len() as u64;
-        if segment.records == 0 {
-            segment.since = Instant::now();
-        }
-        segment.records += 1;
         self.head = next;
-        add(&self.counters.records, 1);
-        add(&self.counters.bytes, body.len() as u64);
-        if self.durability == Durability::Process {
-            set(&self.counters.sequence, next.next - 1);
-        }
+        self.took();
         Ok(())
     }
 
     /// Makes the segment fit to take `bytes` more, or fails.
-    fn make_room(&mut self, bytes: u64) -> io::Result<()> {
+    pub(super) fn make_room(&mut self, bytes: u64) -> io::Result<()> {
         if let Some(segment) = &mut self.segment {
             if segment.torn {
                 segment.medium.set_len(segment.len)?;
                 segment.torn = false;
             }
             if segment.poisoned {
-                segment.rewrite_unsynced(self.head.hash)?;
+                segment.rewrite_unsynced(self.pending.before().unwrap_or(self.head.hash))?;
                 self.rotate()?;
             }
         }
+        let bytes = bytes + self.pending.bytes() as u64;
         let is_full = |s: &Segment| s.sealed || s.old || s.len + bytes > self.segment_bytes;
         match &self.segment {
             None => self.begin_segment(),
@@ -333,6 +379,7 @@ impl Writer {
     }
 
     fn write_footer(&mut self) -> io::Result<()> {
+        self.write_pending()?;
         let now = self.clock.now();
         let open: Vec<_> = self.open.iter().copied().collect();
         for some in open.chunks(CARRIED) {
@@ -383,96 +430,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Registers an opening that waits until the record just written is on disk.
-    pub(super) fn wait(&mut self) -> oneshot::Receiver<Result<(), Refused>> {
-        let (send, receive) = oneshot::channel();
-        self.waiters.push(send);
-        receive
-    }
-
-    /// Whether the committer has nothing to do.
-    pub(super) fn is_synced(&self) -> bool {
-        self.waiters.is_empty()
-            && self
-                .segment
-                .as_ref()
-                .is_none_or(|s| s.synced == s.len || s.poisoned)
-    }
-
-    pub(super) fn has_waiters(&self) -> bool {
-        !self.waiters.is_empty()
-    }
-
-    /// Begins a group commit of all that was written so far. `None` where there is nothing to sync or no use in trying.
-    pub(super) fn begin_commit(&mut self) -> Option<Commit> {
-        if self.outage.is_none()
-            && let Err(error) = self.make_room(0)
-        {
-            self.fail(error, 0);
-        }
-        let usable = self.segment.as_ref().filter(|s| !s.poisoned);
-        let Some(segment) = usable else {
-            self.refuse_waiters();
-            return None;
-        };
-        self.syncing = true;
-        Some(Commit {
-            medium: Arc::clone(&segment.medium),
-            first: segment.first,
-            len: segment.len,
-            last: self.head.next - 1,
-            waiters: std::mem::take(&mut self.waiters),
-        })
-    }
-
-    fn refuse_waiters(&mut self) {
-        if self.waiters.is_empty() {
-            return;
-        }
-        let waiters = std::mem::take(&mut self.waiters);
-        let refused = self.fail(io::Error::other(SYNC_FAILED), waiters.len() as u64);
-        add(&self.counters.refused, waiters.len() as u64);
-        for waiter in waiters {
-            // Whoever waited may be gone: its receipt closes itself.
-            let _ = waiter.send(Err(refused.clone()));
-        }
-    }
-
-    /// Ends a group commit: those who waited go on, or are refused with all that came since.
-    pub(super) fn end_commit(&mut self, commit: Commit, synced: io::Result<()>) {
-        self.syncing = false;
-        add(&self.counters.syncs, 1);
-        let segment = self.segment.as_mut().filter(|s| s.first == commit.first);
-        // A sync elsewhere may have taken the kernel's one report of an error.
-        let lost = segment.as_ref().is_some_and(|s| s.poisoned);
-        let synced = synced.and(if lost {
-            Err(io::Error::other(SYNC_FAILED))
-        } else {
-            Ok(())
-        });
-        match synced {
-            Ok(()) => {
-                if let Some(segment) = segment {
-                    segment.synced = segment.synced.max(commit.len);
-                }
-                set(&self.counters.sequence, commit.last);
-                for waiter in commit.waiters {
-                    let _ = waiter.send(Ok(()));
-                }
-            }
-            Err(error) => {
-                if let Some(segment) = segment {
-                    segment.poisoned = true;
-                }
-                self.fail(error, 0);
-                self.waiters.extend(commit.waiters);
-                self.refuse_waiters();
-            }
-        }
-    }
-
     /// Nothing is written after this.
     pub(super) fn close(&mut self) {
+        self.flush();
+        add(&self.counters.lost, self.pending.clear().0);
         self.closed = true;
         self.waiters.clear();
     }

@@ -5,7 +5,6 @@ use super::error::IndexError;
 use super::facts::Facts;
 use super::file::{File, Leaf};
 use super::pointer::{Pointer, Shelf, Stands, mark};
-use crate::audit::chain::Line;
 use crate::audit::segment;
 use crate::audit::sink::{Position, Reader, Record};
 use std::fs::{self, TryLockError};
@@ -165,7 +164,6 @@ impl Feed {
             let why = format!("record {}: {why}", record.seq);
             IndexError::io(&self.settings.journal)(io::Error::new(io::ErrorKind::InvalidData, why))
         };
-        let line = Line::parse(&record.line).ok_or_else(|| unfit("it has no hash"))?;
         let json: serde_json::Value =
             serde_json::from_slice(&record.line).map_err(|why| unfit(&why.to_string()))?;
         let at = self.reader.position();
@@ -174,7 +172,7 @@ impl Feed {
                 seq: record.seq,
                 segment: at.segment,
                 offset: at.offset.saturating_sub(record.line.len() as u64 + 1),
-                mark: mark(line.stated),
+                mark: mark(self.reader.hash()),
             },
             facts: Facts::of(&json),
         })

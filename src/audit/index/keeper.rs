@@ -6,6 +6,7 @@ use super::counters::IndexCounters;
 use super::error::IndexError;
 use super::feed::{ABSENT, Feed};
 use super::file::discard;
+use crate::audit::yielding::yield_to_requests;
 use crate::audit::{Event, Journal};
 use parking_lot::{Condvar, Mutex};
 use std::io;
@@ -13,6 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+/// What is searched may lag while requests take all there is: `locum_index_lag` says how far.
+const LAST: i32 = 19;
 
 /// The running thread. Dropped, it ends after the batch at hand.
 #[derive(Debug)]
@@ -93,6 +97,7 @@ struct Work {
 
 impl Work {
     fn run(&self) {
+        yield_to_requests(LAST);
         while !self.stop.is_asked() {
             match self.keep() {
                 Ok(()) => {}

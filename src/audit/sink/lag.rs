@@ -80,13 +80,13 @@ impl Watch {
 
     fn look(&mut self) {
         let now = self.core.now();
-        for sink in &mut self.sinks {
+        let mut news = Vec::new();
+        for (at, sink) in self.sinks.iter_mut().enumerate() {
             let lag = measure(&self.core, &self.dir, &sink.counters, now);
             let is_lagging = lag.exceeds(&sink.bounds);
             if is_lagging != sink.since.is_some() {
                 sink.since = is_lagging.then_some(now);
-                sink.counters.lagging.store(is_lagging, Ordering::Relaxed);
-                tell(&self.core, sink, lag);
+                news.push((at, lag));
             }
         }
         let refuses = |sink: &&Watched| sink.bounds.on_lag == OnLag::Refuse;
@@ -95,6 +95,15 @@ impl Watch {
             Some(Refused::lagging(since, Arc::clone(&sink.name)))
         });
         self.core.gate.set(closes);
+        // What is told is so by then.
+        for (at, lag) in news {
+            let Some(sink) = self.sinks.get(at) else {
+                continue;
+            };
+            let is_lagging = sink.since.is_some();
+            sink.counters.lagging.store(is_lagging, Ordering::Release);
+            tell(&self.core, sink, lag);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads a journal's records in order, from any sequence number, across segments, also while it grows.
 
 use super::Record;
-use crate::audit::chain::Line;
+use crate::audit::chain::{GENESIS, Hex, Line};
 use crate::audit::lines::{Lines, Next};
 use crate::audit::segment;
 use std::io;
@@ -37,6 +37,7 @@ pub(in crate::audit) struct Reader {
     dir: PathBuf,
     position: Position,
     lines: Option<Lines>,
+    hash: Hex,
 }
 
 impl Reader {
@@ -45,11 +46,17 @@ impl Reader {
             dir: dir.into(),
             position,
             lines: None,
+            hash: GENESIS,
         }
     }
 
     pub(in crate::audit) fn position(&self) -> Position {
         self.position
+    }
+
+    /// The hash of the record that was given last.
+    pub(in crate::audit) fn hash(&self) -> &Hex {
+        &self.hash
     }
 
     /// The next whole record, if it is there yet.
@@ -105,13 +112,15 @@ impl Reader {
                 Next::TooLong => return Err(broken(self.position)),
             };
             let parsed = Line::parse(&line).filter(Line::is_intact);
-            let seq = parsed.ok_or_else(|| broken(self.position))?.seq;
+            let parsed = parsed.ok_or_else(|| broken(self.position))?;
+            let (seq, hash) = (parsed.seq, *parsed.stated);
             if seq > self.position.next {
                 return Err(broken(self.position));
             }
             self.position.offset = lines.offset();
             if seq == self.position.next {
                 self.position.next += 1;
+                self.hash = hash;
                 return Ok(Some(Record { seq, line }));
             }
         }

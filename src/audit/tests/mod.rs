@@ -8,4 +8,5 @@ pub(super) mod fixture;
 mod kill;
 mod records;
 mod segments;
+mod soon;
 mod tamper;

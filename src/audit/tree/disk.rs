@@ -3,14 +3,42 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Puts `bytes` at `path` in one step: written beside it, synced, renamed. Directories are made (0700).
 pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    make(dir)?;
+    let (fresh, file) = write(path, bytes)?;
+    file.sync_data()?;
+    drop(file);
+    fs::rename(&fresh, path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Writes `bytes` beside `path`, where nobody takes them for the file, until [`settle`].
+pub(super) fn lay(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes).map(drop)
+}
+
+/// Puts what was laid for `paths`, all below `dir`, in its place. Whole and on disk like [`put`], at two syncs for any
+/// number of files.
+pub(super) fn settle(dir: &Path, paths: &[PathBuf]) -> io::Result<()> {
+    let dir = File::open(dir)?;
+    rustix::fs::syncfs(&dir)?;
+    for path in paths {
+        fs::rename(beside(path), path)?;
+    }
+    Ok(rustix::fs::syncfs(&dir)?)
+}
+
+fn beside(path: &Path) -> PathBuf {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
+    fresh.into()
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<(PathBuf, File)> {
+    make(path.parent().unwrap_or(Path::new(".")))?;
+    let fresh = beside(path);
     let mut file = OpenOptions::new()
         .create(true)
         .write(true)
@@ -18,10 +46,7 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .open(&fresh)?;
     file.write_all(bytes)?;
-    file.sync_data()?;
-    drop(file);
-    fs::rename(&fresh, path)?;
-    File::open(dir)?.sync_all()
+    Ok((fresh, file))
 }
 
 /// Whether the name is that of a file that [`put`] was writing when the process died.

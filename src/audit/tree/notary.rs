@@ -13,7 +13,6 @@ use super::leaf;
 use super::settings::{LogSettings, OnLag};
 use super::tree::Tree;
 use super::witness::Witnesses;
-use crate::audit::chain::Line;
 use crate::audit::core::Core;
 use crate::audit::counters::{add, set};
 use crate::audit::error::Refused;
@@ -21,6 +20,7 @@ use crate::audit::event::Event;
 use crate::audit::segment;
 use crate::audit::settings::Durability;
 use crate::audit::sink::{Position, Reader, Record};
+use crate::audit::yielding::yield_to_requests;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
 use std::fs::File;
@@ -31,6 +31,8 @@ use std::time::{Duration, Instant};
 
 /// How often new records are looked for.
 const POLL: Duration = Duration::from_millis(100);
+/// Below the requests' threads, but not by so much that checkpoints would starve.
+const AFTER_REQUESTS: i32 = 5;
 /// Records taken before it is looked whether to stop or to sign.
 const BATCH: usize = 1000;
 /// Tenants' trees held in memory between checkpoints; others are read again when they get a record.
@@ -132,6 +134,7 @@ impl Notary {
     }
 
     pub(super) fn run(mut self) {
+        yield_to_requests(AFTER_REQUESTS);
         loop {
             let took = self.step();
             self.measure();
@@ -226,7 +229,7 @@ impl Notary {
     }
 
     fn add(&mut self, seq: u64, line: &[u8]) -> Result<(), LogError> {
-        let entry = Line::parse(line).and_then(|line| leaf::entry(line.stated));
+        let entry = leaf::entry(self.reader.hash());
         let entry = entry.ok_or_else(|| LogError::absent(format!("record {seq} has no hash")))?;
         if self.settings.tenants
             && let Some(tenant) = leaf::tenant_of(line)

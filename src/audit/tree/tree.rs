@@ -16,6 +16,9 @@ use super::tiles::{Tiles, bundle};
 use std::path::{Path, PathBuf};
 use tlog_tiles::{Hash, Tile, record_hash};
 
+/// Tiles that wait for their place; a tree that is made anew gets there. Each is 8 KiB.
+const MAX_LAID: usize = 4096;
+
 /// A tree that grows.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -34,6 +37,8 @@ pub(super) struct Tree {
     signed: Option<(u64, Hash)>,
     /// What the checkpoint that all may read has.
     published: u64,
+    /// Full tiles that are written and not yet in their place.
+    laid: Vec<PathBuf>,
     /// Partial tiles on disk, to be removed once wider ones are published.
     narrow: Vec<PathBuf>,
 }
@@ -70,6 +75,7 @@ impl Tree {
             seqs: None,
             last: 0,
             signed: signed.map(|signed| (signed.size, signed.root)),
+            laid: Vec::new(),
             narrow: Vec::new(),
         };
         match tree.load(is_tenant) {
@@ -189,11 +195,11 @@ impl Tree {
 
     fn complete(&mut self, full: &Full) -> Result<(), LogError> {
         let tile = Tile::new(HEIGHT, full.level, full.n, 1 << HEIGHT, false);
-        self.write(&tile, &concat(&full.hashes))?;
+        self.lay(&tile, &concat(&full.hashes))?;
         if full.level == 0 {
             let tile = Tile::new(HEIGHT, 0, full.n, 1 << HEIGHT, true);
             let entries = std::mem::take(&mut self.entries);
-            self.write(&tile, &bundle(&entries))?;
+            self.lay(&tile, &bundle(&entries))?;
         }
         Ok(())
     }
@@ -202,6 +208,26 @@ impl Tree {
         let path = self.dir.join(layout::path(tile));
         disk::put(&path, bytes).map_err(LogError::io(&path, "write"))?;
         Ok(path)
+    }
+
+    /// A full tile: in its place before the next signature, with all others since the last.
+    fn lay(&mut self, tile: &Tile, bytes: &[u8]) -> Result<(), LogError> {
+        let path = self.dir.join(layout::path(tile));
+        disk::lay(&path, bytes).map_err(LogError::io(&path, "write"))?;
+        self.laid.push(path);
+        if self.laid.len() < MAX_LAID {
+            return Ok(());
+        }
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<(), LogError> {
+        if self.laid.is_empty() {
+            return Ok(());
+        }
+        disk::settle(&self.dir, &self.laid).map_err(LogError::io(&self.dir, "sync"))?;
+        self.laid.clear();
+        Ok(())
     }
 
     fn root(&self) -> Result<Hash, LogError> {
@@ -240,6 +266,7 @@ impl Tree {
         if let Some(seqs) = &mut self.seqs {
             seqs.sync()?;
         }
+        self.settle()?;
         let signed = Signed::sign(&self.origin, size, root, &self.keys)?;
         self.kept.note_signed(&signed)?;
         self.signed = Some((size, root));

@@ -21,7 +21,7 @@ section! {
         /// The longest time that a new record waits for a checkpoint.
         interval: Duration = "10s" in [100, DAY];
         /// A checkpoint comes sooner once so many records wait.
-        count: usize = 10_000 in [1, 100_000_000], "records";
+        count: usize = 100_000 in [1, 100_000_000], "records";
         /// A tree for each tenant too, so that a customer can check its own records and see nobody else's.
         tenants: bool = true;
         /// Who cosigns the log's checkpoints (C2SP tlog-witness).
