@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit story receivers kafka browser api evidence versus load fuzz
+.PHONY: help demo test lint unit story receivers kafka browser api evidence bench versus load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -49,6 +49,11 @@ evidence: ## 100 kills -9 each and 100 losses of power under load, failing disks
 	LOCUM_KILLS=100 $(CARGO) test --quiet --test it faults::kills -- --nocapture
 	$(CARGO) test --quiet --test it faults:: -- --nocapture --skip faults::kills
 	LOCUM_EVIDENCE=complete $(CARGO) test --quiet --profile fast --lib tree::tests::evidence -- --nocapture
+
+bench: ## what each stage of a request costs: time by criterion, instructions by callgrind
+	@tools/setup build bench
+	$(CARGO) bench --quiet --bench stages
+	benches/instructions.sh
 
 versus: ## how to measure Locum beside other proxies
 	@echo "cargo build --release, then give a side-by-side measurement the command benches/versus.sh PORT UPSTREAM DIR"
