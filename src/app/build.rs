@@ -8,7 +8,9 @@ use crate::policy::{self, Policy};
 use crate::proxy::canonical::Spoofable;
 use crate::proxy::hosts::{Hosts, Place};
 use crate::proxy::rewrite::banner;
-use crate::proxy::setup::{App, AppOrigin, BindingRule, OriginMode, Placement, Setup, Shadow};
+use crate::proxy::setup::{
+    self, App, AppOrigin, BindingRule, OriginMode, Placement, Setup, Shadow,
+};
 use crate::proxy::upstream::forward::{self, HostRule, Scheme};
 use crate::proxy::upstream::identity::{Identity, KeyRing};
 use crate::proxy::upstream::{self, Upstream};
@@ -89,6 +91,7 @@ pub(super) fn setup(
         })?;
     Ok(Setup {
         limits: translate::limits(config),
+        serial: setup::next_serial(),
         hosts,
         apps,
         policy_part: PolicyPart::new(policy.digest()),
@@ -98,7 +101,7 @@ pub(super) fn setup(
         scheme: scheme.as_str(),
         port: (port != usual).then_some(port),
         portal: (config.listeners.portal.enabled).then(|| config.portal_origin()),
-        digests: config.audit.digests,
+        digests: translate::digests(config),
         max_field: config.audit.max_field_bytes.len(),
         recording: super::recording::rules(config),
     })

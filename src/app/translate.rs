@@ -6,7 +6,7 @@ use crate::audit::settings as audit;
 use crate::config::{self, Config};
 use crate::proxy::client::Network;
 use crate::proxy::listener::{self, ProxyProtocol};
-use crate::proxy::setup::Limits;
+use crate::proxy::setup::{Digests, Limits};
 use crate::proxy::tls;
 use crate::proxy::upstream::identity;
 use crate::store::{external, live, sqlite};
@@ -21,6 +21,14 @@ pub(super) fn log_format(config: &Config) -> Format {
         config::LogFormat::Text => Format::Text,
         config::LogFormat::Auto if std::io::stderr().is_terminal() => Format::Text,
         config::LogFormat::Auto | config::LogFormat::Json => Format::Json,
+    }
+}
+
+pub(super) fn digests(config: &Config) -> Digests {
+    match config.audit.digests {
+        config::Digests::All => Digests::All,
+        config::Digests::Sensitive => Digests::Sensitive,
+        config::Digests::None => Digests::None,
     }
 }
 

@@ -29,7 +29,7 @@ pub use keys::alerts::{
 };
 pub use keys::api::Api;
 pub use keys::apps::{App, AppOrigin, Banner, Binding, Cache, OriginKind, Placement};
-pub use keys::audit::{Audit, Durability, Log, LogFormat, MinFree};
+pub use keys::audit::{Audit, Digests, Durability, Log, LogFormat, MinFree};
 pub use keys::audit_log::{AuditLog, Witness};
 pub use keys::control::{Access, BreakGlass, ConsentMail, Tenant};
 pub use keys::grants::{Grants, Issuer, JwtAlgorithm, Keys, Store};

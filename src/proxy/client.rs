@@ -1,5 +1,6 @@
 //! Who is at the other end of a connection, as far as the transport tells.
 
+use super::upstream::forward::Stamps;
 use http::{HeaderMap, header};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Client {
     /// SHA-256 of the client certificate (DER), hex.
     pub certificate: Option<Arc<str>>,
     pub is_tls: bool,
+    /// What the app is told of it.
+    pub stamps: Stamps,
 }
 
 impl Client {
@@ -30,6 +33,7 @@ impl Client {
             trusted: Arc::clone(trusted),
             certificate: None,
             is_tls,
+            stamps: Stamps::default(),
         }
     }
 

@@ -316,12 +316,16 @@ async fn forward(
     plane.metrics.forwarded.inc();
     let is_change = inbound.is_websocket() || !inbound.method_for_app().is_safe();
     authenticated.session.usage().forwarded(is_change);
+    let tier = permitted.decision().tier;
+    let (digest_request, digest_response) = setup.digests.of(record.record, tier);
     let way = Way {
         worker,
         setup,
         app,
         origin,
         record,
+        digest_response,
+        digest_request,
     };
     if inbound.is_websocket() {
         upgrade::forward(&way, inbound, payload, authenticated, permitted, receipt).await

@@ -11,7 +11,7 @@ use super::inbound::{Inbound, Payload};
 use super::outbound;
 use super::refusal::Refusal;
 use super::refused::Refused;
-use super::setup::{Placement, Setup};
+use super::setup::{AppOrigin, Placement, Setup};
 use super::stamp::stamp;
 use super::upgrade;
 use super::upstream::{UpstreamBody, UpstreamError};
@@ -55,6 +55,31 @@ pub async fn pass(
     outbound::no_circle(worker.plane(), setup, origin, &inbound.parts.headers)
         .map_err(unrecorded)?;
     worker.plane().metrics.passed.inc();
+    let upgrading = payload.upgrade;
+    let (body, _) = RequestBody::new(
+        payload.first,
+        payload.rest,
+        Bounds {
+            max_bytes: 0,
+            digest: false,
+            idle: setup.limits.request_body_idle_timeout,
+        },
+        None,
+    );
+    let body = body.stripped(&origin.strip);
+    let request = head(setup, origin, inbound).map(|()| body);
+    if inbound.is_websocket() {
+        return upgrade::pass(worker, inbound, upgrading, origin, request).await;
+    }
+    let again = || Some(head(setup, origin, inbound));
+    let sending = origin
+        .upstream
+        .send_or_again(worker.lane(), request, &again);
+    answer(sending.await)
+}
+
+/// The customer's own request, without what only Locum may say.
+fn head(setup: &Setup, origin: &AppOrigin, inbound: &Inbound) -> Request<()> {
     let upgrades = if inbound.is_websocket() {
         Upgrades::KeepWebSocket
     } else {
@@ -67,26 +92,12 @@ pub async fn pass(
     strip_cookie(&mut headers);
     bearer::strip_grants(setup, &mut headers);
     stamp(setup, origin, inbound, &mut headers);
-    let upgrading = payload.upgrade;
-    let (body, _) = RequestBody::new(
-        payload.first,
-        payload.rest,
-        Bounds {
-            max_bytes: 0,
-            digest: false,
-            idle: setup.limits.request_body_idle_timeout,
-        },
-        None,
-    );
-    let mut request = Request::new(body.stripped(&origin.strip));
+    let mut request = Request::new(());
     *request.method_mut() = inbound.method_for_app();
     let target = inbound.parts.uri.path_and_query().cloned();
     *request.uri_mut() = target.map(http::Uri::from).unwrap_or_default();
     *request.headers_mut() = headers;
-    if inbound.is_websocket() {
-        return upgrade::pass(worker, inbound, upgrading, origin, request).await;
-    }
-    answer(origin.upstream.send(worker.lane(), request).await)
+    request
 }
 
 /// An ordinary customer is nobody's session: there is nothing to put on the audit record.

@@ -37,17 +37,17 @@ pub async fn forward(
     receipt: Receipt,
 ) -> Result<http::Response<ResponseBody>, Box<Refused>> {
     let plane = way.worker.plane();
-    let bounds = Bounds {
-        max_bytes: way.app.max_request_body,
-        digest: way.setup.digests,
-        idle: way.setup.limits.request_body_idle_timeout,
-    };
-    let cut = Cut::new(authenticated.session.ended().clone());
     let is_bodiless = payload.first.is_none()
         && payload
             .rest
             .as_ref()
             .is_none_or(http_body::Body::is_end_stream);
+    let bounds = Bounds {
+        max_bytes: way.app.max_request_body,
+        digest: way.digest_request && !is_bodiless,
+        idle: way.setup.limits.request_body_idle_timeout,
+    };
+    let cut = Cut::new(authenticated.session.ended().clone());
     let (body, tally) = RequestBody::new(payload.first, payload.rest, bounds, Some(cut));
     let body = body
         .scanned(permitted.take_scan())
@@ -150,7 +150,7 @@ async fn send(
     let first = request(way, inbound, authenticated, permitted, body, Upgrades::Drop);
     let first = first.map_err(refused)?;
     let bore = first.headers().get(header::AUTHORIZATION).cloned();
-    let answer = sent(way, inbound, authenticated, first, tally).await?;
+    let answer = sent(way, inbound, authenticated, permitted, first, tally).await?;
     if answer.status() != StatusCode::UNAUTHORIZED {
         return Ok(answer);
     }
@@ -170,20 +170,27 @@ async fn send(
         empty,
         Upgrades::Drop,
     );
-    sent(way, inbound, authenticated, again.map_err(refused)?, tally).await
+    let again = again.map_err(refused)?;
+    sent(way, inbound, authenticated, permitted, again, tally).await
 }
 
 async fn sent(
     way: &Way<'_>,
     inbound: &Inbound,
     authenticated: &Authenticated,
-    request: Request<RequestBody>,
+    permitted: &Permitted,
+    outgoing: Request<RequestBody>,
     tally: &Tally,
 ) -> Result<http::Response<UpstreamBody>, Failed> {
+    let again = || request(way, inbound, authenticated, permitted, (), Upgrades::Drop).ok();
+    let sending = way
+        .origin
+        .upstream
+        .send_or_again(way.worker.lane(), outgoing, &again);
     tokio::select! {
         biased;
         () = authenticated.session.ended().cancelled() => Err(cut_short()),
-        sent = way.origin.upstream.send(way.worker.lane(), request) => {
+        sent = sending => {
             sent.map_err(|error| upstream_failed(way, inbound, Some(tally), &error))
         }
     }

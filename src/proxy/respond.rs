@@ -51,7 +51,6 @@ pub fn respond(
     {
         return Err(unrecorded(closer, authenticated));
     }
-    let setup = way.setup;
     adjust(
         way,
         inbound,
@@ -94,7 +93,7 @@ pub fn respond(
         return Err(unrecorded(closer, authenticated));
     }
     let cut = Cut::new(authenticated.session.ended().clone());
-    let mut body = ResponseBody::streamed(source(body), closer, cut, setup.digests);
+    let mut body = ResponseBody::streamed(source(body), closer, cut, way.digest_response);
     if let Some(transform) = transform {
         body = body.transformed(transform);
     }

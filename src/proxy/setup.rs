@@ -9,11 +9,12 @@ use super::rewrite::origins::{Origins, Pair};
 use super::upstream::identity::Identity;
 use super::upstream::{Upstream, forward};
 use crate::audit::PolicyPart;
-use crate::model::{OnOverrun, RecordRule, SessionId};
+use crate::model::{OnOverrun, Record, RecordRule, SessionId, Tier};
 use crate::policy::Policy;
 use crate::policy::shadow::Differ;
 use crate::store::external::Bearers;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Every bound of the data plane that is not an upstream's own. Times are how long, sizes are bytes.
@@ -192,6 +193,8 @@ pub struct Shadow {
 pub struct Setup {
     pub limits: Limits,
     pub hosts: Hosts,
+    /// Which of this process's configurations it is.
+    pub serial: u64,
     pub apps: Vec<App>,
     pub policy: Arc<Policy>,
     pub policy_part: PolicyPart,
@@ -204,11 +207,33 @@ pub struct Setup {
     pub port: Option<u16>,
     /// The portal's origin, where it is on: what was refused can be asked for there.
     pub portal: Option<String>,
-    /// Whether records carry the SHA-256 of bodies.
-    pub digests: bool,
+    /// Whose bodies' SHA-256 the records carry.
+    pub digests: Digests,
     /// The longest text from outside in a record.
     pub max_field: usize,
     pub recording: Recording,
+}
+
+/// Whose bodies' SHA-256 stands in the closing record. Of what is recorded it always does: the tape is held to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Digests {
+    All,
+    /// Each request's; the response's where the route is above the ordinary tier.
+    #[default]
+    Sensitive,
+    None,
+}
+
+impl Digests {
+    /// Whether the request's body is digested, and whether the response's is.
+    pub fn of(self, record: Record, tier: Tier) -> (bool, bool) {
+        let is_recorded = record != Record::None;
+        match self {
+            Self::All => (true, true),
+            Self::Sensitive => (true, is_recorded || tier != Tier::Ordinary),
+            Self::None => (is_recorded, is_recorded),
+        }
+    }
 }
 
 /// What is recorded beside the journal, by tier.
@@ -221,6 +246,12 @@ pub struct Recording {
     pub break_glass: OnOverrun,
     /// WebSocket messages beyond so many bytes are recorded without their payload.
     pub max_message: usize,
+}
+
+/// A number that no other configuration of this process has.
+pub fn next_serial() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Setup {
@@ -255,5 +286,55 @@ impl Setup {
             "{}/.locum/start?code={code}",
             self.session_origin(app, main, session)
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_or_above_the_ordinary_is_digested() {
+        let cases = [
+            (Digests::All, Record::None, Tier::Ordinary, (true, true)),
+            (
+                Digests::Sensitive,
+                Record::None,
+                Tier::Ordinary,
+                (true, false),
+            ),
+            (
+                Digests::Sensitive,
+                Record::None,
+                Tier::Sensitive,
+                (true, true),
+            ),
+            (
+                Digests::Sensitive,
+                Record::None,
+                Tier::Privileged,
+                (true, true),
+            ),
+            (
+                Digests::Sensitive,
+                Record::Headers,
+                Tier::Ordinary,
+                (true, true),
+            ),
+            (
+                Digests::None,
+                Record::None,
+                Tier::Privileged,
+                (false, false),
+            ),
+            (Digests::None, Record::Bodies, Tier::Ordinary, (true, true)),
+        ];
+        for (digests, record, tier, wanted) in cases {
+            assert_eq!(
+                digests.of(record, tier),
+                wanted,
+                "{digests:?} {record:?} {tier:?}"
+            );
+        }
     }
 }

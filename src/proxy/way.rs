@@ -14,4 +14,8 @@ pub struct Way<'w> {
     pub origin: &'w AppOrigin,
     /// How its exchange is recorded.
     pub record: RecordRule,
+    /// Whether the digest of the response's body is recorded.
+    pub digest_response: bool,
+    /// The same of the request's.
+    pub digest_request: bool,
 }

@@ -29,8 +29,10 @@ section! {
         redact_query: Vec<String> = ["code", "token", "*_token", "password", "secret", "*_secret", "api_key", "apikey", "signature", "sig", "otp"];
         /// The longest text field in a record (target, user agent); what is beyond is cut, and marked.
         max_field_bytes: Size = "8KiB" in [256, MIB];
-        /// Record the SHA-256 of both bodies.
-        digests: bool = true;
+        /// Whose bodies' SHA-256 is in the record. `sensitive`: every request's, and the response's where the route is
+        /// above the ordinary tier or the exchange is recorded. `all`: both of every exchange. `none`: no body's that is
+        /// not recorded.
+        digests: Digests = "sensitive";
         /// Records that wait to be written at once. Beyond: requests wait, then 503.
         max_pending: usize = 65_536 in [16, 10_000_000], "records";
         /// Refusals of requests that name no session, recorded one by one. What is beyond is counted: one record a
@@ -78,6 +80,15 @@ choice! {
     pub enum Durability {
         Process = "process",
         Disk = "disk",
+    }
+}
+
+choice! {
+    /// Whose bodies' digests are in the record.
+    pub enum Digests {
+        All = "all",
+        Sensitive = "sensitive",
+        None = "none",
     }
 }
 

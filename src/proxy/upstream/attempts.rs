@@ -30,20 +30,16 @@ fn is_idempotent(method: &Method) -> bool {
     )
 }
 
-/// The same request once more, for one whose body is empty.
-fn copy(request: &Request<Outgoing>) -> Request<Outgoing> {
-    let mut again = Request::new(Outgoing::Empty);
-    again.method_mut().clone_from(request.method());
-    again.uri_mut().clone_from(request.uri());
-    again.headers_mut().clone_from(request.headers());
-    again
-}
+/// Makes the head of a request without a body once more, for a second attempt; `None`: it cannot be made now. Nearly
+/// no request needs one, so none is kept ready.
+pub(super) type Again<'a> = &'a (dyn Fn() -> Option<Request<()>> + Sync);
 
 impl Shared {
     pub(super) async fn attempts(
         self: &Arc<Self>,
         lane: usize,
         mut request: Request<Outgoing>,
+        again: Again<'_>,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let upgrade = request.headers().contains_key(http::header::UPGRADE);
         let upload = request.body().progress();
@@ -83,7 +79,7 @@ impl Shared {
             // HTTP/2 says of some streams that they were never begun, whatever their method.
             let empty = request.body().is_empty() && !upgrade;
             let may_repeat = repeatable || (empty && matches!(link, Link::Http2(..)));
-            let spare = (may_repeat && reused && left > 0).then(|| copy(&request));
+            let may_repeat = may_repeat && reused && left > 0;
             let mut held = Held {
                 link: Some(link),
                 upload: upload.clone(),
@@ -96,15 +92,20 @@ impl Shared {
             self.leave(&held, &missed);
             let peer = held.link.as_ref().map(|link| Arc::clone(link.peer()));
             drop(held);
-            request = match (missed, spare) {
-                (Missed::Unsent(request, _), _) if left > 0 => *request,
-                (Missed::Sent(error), Some(spare))
-                    if faults::was_refused(&error)
-                        || (repeatable && faults::is_connections(&error)) =>
+            let made = match &missed {
+                Missed::Sent(error)
+                    if may_repeat
+                        && (faults::was_refused(error)
+                            || (repeatable && faults::is_connections(error))) =>
                 {
-                    spare
+                    again()
                 }
-                (missed, _) => return Err(self.error(missed, upload.as_deref(), peer)),
+                _ => None,
+            };
+            request = match (missed, made) {
+                (Missed::Unsent(request, _), _) if left > 0 => *request,
+                (_, Some(made)) => made.map(|()| Outgoing::Empty),
+                (missed, None) => return Err(self.error(missed, upload.as_deref(), peer)),
             };
             count(&self.lane(lane).counts.retries);
             // One kept connection was stale: the others may be too.

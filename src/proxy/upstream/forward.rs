@@ -1,10 +1,12 @@
 //! What the app is told about the way a request came: `Forwarded` (RFC 7239), `X-Forwarded-*`, `Via`
 //! (RFC 9110 §7.6.3), `traceparent`, and which `Host` it sees.
 
+mod known;
 mod strip;
 mod trace;
 mod via;
 
+pub use known::{Key, Stamps};
 pub use strip::SPOOFABLE;
 pub use via::passes;
 

@@ -1,6 +1,7 @@
 //! An upstream as the rest of Locum sees it: build it, send to it, read its counts.
 
 use super::Cause;
+use super::attempts::Again;
 use super::body::UpstreamBody;
 use super::error::{BuildError, UpstreamError};
 use super::health::{Target, since};
@@ -123,13 +124,31 @@ impl Upstream {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Cause>,
     {
+        let (parts, body) = request.into_parts();
+        let head = Request::from_parts(parts.clone(), ());
+        let request = Request::from_parts(parts, body);
+        self.send_or_again(lane, request, &|| Some(head.clone()))
+            .await
+    }
+
+    /// [`Upstream::send`] for the hot path: `again` makes the head anew where an attempt has to be repeated.
+    pub async fn send_or_again<B>(
+        &self,
+        lane: usize,
+        request: Request<B>,
+        again: Again<'_>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Cause>,
+    {
         let lane = lane % self.shared.lanes.len().max(1);
         let counts = &self.shared.lane(lane).counts;
         count(&counts.requests);
         let length = request.headers().get(http::header::CONTENT_LENGTH);
         let declared = length.and_then(|v| v.to_str().ok()?.parse().ok());
         let request = request.map(|body| Outgoing::new(body, declared));
-        let sent = self.shared.attempts(lane, request).await;
+        let sent = self.shared.attempts(lane, request, again).await;
         if let Err(error) = &sent {
             count(match error {
                 UpstreamError::Connect { .. } => &counts.failed_connect,
