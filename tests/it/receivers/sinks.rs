@@ -10,6 +10,9 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// Who does not sign may not read; moto looks no further.
+const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n";
+
 /// Programs, their directory, and the keys of the sinks that send to them. Ended with the test.
 struct Receivers {
     dir: tempfile::TempDir,
@@ -137,7 +140,7 @@ impl Receivers {
         let port = self.bucket;
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         let head = format!(
-            "{method} {target} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n\r\n"
+            "{method} {target} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n{SIGNED}\r\n"
         );
         stream.write_all(head.as_bytes()).expect("write");
         let mut answer = String::new();
