@@ -70,6 +70,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Said<T> {
             }
         };
         let digest = hex(&bytes);
+        // A list would be taken for the members in their order.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::unreadable(
+                "body",
+                "it is a list, and not an object",
+            ));
+        }
         let Json(value) = Json::from_bytes(&bytes).map_err(|why| unfit(&why))?;
         Ok(Self { value, digest })
     }

@@ -11,6 +11,8 @@ use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,11 +43,11 @@ pub fn document() -> OpenApi {
 async fn begin(
     State(front): State<Arc<Identity>>,
     Extension(peer): Extension<Peer>,
-    body: Result<Json<DeviceRequest>, JsonRejection>,
+    body: Body,
 ) -> Response {
-    let asked = match body {
-        Ok(Json(asked)) => asked,
-        Err(why) => return unreadable(&why),
+    let asked: DeviceRequest = match read(body) {
+        Ok(asked) => asked,
+        Err(refusal) => return Problem(refusal).into_response(),
     };
     match front.device(asked, &peer).await {
         Ok(begun) => guarded(begun.into_response()),
@@ -69,11 +71,11 @@ async fn begin(
 async fn look(
     State(front): State<Arc<Identity>>,
     Extension(peer): Extension<Peer>,
-    body: Result<Json<DevicePoll>, JsonRejection>,
+    body: Body,
 ) -> Response {
-    let poll = match body {
-        Ok(Json(poll)) => poll,
-        Err(why) => return unreadable(&why),
+    let poll: DevicePoll = match read(body) {
+        Ok(poll) => poll,
+        Err(refusal) => return Problem(refusal).into_response(),
     };
     match front.device_token(poll, &peer).await {
         Ok(response) => guarded(response),
@@ -100,7 +102,14 @@ async fn logout(
     }
 }
 
-fn unreadable(why: &JsonRejection) -> Response {
-    let detail = format!("The body cannot be read: {}.", why.body_text());
-    Problem(Refusal::new(Kind::Invalid, "body", detail)).into_response()
+type Body = Result<Json<Map<String, Value>>, JsonRejection>;
+
+/// An object and nothing else: a list would be taken for the members in their order.
+fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
+    let unreadable = |why: String| {
+        let detail = format!("The body cannot be read: {why}.");
+        Refusal::new(Kind::Invalid, "body", detail)
+    };
+    let Json(members) = body.map_err(|why| unreadable(why.body_text()))?;
+    serde_json::from_value(Value::Object(members)).map_err(|why| unreadable(why.to_string()))
 }

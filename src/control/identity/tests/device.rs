@@ -31,6 +31,10 @@ async fn a_command_line_waits_and_then_has_a_token_for_a_while() -> Outcome {
     let (bench, provider) = Bench::with_provider().await?;
     let begun = bench.api("/api/v1/login/device", &json!({})).await?;
     assert_eq!(begun.status, StatusCode::OK, "{}", begun.body);
+    for list in [json!([]), json!([true])] {
+        let taken = bench.api("/api/v1/login/device", &list).await?;
+        assert!(taken.status.is_client_error(), "{list}: {}", taken.body);
+    }
     let begun = begun.json()?;
     assert_eq!(begun["user_code"], "ABCD-EFGH");
     assert_eq!(begun["interval"], 5);
