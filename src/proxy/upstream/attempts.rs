@@ -34,6 +34,28 @@ fn is_idempotent(method: &Method) -> bool {
 /// no request needs one, so none is kept ready.
 pub(super) type Again<'a> = &'a (dyn Fn() -> Option<Request<()>> + Sync);
 
+/// The request for the next attempt, where one is safe; else how this one ended.
+fn once_more(
+    missed: Missed,
+    is_left: bool,
+    may_repeat: bool,
+    repeatable: bool,
+    again: Again<'_>,
+) -> Result<Request<Outgoing>, Missed> {
+    match missed {
+        Missed::Unsent(request, _) if is_left => Ok(*request),
+        Missed::Sent(error)
+            if may_repeat
+                && (faults::was_refused(&error)
+                    || (repeatable && faults::is_connections(&error))) =>
+        {
+            let made = again().map(|made| made.map(|()| Outgoing::Empty));
+            made.ok_or(Missed::Sent(error))
+        }
+        missed => Err(missed),
+    }
+}
+
 impl Shared {
     pub(super) async fn attempts(
         self: &Arc<Self>,
@@ -92,21 +114,8 @@ impl Shared {
             self.leave(&held, &missed);
             let peer = held.link.as_ref().map(|link| Arc::clone(link.peer()));
             drop(held);
-            let made = match &missed {
-                Missed::Sent(error)
-                    if may_repeat
-                        && (faults::was_refused(error)
-                            || (repeatable && faults::is_connections(error))) =>
-                {
-                    again()
-                }
-                _ => None,
-            };
-            request = match (missed, made) {
-                (Missed::Unsent(request, _), _) if left > 0 => *request,
-                (_, Some(made)) => made.map(|()| Outgoing::Empty),
-                (missed, None) => return Err(self.error(missed, upload.as_deref(), peer)),
-            };
+            request = once_more(missed, left > 0, may_repeat, repeatable, again)
+                .map_err(|missed| self.error(missed, upload.as_deref(), peer))?;
             count(&self.lane(lane).counts.retries);
             // One kept connection was stale: the others may be too.
             fresh = true;
