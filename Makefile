@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit story receivers kafka browser api evidence bench versus load fuzz
+.PHONY: help demo test lint unit story receivers kafka browser api evidence bench versus growth load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -57,6 +57,12 @@ bench: ## what each stage of a request costs: time by criterion, instructions by
 
 versus: ## how to measure Locum beside other proxies
 	@echo "cargo build --release, then give a side-by-side measurement the command benches/versus.sh PORT UPSTREAM DIR"
+
+growth: ## what a request costs by live sessions, policy rows, upstream hosts; writes docs/performance/growth.svg; minutes
+	@tools/setup build bench
+	$(CARGO) build --quiet --release --bin locum
+	$(CARGO) build --quiet --example seed
+	benches/growth.py
 
 load: ## memory of large bodies, 10,000 idle connections, 1,000 WebSockets; prints a table
 	@tools/setup build

@@ -206,16 +206,16 @@ impl Html {
     fn put_head(&mut self, out: &mut Vec<u8>) {
         match self.part {
             Part::Document => {
-                out.extend_from_slice(if self.runs_scripts {
-                    &self.prepared.head
+                if self.runs_scripts {
+                    self.prepared.put_head(out);
                 } else {
-                    &self.prepared.style
-                });
+                    self.prepared.put_style(out);
+                }
                 self.phase = Phase::Head;
             }
             Part::Frame => {
                 if self.runs_scripts {
-                    out.extend_from_slice(&self.prepared.frame);
+                    self.prepared.put_frame(out);
                 }
                 self.phase = Phase::Done;
             }
@@ -224,7 +224,7 @@ impl Html {
 
     fn put_section(&mut self, out: &mut Vec<u8>) {
         if self.phase == Phase::Head {
-            out.extend_from_slice(&self.prepared.section);
+            out.extend_from_slice(self.prepared.section());
             self.phase = Phase::Done;
         }
     }
@@ -360,7 +360,7 @@ impl Html {
             b"head" if self.phase == Phase::Start => self.put_head(out),
             b"title" if !self.has_title => {
                 self.has_title = true;
-                out.extend_from_slice(&self.prepared.title);
+                out.extend_from_slice(self.prepared.title());
             }
             b"body" => self.put_section(out),
             // A bar in the body would undo the frameset; the style's own words and the script's bar carry it.
@@ -391,7 +391,7 @@ impl Html {
                 return;
             }
         }
-        match meta::policy(whole, tag, &self.prepared.needs) {
+        match meta::policy(whole, tag, self.prepared.needs()) {
             Some(changed) => out.extend_from_slice(&changed),
             None => out.extend_from_slice(whole),
         }

@@ -73,7 +73,7 @@ pub(super) fn policy(bytes: &[u8], tag: &Tag, needs: &Needs) -> Option<Vec<u8>> 
     let place = &tag.attribute(bytes, "content")?.quoted;
     let mut out = bytes.get(..place.start)?.to_vec();
     out.push(b'"');
-    out.extend_from_slice(super::prepared::escape(&extended).as_bytes());
+    out.extend_from_slice(super::escape::escape(&extended).as_bytes());
     out.push(b'"');
     out.extend_from_slice(bytes.get(place.end..)?);
     Some(out)

@@ -7,6 +7,7 @@ mod applies;
 mod body;
 pub mod csp;
 mod error;
+mod escape;
 #[cfg(test)]
 mod head_tests;
 mod headers;

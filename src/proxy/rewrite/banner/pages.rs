@@ -1,6 +1,7 @@
 //! What is served under `/.locum/` for the banner: the session's state, its own page, the page after the end.
 
-use super::prepared::{Facts, escape};
+use super::escape::escape;
+use super::prepared::Facts;
 use crate::model::{Ended, Timestamp};
 use bytes::Bytes;
 use std::fmt::Write as _;

@@ -1,12 +1,11 @@
 //! What one session's banner says, rendered and escaped once for all its documents.
 
 use super::csp::Needs;
+use super::escape::{css_string, escape, literal};
 use crate::model::{Grant, SessionId, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// What the banner shows. Plain text everywhere: it is escaped here, for each place it goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,76 +65,6 @@ impl Facts {
     }
 }
 
-/// Text for HTML and XML content and quoted attributes: ASCII only, so that it holds in every ASCII-compatible
-/// encoding of a document.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match c {
-            // Control characters are errors in XML and carry nothing; bidi controls could turn the sentence round.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => {}
-            c if c.is_control() => out.push(' '),
-            '&' | '<' | '>' | '"' | '\'' | '`' => {
-                let _ = write!(out, "&#{};", u32::from(c));
-            }
-            c if c.is_ascii() => out.push(c),
-            c => {
-                let _ = write!(out, "&#x{:x};", u32::from(c));
-            }
-        }
-    }
-    out
-}
-
-/// A JavaScript string literal that is also safe inside `<script>`, CDATA and any ASCII-compatible encoding.
-fn literal(text: &str) -> String {
-    let mut out = String::from("\"");
-    let mut units = [0u16; 2];
-    for c in text.chars() {
-        match c {
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            '"' | '\\' | '<' | '>' | '&' | '\'' | '`' | '/' | ']' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            ' '..='~' => out.push(c),
-            c => {
-                for unit in c.encode_utf16(&mut units) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// A CSS string that is also safe inside `<style>` and any ASCII-compatible encoding.
-fn css_string(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            'a'..='z'
-            | 'A'..='Z'
-            | '0'..='9'
-            | ' '
-            | '.'
-            | ','
-            | ':'
-            | '@'
-            | '('
-            | ')'
-            | '-'
-            | '_' => out.push(c),
-            c => {
-                let _ = write!(out, "\\{:x} ", u32::from(c));
-            }
-        }
-    }
-    out.push('"');
-    out
-}
-
 /// An asset without the lines and blanks that are there for its readers only. Comments stand on their own lines.
 fn compact(source: &str) -> String {
     source
@@ -151,38 +80,74 @@ fn compact(source: &str) -> String {
         })
 }
 
-static SCRIPT: LazyLock<String> = LazyLock::new(|| compact(include_str!("assets/banner.js")));
+/// A text that is the same for all sessions but for one place, so that it stands in memory once.
+struct Mould {
+    before: String,
+    after: String,
+}
+
+impl Mould {
+    fn new(text: &str, place: &str) -> Self {
+        let (before, after) = text.split_once(place).unwrap_or((text, ""));
+        Self {
+            before: before.to_owned(),
+            after: after.to_owned(),
+        }
+    }
+
+    fn with<'a>(&'a self, filling: &'a str) -> [&'a str; 3] {
+        [&self.before, filling, &self.after]
+    }
+}
+
 static SHEET: LazyLock<String> = LazyLock::new(|| compact(include_str!("assets/bar.css")));
-static PLAIN: LazyLock<String> = LazyLock::new(|| {
+static SCRIPT: LazyLock<Mould> = LazyLock::new(|| {
+    let script = compact(include_str!("assets/banner.js"));
+    Mould::new(
+        &script.replacen("__SHEET__", &literal(&SHEET), 1),
+        "__FACTS__",
+    )
+});
+static PLAIN: LazyLock<Mould> = LazyLock::new(|| Mould::new(&plain(), "__WORDS__"));
+static PLAIN_GLASS: LazyLock<Mould> = LazyLock::new(|| {
+    let glass = plain().replace("border: 3px solid #ffb000", "border: 3px solid #b00020");
+    Mould::new(&glass, "__WORDS__")
+});
+
+fn plain() -> String {
     format!(
         ".locum-plain {{\n{}\n}}\n{}",
         *SHEET,
         compact(include_str!("assets/plain.css"))
     )
-});
+}
 
-fn hash(text: &str) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    format!("'sha256-{}'", STANDARD.encode(digest))
+fn hash(parts: [&str; 3]) -> String {
+    let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for part in parts {
+        digest.update(part.as_bytes());
+    }
+    format!("'sha256-{}'", STANDARD.encode(digest.finish()))
 }
 
 /// Everything that goes into a document of one session. Make it once a session: documents then only copy it.
+///
+/// Nothing is rendered before the first document: most sessions of a workload never ask for one. What is the same for
+/// all sessions is held once, so that a session keeps about 2 KiB.
 pub struct Prepared {
-    pub(super) needs: Needs,
-    /// Style and script for the head of an HTML document.
-    pub(super) head: Bytes,
-    /// The style alone, where the document's sandbox runs no scripts.
-    pub(super) style: Bytes,
-    /// The same for an XHTML document.
-    pub(super) head_xml: Bytes,
-    /// The script alone, for a framed document, HTML and XHTML.
-    pub(super) frame: Bytes,
-    pub(super) frame_xml: Bytes,
-    /// The bar as plain HTML, first in the body; well-formed XML too.
-    pub(super) section: Bytes,
-    /// Goes before the title's text, escaped.
-    pub(super) title: Bytes,
     facts: Facts,
+    rendered: OnceLock<Rendered>,
+}
+
+/// What is this session's own.
+struct Rendered {
+    needs: Needs,
+    /// What the style says where no script runs.
+    words: Box<str>,
+    /// What the script shows.
+    shown: Box<str>,
+    section: Box<str>,
+    title: Box<str>,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -195,45 +160,9 @@ impl std::fmt::Debug for Prepared {
 
 impl Prepared {
     pub fn new(facts: &Facts) -> Self {
-        let script = SCRIPT
-            .replacen("__FACTS__", &script_facts(facts), 1)
-            .replacen("__SHEET__", &literal(&SHEET), 1);
-        let words = format!(
-            "{}: {} as {} ({}) \u{b7} {} \u{b7} {}",
-            label(facts),
-            facts.operator,
-            facts.subject,
-            facts.tenant,
-            facts.ticket,
-            facts.scopes
-        );
-        let mut style = PLAIN.replacen("__WORDS__", &css_string(&words), 1);
-        if facts.break_glass {
-            style = style.replace("border: 3px solid #ffb000", "border: 3px solid #b00020");
-        }
-        let needs = Needs {
-            script: hash(&script),
-            style: hash(&style),
-            reserved: format!("{}/.locum/", facts.origin),
-        };
-        let xml_script = format!(
-            "<script xmlns=\"http://www.w3.org/1999/xhtml\" data-locum=\"script\"><![CDATA[{script}]]></script>"
-        );
-        let html_script = format!("<script data-locum=\"script\">{script}</script>");
-        let html_style = format!("<style data-locum=\"style\">{style}</style>");
         Self {
-            needs,
-            head: format!("{html_style}{html_script}").into(),
-            style: html_style.into(),
-            head_xml: format!(
-                "<style xmlns=\"http://www.w3.org/1999/xhtml\" data-locum=\"style\"><![CDATA[{style}]]></style>{xml_script}"
-            )
-            .into(),
-            frame: html_script.into(),
-            frame_xml: xml_script.into(),
-            section: section(facts).into(),
-            title: escape(&facts.title_prefix()).into(),
             facts: facts.clone(),
+            rendered: OnceLock::new(),
         }
     }
 
@@ -243,8 +172,98 @@ impl Prepared {
 
     /// What the banner needs of a Content-Security-Policy, for pages of Locum's own that go through the rewriter.
     pub fn needs(&self) -> &Needs {
-        &self.needs
+        &self.rendered().needs
     }
+
+    /// Style and script, for the head of an HTML document.
+    pub(super) fn put_head(&self, out: &mut Vec<u8>) {
+        self.put_style(out);
+        self.put_frame(out);
+    }
+
+    /// The style alone, where the document's sandbox runs no scripts.
+    pub(super) fn put_style(&self, out: &mut Vec<u8>) {
+        let style = self.style(&self.rendered().words);
+        put(out, "<style data-locum=\"style\">", style, "</style>");
+    }
+
+    /// The script alone, for a framed document.
+    pub(super) fn put_frame(&self, out: &mut Vec<u8>) {
+        let script = SCRIPT.with(&self.rendered().shown);
+        put(out, "<script data-locum=\"script\">", script, "</script>");
+    }
+
+    /// [`Self::put_head`] for an XHTML document.
+    pub(super) fn put_head_xml(&self, out: &mut Vec<u8>) {
+        let begin = "<style xmlns=\"http://www.w3.org/1999/xhtml\" data-locum=\"style\"><![CDATA[";
+        let style = self.style(&self.rendered().words);
+        put(out, begin, style, "]]></style>");
+        self.put_frame_xml(out);
+    }
+
+    /// [`Self::put_frame`] for an XHTML document.
+    pub(super) fn put_frame_xml(&self, out: &mut Vec<u8>) {
+        let begin =
+            "<script xmlns=\"http://www.w3.org/1999/xhtml\" data-locum=\"script\"><![CDATA[";
+        let script = SCRIPT.with(&self.rendered().shown);
+        put(out, begin, script, "]]></script>");
+    }
+
+    /// The bar as plain HTML, first in the body; well-formed XML too.
+    pub(super) fn section(&self) -> &[u8] {
+        self.rendered().section.as_bytes()
+    }
+
+    /// Goes before the title's text, escaped.
+    pub(super) fn title(&self) -> &[u8] {
+        self.rendered().title.as_bytes()
+    }
+
+    fn style<'a>(&self, words: &'a str) -> [&'a str; 3] {
+        if self.facts.break_glass {
+            return PLAIN_GLASS.with(words);
+        }
+        PLAIN.with(words)
+    }
+
+    fn rendered(&self) -> &Rendered {
+        self.rendered.get_or_init(|| self.render())
+    }
+
+    fn render(&self) -> Rendered {
+        let facts = &self.facts;
+        let words = css_string(&format!(
+            "{}: {} as {} ({}) \u{b7} {} \u{b7} {}",
+            label(facts),
+            facts.operator,
+            facts.subject,
+            facts.tenant,
+            facts.ticket,
+            facts.scopes
+        ));
+        let shown = script_facts(facts);
+        Rendered {
+            needs: Needs {
+                script: hash(SCRIPT.with(&shown)),
+                style: hash(self.style(&words)),
+                reserved: format!("{}/.locum/", facts.origin),
+            },
+            words: words.into(),
+            shown: shown.into(),
+            section: section(facts).into(),
+            title: escape(&facts.title_prefix()).into(),
+        }
+    }
+}
+
+fn put(out: &mut Vec<u8>, begin: &str, parts: [&str; 3], end: &str) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    out.reserve(begin.len() + length + end.len());
+    out.extend_from_slice(begin.as_bytes());
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+    out.extend_from_slice(end.as_bytes());
 }
 
 fn script_facts(facts: &Facts) -> String {
@@ -323,6 +342,43 @@ pub(super) mod tests {
         }
     }
 
+    pub(in super::super) fn written(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        put(&mut out);
+        out
+    }
+
+    fn put_by(put: impl FnOnce(&mut Vec<u8>)) -> String {
+        String::from_utf8(written(put)).unwrap()
+    }
+
+    #[test]
+    fn a_session_keeps_little_and_nothing_before_its_first_document() {
+        let prepared = Prepared::new(&facts());
+        assert!(prepared.rendered.get().is_none());
+        let own = prepared.rendered();
+        let needs = own.needs.script.len() + own.needs.style.len() + own.needs.reserved.len();
+        let kept = needs + own.words.len() + own.shown.len() + own.section.len() + own.title.len();
+        assert!(kept < 2048, "{kept} bytes");
+    }
+
+    #[test]
+    fn words_that_look_like_a_place_of_the_script_stay_words() {
+        let reason = "__SHEET__ __FACTS__ __WORDS__";
+        let facts = Facts {
+            reason: reason.into(),
+            operator: reason.into(),
+            ..facts()
+        };
+        let prepared = Prepared::new(&facts);
+        let head = put_by(|it| prepared.put_head(it));
+        assert!(
+            head.contains("reason:\"__SHEET__ __FACTS__ __WORDS__\""),
+            "{head}"
+        );
+        assert_eq!(head.matches(&literal(&SHEET)).count(), 1);
+    }
+
     #[test]
     fn every_field_is_escaped_everywhere() {
         let evil =
@@ -337,35 +393,36 @@ pub(super) mod tests {
             ..facts()
         };
         let prepared = Prepared::new(&facts);
-        for bytes in [
-            &prepared.head,
-            &prepared.head_xml,
-            &prepared.section,
-            &prepared.title,
+        let (head, xml) = (
+            put_by(|it| prepared.put_head(it)),
+            put_by(|it| prepared.put_head_xml(it)),
+        );
+        for text in [
+            head.as_str(),
+            xml.as_str(),
+            std::str::from_utf8(prepared.section()).unwrap(),
+            std::str::from_utf8(prepared.title()).unwrap(),
         ] {
-            let text = std::str::from_utf8(bytes).unwrap();
             assert!(text.is_ascii());
             assert!(
                 !text.contains("<img") && !text.contains("onerror=alert(1)>"),
                 "{text}"
             );
         }
-        let head = std::str::from_utf8(&prepared.head).unwrap();
         assert_eq!(head.matches("</script").count(), 1);
         assert_eq!(head.matches("</style").count(), 1);
-        let xml = std::str::from_utf8(&prepared.head_xml).unwrap();
         assert_eq!(xml.matches("]]>").count(), 2);
     }
 
     #[test]
     fn the_hash_is_of_what_is_served() {
         let prepared = Prepared::new(&facts());
-        let head = std::str::from_utf8(&prepared.head).unwrap();
+        let head = put_by(|it| prepared.put_head(it));
         let script = head
             .split_once("data-locum=\"script\">")
             .and_then(|(_, rest)| rest.strip_suffix("</script>"))
             .unwrap();
-        assert_eq!(hash(script), prepared.needs.script);
+        assert_eq!(hash([script, "", ""]), prepared.needs().script);
         assert!(!script.contains("]]>") && !script.contains("<!--"));
     }
 

@@ -1,6 +1,6 @@
 //! The whole rewriting as a table: documents in, where the banner's parts land, and that cuts change nothing.
 
-use super::prepared::tests::facts;
+use super::prepared::tests::{facts, written};
 use super::*;
 use crate::proxy::rewrite::encoding::{Coding, Encoder};
 use bytes::Bytes;
@@ -59,16 +59,17 @@ fn rewrite(plan: Plan, body: &[u8], cuts: &[usize]) -> Result<Vec<u8>, RewriteEr
 /// The banner's parts as short words, so that a table shows where they are.
 fn shown(out: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(out).into_owned();
+    let part = |put: fn(&Prepared, &mut Vec<u8>)| written(|out| put(&PREPARED, out));
     for (bytes, word) in [
-        (&PREPARED.head, "{HEAD}"),
-        (&PREPARED.head_xml, "{HEAD}"),
-        (&PREPARED.section, "{BAR}"),
-        (&PREPARED.style, "{STYLE}"),
-        (&PREPARED.frame, "{FRAME}"),
-        (&PREPARED.frame_xml, "{FRAME}"),
-        (&PREPARED.title, "{T}"),
+        (part(Prepared::put_head), "{HEAD}"),
+        (part(Prepared::put_head_xml), "{HEAD}"),
+        (PREPARED.section().to_vec(), "{BAR}"),
+        (part(Prepared::put_style), "{STYLE}"),
+        (part(Prepared::put_frame), "{FRAME}"),
+        (part(Prepared::put_frame_xml), "{FRAME}"),
+        (PREPARED.title().to_vec(), "{T}"),
     ] {
-        text = text.replace(std::str::from_utf8(bytes).unwrap(), word);
+        text = text.replace(std::str::from_utf8(&bytes).unwrap(), word);
     }
     text
 }
@@ -480,7 +481,8 @@ proptest! {
         let mut plan = plan(&[("content-type", "text/html"), ("content-encoding", &names)]);
         plan.encode = None;
         let out = rewrite(plan.clone(), &packed, &cuts).unwrap();
-        let want = [&PREPARED.head[..], b"<body>", &PREPARED.section, &bytes].concat();
+        let head = written(|out| PREPARED.put_head(out));
+        let want = [&head[..], b"<body>", PREPARED.section(), &bytes].concat();
         prop_assert_eq!(out, want);
         prop_assert!(rewrite(plan, &packed[..packed.len() - 1], &cuts).is_err());
     }

@@ -134,11 +134,11 @@ impl Xml {
     fn put_head(&mut self, out: &mut Vec<u8>) {
         match self.part {
             Part::Document => {
-                out.extend_from_slice(&self.prepared.head_xml);
+                self.prepared.put_head_xml(out);
                 self.phase = Phase::Head;
             }
             Part::Frame => {
-                out.extend_from_slice(&self.prepared.frame_xml);
+                self.prepared.put_frame_xml(out);
                 self.phase = Phase::Done;
             }
         }
@@ -156,15 +156,15 @@ impl Xml {
             (Phase::Head, b"title") if !self.has_title => {
                 self.has_title = true;
                 self.opened(whole, tag, out, |scanner, out| {
-                    out.extend_from_slice(&scanner.prepared.title);
+                    out.extend_from_slice(scanner.prepared.title());
                 });
             }
-            (Phase::Head, b"meta") => match meta::policy(whole, tag, &self.prepared.needs) {
+            (Phase::Head, b"meta") => match meta::policy(whole, tag, self.prepared.needs()) {
                 Some(changed) => out.extend_from_slice(&changed),
                 None => out.extend_from_slice(whole),
             },
             (Phase::Head, b"body") => self.opened(whole, tag, out, |scanner, out| {
-                out.extend_from_slice(&scanner.prepared.section);
+                out.extend_from_slice(scanner.prepared.section());
                 scanner.phase = Phase::Done;
             }),
             _ => out.extend_from_slice(whole),
