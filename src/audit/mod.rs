@@ -48,6 +48,7 @@ pub mod tail;
 pub mod tree;
 mod upkeep;
 pub mod verify;
+mod walk;
 mod writer;
 mod yielding;
 

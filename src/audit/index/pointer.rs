@@ -63,7 +63,7 @@ impl Shelf {
                 Err(error) => return Err(error),
             },
         };
-        lines.go(pointer.offset)?;
+        lines.go(pointer.offset);
         let stands = match lines.next()? {
             Next::Line(line) => judge(line, pointer),
             Next::Partial(_) | Next::End => Stands::Other("the segment ends before it"),

@@ -62,14 +62,31 @@ impl Reader {
     /// The next whole record, if it is there yet.
     ///
     /// # Errors
-    /// Where a file cannot be read, or a record is changed or missing: a reader never goes past such a place.
+    /// As [`Reader::advance`].
     pub(in crate::audit) fn next(&mut self) -> io::Result<Option<Record>> {
+        let seq = self.advance()?;
+        Ok(seq.map(|seq| Record {
+            seq,
+            line: self.line().to_vec(),
+        }))
+    }
+
+    /// The line of the record that was given last, without its newline, until the next one is asked for.
+    pub(in crate::audit) fn line(&self) -> &[u8] {
+        self.lines.as_ref().map_or(&[], Lines::line)
+    }
+
+    /// Goes on to the next whole record, if it is there yet; tells its sequence number.
+    ///
+    /// # Errors
+    /// Where a file cannot be read, or a record is changed or missing: a reader never goes past such a place.
+    pub(in crate::audit) fn advance(&mut self) -> io::Result<Option<u64>> {
         if self.lines.is_none() && !self.find()? {
             return Ok(None);
         }
         loop {
-            if let Some(record) = self.read()? {
-                return Ok(Some(record));
+            if let Some(seq) = self.read()? {
+                return Ok(Some(seq));
             }
             // The segment is at its end for now: go on where the next one begins, if it is there.
             let next = segment::path(&self.dir, self.position.next);
@@ -77,8 +94,8 @@ impl Reader {
                 return Ok(None);
             }
             // The footer may have been written between the read above and the look for the next segment.
-            if let Some(record) = self.read()? {
-                return Ok(Some(record));
+            if let Some(seq) = self.read()? {
+                return Ok(Some(seq));
             }
             self.lines = Some(Lines::open(&next, 0)?);
             self.position.segment = self.position.next;
@@ -101,17 +118,17 @@ impl Reader {
         Ok(true)
     }
 
-    fn read(&mut self) -> io::Result<Option<Record>> {
+    fn read(&mut self) -> io::Result<Option<u64>> {
         let Some(lines) = &mut self.lines else {
             return Ok(None);
         };
         loop {
             let line = match lines.next()? {
-                Next::Line(line) => line.to_vec(),
+                Next::Line(line) => line,
                 Next::Partial(_) | Next::End => return Ok(None),
                 Next::TooLong => return Err(broken(self.position)),
             };
-            let parsed = Line::parse(&line).filter(Line::is_intact);
+            let parsed = Line::parse(line).filter(Line::is_intact);
             let parsed = parsed.ok_or_else(|| broken(self.position))?;
             let (seq, hash) = (parsed.seq, *parsed.stated);
             if seq > self.position.next {
@@ -121,7 +138,7 @@ impl Reader {
             if seq == self.position.next {
                 self.position.next += 1;
                 self.hash = hash;
-                return Ok(Some(Record { seq, line }));
+                return Ok(Some(seq));
             }
         }
     }

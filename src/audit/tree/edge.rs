@@ -115,7 +115,11 @@ impl fmt::Debug for Edge {
 
 /// Hashes as a tile's bytes.
 pub(super) fn concat(hashes: &[Hash]) -> Vec<u8> {
-    hashes.iter().flat_map(|hash| hash.0).collect()
+    let mut bytes = Vec::with_capacity(32 * hashes.len());
+    for hash in hashes {
+        bytes.extend_from_slice(&hash.0);
+    }
+    bytes
 }
 
 /// A tile's bytes as hashes; bytes that are no whole hash are left out.

@@ -19,7 +19,7 @@ use crate::audit::error::Refused;
 use crate::audit::event::Event;
 use crate::audit::segment;
 use crate::audit::settings::Durability;
-use crate::audit::sink::{Position, Reader, Record};
+use crate::audit::sink::{Position, Reader};
 use crate::audit::yielding::yield_to_requests;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
@@ -210,63 +210,52 @@ impl Notary {
             if self.reader.position().next > kept {
                 return Ok(took);
             }
-            let Some(record) = self.read()? else {
+            let io = LogError::io(&self.journal, "read the journal in");
+            let Some(seq) = self.reader.advance().map_err(io)? else {
                 return Ok(took);
             };
-            let added = self.add(record.seq, &record.line);
-            if let Err(error) = added {
+            if let Err(error) = self.add(seq) {
                 // What was read but not added is read again.
-                self.reader = Reader::new(&self.journal, Position::at(record.seq));
+                self.reader = Reader::new(&self.journal, Position::at(seq));
                 return Err(error);
             }
         }
         Ok(BATCH)
     }
 
-    fn read(&mut self) -> Result<Option<Record>, LogError> {
-        let io = LogError::io(&self.journal, "read the journal in");
-        self.reader.next().map_err(io)
-    }
-
-    fn add(&mut self, seq: u64, line: &[u8]) -> Result<(), LogError> {
+    /// Adds the record that was read last to the trees.
+    fn add(&mut self, seq: u64) -> Result<(), LogError> {
         let entry = leaf::entry(self.reader.hash());
         let entry = entry.ok_or_else(|| LogError::absent(format!("record {seq} has no hash")))?;
-        if self.settings.tenants
-            && let Some(tenant) = leaf::tenant_of(line)
-        {
-            let Some(tree) = self.tenant(&tenant)? else {
-                return Ok(());
-            };
-            tree.append(seq, entry)?;
+        let has_trees = self.settings.tenants;
+        let tenant = has_trees.then(|| leaf::tenant_of(self.reader.line()));
+        if let Some(tenant) = tenant.flatten() {
+            if !self.tenants.contains_key(&*tenant) {
+                let tree = self.tenant(&tenant)?;
+                let is_behind = tree.is_behind();
+                self.tenants.insert(tenant.clone().into_owned(), tree);
+                if is_behind {
+                    // It must grow again from its first record, so all records come again; the other trees pass over
+                    // what they have.
+                    self.reader = Reader::new(&self.journal, Position::START);
+                    return Ok(());
+                }
+            }
+            if let Some(tree) = self.tenants.get_mut(&*tenant) {
+                tree.append(seq, entry)?;
+            }
         }
         self.whole.append(seq, entry)?;
         self.waiting_since.get_or_insert_with(Instant::now);
         Ok(())
     }
 
-    /// The tenant's tree. `None`: it must grow again from its first record, so all records come again; the other trees
-    /// pass over what they have.
-    fn tenant(&mut self, tenant: &str) -> Result<Option<&mut Tree>, LogError> {
-        if !self.tenants.contains_key(tenant) {
-            let keys: Vec<LogKey> = self
-                .settings
-                .keys
-                .iter()
-                .map(|key| key.of_tenant(tenant))
-                .collect();
-            let origin = keys
-                .first()
-                .map(|key| key.name().to_owned())
-                .unwrap_or_default();
-            let tree = Tree::open(&layout::tenant(&self.journal, tenant), &origin, keys, true)?;
-            let is_behind = tree.is_behind();
-            self.tenants.insert(tenant.to_owned(), tree);
-            if is_behind {
-                self.reader = Reader::new(&self.journal, Position::START);
-                return Ok(None);
-            }
-        }
-        Ok(self.tenants.get_mut(tenant))
+    fn tenant(&self, tenant: &str) -> Result<Tree, LogError> {
+        let keys = self.settings.keys.iter().map(|key| key.of_tenant(tenant));
+        let keys: Vec<LogKey> = keys.collect();
+        let origin = keys.first().map(|key| key.name().to_owned());
+        let dir = layout::tenant(&self.journal, tenant);
+        Tree::open(&dir, &origin.unwrap_or_default(), keys, true)
     }
 
     fn is_due(&self) -> bool {

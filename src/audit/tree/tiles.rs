@@ -139,10 +139,12 @@ pub(super) fn parse_bundle(bytes: &[u8]) -> Option<Vec<[u8; 32]>> {
 
 /// Entries as a bundle.
 pub(super) fn bundle(entries: &[[u8; 32]]) -> Vec<u8> {
-    entries
-        .iter()
-        .flat_map(|entry| [&[0, 32], entry as &[u8]].concat())
-        .collect()
+    let mut bytes = Vec::with_capacity(ENTRY * entries.len());
+    for entry in entries {
+        bytes.extend_from_slice(&[0, 32]);
+        bytes.extend_from_slice(entry);
+    }
+    bytes
 }
 
 impl HashReader for Tiles<'_> {
