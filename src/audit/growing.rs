@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 /// How often it is looked whether the file is still there.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Room that is taken ahead of the records: at least and at most so much at once. Bytes.
+const AHEAD: (u64, u64) = (1 << 20, 64 << 20);
+/// Less than this is not worth giving back. Bytes.
+const SPARE: u64 = 64 << 10;
+
 /// The segment that grows.
 #[allow(clippy::struct_excessive_bools)] // faults that can stand in any combination
 #[derive(Debug)]
@@ -30,14 +35,25 @@ pub(super) struct Segment {
     pub(super) since: Instant,
     /// It has its footer.
     pub(super) sealed: bool,
+    /// Up to where room was taken. A write that has to look for room waits for whoever is putting earlier records on
+    /// disk, for tens of milliseconds: ext4 allocates as late as that, with the file locked.
+    reserved: u64,
+    /// How long it becomes at most, but for its footer.
+    limit: u64,
     looked: Instant,
     /// Somebody removed the file: the chain cannot go on.
     removed: bool,
 }
 
 impl Segment {
-    /// A segment with `len` bytes in `records` records, none of them known to be synced.
-    pub(super) fn new(medium: Arc<dyn Medium>, first: u64, len: u64, records: u64) -> Self {
+    /// A segment of at most `limit` bytes, with `len` bytes in `records` records, none of them known to be synced.
+    pub(super) fn new(
+        medium: Arc<dyn Medium>,
+        limit: u64,
+        first: u64,
+        len: u64,
+        records: u64,
+    ) -> Self {
         Self {
             medium,
             first,
@@ -49,6 +65,8 @@ impl Segment {
             old: false,
             since: Instant::now(),
             sealed: false,
+            reserved: len,
+            limit,
             looked: Instant::now(),
             removed: false,
         }
@@ -68,8 +86,38 @@ impl Segment {
         Ok(())
     }
 
+    /// Takes room for `bytes` more than there are.
+    pub(super) fn reserve(&mut self, bytes: u64) {
+        let from = self.reserved.max(self.len);
+        let to = self.len + bytes.clamp(AHEAD.0, AHEAD.1);
+        let to = to.min(self.limit);
+        let had = self.medium.reserve(from, to);
+        if had.is_ok() && to > from {
+            self.reserved = to;
+            return;
+        }
+        // It is not asked for again: the records find their room as they come. What was had in part is given back.
+        if had.is_err() {
+            let _ = self.medium.set_len(self.len);
+        }
+        self.reserved = u64::MAX;
+    }
+
+    /// Gives back the room that was taken and not used. What stays is wasted and nothing else.
+    pub(super) fn release(&mut self) {
+        let is_much = (self.len + SPARE..u64::MAX).contains(&self.reserved);
+        if is_much && !self.torn {
+            let _ = self.medium.set_len(self.len);
+        }
+        self.reserved = u64::MAX;
+    }
+
     /// Appends whole lines, or nothing.
     pub(super) fn take(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.len + lines.len() as u64 > self.reserved {
+            // As much again as there is: few calls for a large segment, little room for a small one.
+            self.reserve(self.len + lines.len() as u64);
+        }
         self.write_all(lines)?;
         self.len += lines.len() as u64;
         Ok(())

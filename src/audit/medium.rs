@@ -1,6 +1,6 @@
 //! The seam to the file system: real files in the product, files that fail on demand in tests.
 
-use rustix::fs::OFlags;
+use rustix::fs::{FallocateFlags, OFlags, fallocate, fstatvfs};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// A path that is a link is refused.
 pub(super) const NO_LINKS: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
+/// Ahead of what is written only so much of the room that is left is taken: one part in so many.
+const SPARING: u64 = 16;
+
 /// One segment file, open for writing at offsets. Never in append mode: Linux would ignore the offset.
 pub(super) trait Medium: Send + Sync + fmt::Debug {
     /// As `pwrite(2)`: may write less than asked.
@@ -20,6 +23,11 @@ pub(super) trait Medium: Send + Sync + fmt::Debug {
     /// As `fdatasync(2)`.
     fn sync(&self) -> io::Result<()>;
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Takes the room from `from` up to `to` without making the file longer. Does nothing where there is little room.
+    fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
+        let _ = (from, to);
+        Ok(())
+    }
     /// Whether the file still has a name: what goes into one that was removed is gone with the process.
     fn has_name(&self) -> io::Result<bool> {
         Ok(true)
@@ -75,6 +83,16 @@ impl Medium for OnDisk {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
+        let bytes = to.saturating_sub(from);
+        let room = fstatvfs(&self.0)?;
+        let free = room.f_bavail.saturating_mul(room.f_frsize);
+        if bytes == 0 || free / SPARING < bytes {
+            return Ok(());
+        }
+        Ok(fallocate(&self.0, FallocateFlags::KEEP_SIZE, from, bytes)?)
     }
 
     fn has_name(&self) -> io::Result<bool> {

@@ -74,6 +74,7 @@ impl Writer {
         let segment = match resume.segment {
             Some((first, len, records)) => Some(Segment::new(
                 files.open(&segment::path(&settings.dir, first))?,
+                settings.segment_bytes,
                 first,
                 len,
                 records,
@@ -346,8 +347,13 @@ impl Writer {
         if self.durability == Durability::Disk {
             self.sync_now()?;
         }
-        self.segment = None;
-        self.begin_segment()
+        // The next one will take as much room as this one did, most likely.
+        let ahead = self.segment.take().map_or(0, |segment| segment.len);
+        self.begin_segment()?;
+        if let Some(segment) = &mut self.segment {
+            segment.reserve(ahead);
+        }
+        Ok(())
     }
 
     /// Seals a segment that got its first record so long ago; while a sync is under way the next record does it.
@@ -402,6 +408,7 @@ impl Writer {
         self.write(&mut body, context)?;
         if let Some(segment) = &mut self.segment {
             segment.sealed = true;
+            segment.release();
         }
         Ok(())
     }
@@ -413,7 +420,7 @@ impl Writer {
         if self.durability == Durability::Disk {
             self.files.sync_dir(&self.dir)?;
         }
-        self.segment = Some(Segment::new(medium, first, 0, 0));
+        self.segment = Some(Segment::new(medium, self.segment_bytes, first, 0, 0));
         Ok(())
     }
 
@@ -434,6 +441,9 @@ impl Writer {
     pub(super) fn close(&mut self) {
         self.flush();
         add(&self.counters.lost, self.pending.clear().0);
+        if let Some(segment) = &mut self.segment {
+            segment.release();
+        }
         self.closed = true;
         self.waiters.clear();
     }

@@ -5,6 +5,7 @@ use crate::audit::session::{Bounds, of_session};
 use crate::audit::tail::{Filter, From, Tail};
 use crate::audit::{Durability, Journal, SessionPart, Settings, segment};
 use crate::model::{Clock, Timestamp};
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -31,6 +32,34 @@ fn segments_stay_within_their_size_and_chain_without_a_gap() {
     let report = verified(dir.path());
     assert!(report.is_intact(), "{report}");
     assert_eq!(report.segments, segments.len() as u64);
+}
+
+#[test]
+fn room_is_taken_ahead_of_the_records_and_given_back_at_the_end() {
+    let dir = tempfile::tempdir().expect("dir");
+    let probe = tempfile::tempfile_in(dir.path()).expect("file");
+    let flags = rustix::fs::FallocateFlags::KEEP_SIZE;
+    let takes_room = rustix::fs::fallocate(&probe, flags, 0, 4096).is_ok();
+    let stand = || {
+        let path = segment::path(dir.path(), 1);
+        let it = std::fs::metadata(path).expect("metadata");
+        (it.len(), it.blocks() * 512)
+    };
+    for start_no in [1, 2] {
+        let journal = start(dir.path());
+        Support::new().exchange(&journal);
+        let (len, room) = stand();
+        assert!(
+            !takes_room || room >= 1 << 20,
+            "{start_no}: {room} for {len}"
+        );
+        assert!(len < 16 << 10, "{len}");
+        journal.stop("test");
+        let (len, room) = stand();
+        assert!(room < len + (16 << 10), "{start_no}: {room} for {len}");
+    }
+    let report = verified(dir.path());
+    assert!(report.is_intact() && report.notes.is_empty(), "{report}");
 }
 
 #[test]

@@ -37,14 +37,16 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<(PathBuf, File)> {
-    make(path.parent().unwrap_or(Path::new(".")))?;
     let fresh = beside(path);
-    let mut file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?;
+    let mut new = OpenOptions::new();
+    new.create(true).write(true).truncate(true).mode(0o600);
+    let mut file = match new.open(&fresh) {
+        Err(error) if is_absent(&error) => {
+            make(path.parent().unwrap_or(Path::new(".")))?;
+            new.open(&fresh)?
+        }
+        opened => opened?,
+    };
     file.write_all(bytes)?;
     Ok((fresh, file))
 }

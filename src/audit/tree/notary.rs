@@ -20,7 +20,7 @@ use crate::audit::event::Event;
 use crate::audit::segment;
 use crate::audit::settings::Durability;
 use crate::audit::sink::{Position, Reader};
-use crate::audit::yielding::yield_to_requests;
+use crate::audit::yielding::{Turns, yield_to_requests};
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
 use std::fs::File;
@@ -35,6 +35,8 @@ const POLL: Duration = Duration::from_millis(100);
 const AFTER_REQUESTS: i32 = 5;
 /// Records taken before it is looked whether to stop or to sign.
 const BATCH: usize = 1000;
+/// Records between two looks at the clock.
+const PACE: usize = 16;
 /// Tenants' trees held in memory between checkpoints; others are read again when they get a record.
 const OPEN_TREES: usize = 256;
 
@@ -206,7 +208,11 @@ impl Notary {
     /// Adds the next records that are kept to the trees. How many were read.
     fn take(&mut self) -> Result<usize, LogError> {
         let kept = self.core.counters.sequence.load(Ordering::Relaxed);
+        let mut turns = Turns::new(kept);
         for took in 0..BATCH {
+            if took % PACE == PACE - 1 {
+                turns.pause(self.core.counters.sequence.load(Ordering::Relaxed));
+            }
             if self.reader.position().next > kept {
                 return Ok(took);
             }
