@@ -90,7 +90,8 @@ impl Segment {
     pub(super) fn reserve(&mut self, bytes: u64) {
         let from = self.reserved.max(self.len);
         let to = self.len + bytes.clamp(AHEAD.0, AHEAD.1);
-        let to = to.min(self.limit);
+        // A footer may go beyond the limit a little.
+        let to = to.min(self.limit + SPARE / 2);
         let had = self.medium.reserve(from, to);
         if had.is_ok() && to > from {
             self.reserved = to;

@@ -23,6 +23,10 @@ pub(super) trait Medium: Send + Sync + fmt::Debug {
     /// As `fdatasync(2)`.
     fn sync(&self) -> io::Result<()>;
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Whether it is known to have no bytes.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(false)
+    }
     /// Takes the room from `from` up to `to` without making the file longer. Does nothing where there is little room.
     fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
         let _ = (from, to);
@@ -83,6 +87,10 @@ impl Medium for OnDisk {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.0.metadata()?.len() == 0)
     }
 
     fn reserve(&self, from: u64, to: u64) -> io::Result<()> {

@@ -416,7 +416,10 @@ impl Writer {
     fn begin_segment(&mut self) -> io::Result<()> {
         let first = self.head.next;
         let medium = self.files.open(&segment::path(&self.dir, first))?;
-        medium.set_len(0)?;
+        // ext4 writes a file that was cut to nothing to disk when it is closed, here in the way of a request.
+        if !medium.is_empty()? {
+            medium.set_len(0)?;
+        }
         if self.durability == Durability::Disk {
             self.files.sync_dir(&self.dir)?;
         }

@@ -17,30 +17,29 @@ pub(super) fn yield_to_requests(steps: i32) {
 }
 
 /// The turns of such a thread.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Turns {
-    began: Instant,
+    began: Option<Instant>,
     written: u64,
 }
 
 impl Turns {
-    /// Begins a turn.
-    pub(super) fn new(written: u64) -> Self {
-        Self {
-            began: Instant::now(),
-            written,
-        }
-    }
-
-    /// Ends a turn that was long enough, and rests if there are requests to rest for: those that have `written` more
-    /// records since. Call it every few microseconds of work.
+    /// Ends a turn that was long enough, and rests if there are requests to rest for: there are where more records were
+    /// `written` since the last turn ended. Call it every few microseconds of work.
     pub(super) fn pause(&mut self, written: u64) {
-        if self.began.elapsed() < TURN {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        if began.elapsed() < TURN {
             return;
         }
-        if written != self.written {
-            thread::sleep(REST);
+        // Not since this turn began: on the one processor that both have nothing is written meanwhile.
+        if std::mem::replace(&mut self.written, written) != written {
+            rest();
         }
-        *self = Self::new(written);
+        self.began = None;
     }
+}
+
+/// Leaves the processor to others for a moment.
+pub(super) fn rest() {
+    thread::sleep(REST);
 }

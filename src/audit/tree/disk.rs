@@ -1,9 +1,13 @@
 //! Files that are there whole or not at all.
 
+use crate::audit::yielding::rest;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// Files put in their place at a stretch: as long as a turn of a background thread.
+const RENAMES: usize = 64;
 
 /// Puts `bytes` at `path` in one step: written beside it, synced, renamed. Directories are made (0700).
 pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -24,8 +28,11 @@ pub(super) fn lay(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub(super) fn settle(dir: &Path, paths: &[PathBuf]) -> io::Result<()> {
     let dir = File::open(dir)?;
     rustix::fs::syncfs(&dir)?;
-    for path in paths {
-        fs::rename(beside(path), path)?;
+    for some in paths.chunks(RENAMES) {
+        for path in some {
+            fs::rename(beside(path), path)?;
+        }
+        rest();
     }
     Ok(rustix::fs::syncfs(&dir)?)
 }

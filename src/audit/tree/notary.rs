@@ -86,6 +86,7 @@ pub(super) struct Notary {
     spoiled: bool,
     /// A sync failed: what the next one says of the records up to this one cannot be believed.
     doubtful: Option<u64>,
+    turns: Turns,
 }
 
 impl Notary {
@@ -132,6 +133,7 @@ impl Notary {
             failed: false,
             spoiled: false,
             doubtful: None,
+            turns: Turns::default(),
         })
     }
 
@@ -208,10 +210,10 @@ impl Notary {
     /// Adds the next records that are kept to the trees. How many were read.
     fn take(&mut self) -> Result<usize, LogError> {
         let kept = self.core.counters.sequence.load(Ordering::Relaxed);
-        let mut turns = Turns::new(kept);
         for took in 0..BATCH {
             if took % PACE == PACE - 1 {
-                turns.pause(self.core.counters.sequence.load(Ordering::Relaxed));
+                self.turns
+                    .pause(self.core.counters.sequence.load(Ordering::Relaxed));
             }
             if self.reader.position().next > kept {
                 return Ok(took);
