@@ -1,6 +1,7 @@
 //! The seam to the file system: real files in the product, files that fail on demand in tests.
 
 use rustix::fs::{FallocateFlags, OFlags, fallocate, fstatvfs};
+use rustix::process::{Resource, getrlimit};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -95,6 +96,11 @@ impl Medium for OnDisk {
 
     fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
         let bytes = to.saturating_sub(from);
+        // A limit on files' sizes is a signal that ends the process, here too (RLIMIT_FSIZE, getrlimit(2)).
+        let limit = getrlimit(Resource::Fsize).current;
+        if limit.is_some_and(|limit| limit < to) {
+            return Ok(());
+        }
         let room = fstatvfs(&self.0)?;
         let free = room.f_bavail.saturating_mul(room.f_frsize);
         if bytes == 0 || free / SPARING < bytes {

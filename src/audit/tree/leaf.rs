@@ -27,13 +27,17 @@ struct LightTenant<'a> {
 /// The tenant that a record is about: `locum.tenant.uid`, or else `locum.tenant_id`.
 pub(in crate::audit) fn tenant_of(line: &[u8]) -> Option<Cow<'_, str>> {
     match plainly(line) {
-        Some(tenant) => tenant.map(Cow::Borrowed),
+        Some(Told(tenant)) => tenant.map(Cow::Borrowed),
         None => parsed(line),
     }
 }
 
+/// A record's tenant, if it has one.
+#[derive(Debug, PartialEq, Eq)]
+struct Told<'a>(Option<&'a str>);
+
 /// The same of a record as we write it, at a fraction of the cost. `None`: only a parser can tell.
-fn plainly(line: &[u8]) -> Option<Option<&str>> {
+fn plainly(line: &[u8]) -> Option<Told<'_>> {
     let mut walk = Walk::new(line);
     // Each at most once: what a second one means is for the parser to say.
     let (mut locum, mut tenant, mut id) = (None, None, None);
@@ -48,7 +52,7 @@ fn plainly(line: &[u8]) -> Option<Option<&str>> {
         }
         _ => walk.skip(),
     })?;
-    walk.is_done().then(|| tenant.or(id))
+    walk.is_done().then(|| Told(tenant.or(id)))
 }
 
 fn uid<'a>(walk: &mut Walk<'a>) -> Option<&'a str> {
@@ -168,7 +172,7 @@ mod tests {
             }
             let told = plainly(&line);
             let shown = String::from_utf8_lossy(&line);
-            prop_assert!(told.is_none_or(|told| told == parsed(&line).as_deref()), "{shown}: {told:?}");
+            prop_assert!(told.as_ref().is_none_or(|told| told.0 == parsed(&line).as_deref()), "{shown}: {told:?}");
         }
 
         /// Depth, numbers, and texts of any length beside what is looked for.
@@ -178,7 +182,7 @@ mod tests {
             let texts = serde_json::to_string(&texts).expect("JSON");
             let line = format!(r#"{{"a":{nested},"b":{texts},"locum":{{"c":{texts},"tenant":{{"uid":"acme"}}}}}}"#);
             let told = plainly(line.as_bytes());
-            prop_assert!(told == Some(Some("acme")) || (depth > 60 && told.is_none()), "{line}: {told:?}");
+            prop_assert!(told == Some(Told(Some("acme"))) || (depth > 60 && told.is_none()), "{line}: {told:?}");
             let either = tenant_of(line.as_bytes());
             prop_assert_eq!(either.as_deref(), Some("acme"));
         }
