@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit story receivers kafka browser api evidence bench versus growth load fuzz
+.PHONY: help demo test lint unit story receivers kafka browser api evidence bench versus growth soak load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -63,6 +63,13 @@ growth: ## what a request costs by live sessions, policy rows, upstream hosts; w
 	$(CARGO) build --quiet --release --bin locum
 	$(CARGO) build --quiet --example seed
 	benches/growth.py
+
+soak: ## twenty minutes of mixed load, every answer looked at; then kill -9, full disks and revocations under full load
+	@tools/setup build bench
+	$(CARGO) build --quiet --release --bin locum
+	$(CARGO) build --quiet --example seed
+	benches/soak.py
+	benches/faults.py
 
 load: ## memory of large bodies, 10,000 idle connections, 1,000 WebSockets; prints a table
 	@tools/setup build

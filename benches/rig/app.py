@@ -1,6 +1,7 @@
 """The app behind: nginx, cheap on purpose, so that Locum is what is measured."""
 import hashlib
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -33,7 +34,7 @@ http {{
   server {{
     {listen}
     root {dir}/www;
-    location / {{ try_files $uri /item.json; }}
+    location / {{ try_files $uri /item.json?$args; }}
     {more}
   }}
 }}
@@ -72,4 +73,5 @@ class App:
             return False
 
     def stop(self):
-        system.stop(self.process)
+        """In order: what is on its way into the log is written."""
+        system.stop(self.process, signal.SIGQUIT)

@@ -26,7 +26,8 @@ class Panel:
     def __init__(self, title, x, y, series, log=False, top=None, width=WIDTH):
         self.title, self.x, self.y, self.series, self.log, self.width = title, x, y, series, log, width
         self.points = [point for points in series.values() for point in points]
-        self.first, self.last = min(it[0] for it in self.points), max(it[0] for it in self.points)
+        self.first = min(it[0] for it in self.points) if log else 0
+        self.last = max(it[0] for it in self.points)
         self.top, self.step = scale(top or max(max(it[1:]) for it in self.points))
 
     def across(self, value):
@@ -42,8 +43,8 @@ class Panel:
     def ticks(self):
         if self.log:
             return [10**n for n in range(round(math.log10(self.first)), round(math.log10(self.last)) + 1)]
-        _, step = scale(self.last - self.first)
-        return [self.first + n * step for n in range(int((self.last - self.first) / step) + 1)]
+        _, step = scale(self.last)
+        return [n * step for n in range(int(self.last / step) + 1)]
 
     def draw(self):
         out = [f'<text class="head" x="{LEFT}" y="16">{escape(self.title)}</text>']

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = """\
 state_dir = "{dir}/var"
 workers = {workers}
-limits = {{ max_sessions = 200_000, idle_timeout = "10m" }}
+limits.max_sessions = 200_000
+limits.idle_timeout = "10m"
 listeners.apps = {{ address = "127.0.0.1:{port}", plain = true, external_scheme = "http", external_port = {port} }}
 listeners.ops.address = "127.0.0.1:{ops}"
 policy = {{ paths = ["{dir}/policy"], max_rows = 20_000, max_file_bytes = "64MiB" }}
@@ -187,19 +188,19 @@ class Locum:
             lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
-    def issue(self, *more):
+    def issue(self, app="app-0"):
         """A new session by the command line and its start link, as an operator begins one: `[SESSION, APP, COOKIE]`."""
-        made = self.run("grant", "issue", "--app", "app-0", "--operator", "ada@support.example", "--subject", "kim@acme.example",
-                        "--tenant", "acme", "--scope", "view", "--ticket", "SUP-1", "--reason", "Measured", "--ttl", "12h", *more)
+        made = self.run("grant", "issue", "--app", app, "--operator", "ada@support.example", "--subject", "kim@acme.example",
+                        "--tenant", "acme", "--scope", "view", "--ticket", "SUP-1", "--reason", "Measured", "--ttl", "12h")
         session, query = made["session"], made["start_url"].split("?", 1)[1]
         conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            conn.request("GET", f"/.locum/start?{query}", headers={"Host": self.host(session, "app-0")})
+            conn.request("GET", f"/.locum/start?{query}", headers={"Host": self.host(session, app)})
             answer = conn.getresponse()
             fields = answer.headers.get_all("set-cookie") or []
             found = [it.split(";")[0].split(".", 1)[1] for it in fields if it.startswith("__Host-locum=")]
             if not found:
                 raise RuntimeError(f"the start code was not redeemed: {answer.status} {answer.read()[:300]}")
-            return [session, "app-0", found[0]]
+            return [session, app, found[0]]
         finally:
             conn.close()

@@ -66,7 +66,7 @@ class Load:
 def read(out, err=""):
     """The figures in what wrk printed."""
     total = re.search(r"(\d+) requests in", out)
-    if not total:
+    if not total or total[1] == "0":
         raise RuntimeError(f"wrk: {out[-300:]} {err[-300:]}")
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: .*", out)
     if wrong:

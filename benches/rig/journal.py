@@ -1,0 +1,40 @@
+"""What is on record: whether it verifies, and whether everything is there that the app saw."""
+import subprocess
+from pathlib import Path
+
+SORT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+
+
+def size(locum):
+    """Bytes of the journal and of what is kept beside it."""
+    state = locum.dir / "var"
+    return sum(it.stat().st_size for it in state.rglob("*") if it.is_file())
+
+
+def verify(locum):
+    """`locum audit verify`; its report. Raises where it does not verify."""
+    return locum.run("audit", "verify", locum.journal)["report"]
+
+
+def count(locum, event):
+    """Records of that kind."""
+    found = 0
+    for segment in locum.journal.glob("segment-*.jsonl"):
+        done = subprocess.run(["grep", "-c", "-F", f'"event_code":"{event}"', segment], capture_output=True, text=True)
+        found += int(done.stdout or 0)
+    return found
+
+
+def unrecorded(locum, seen, work):
+    """What the app saw and no record tells of, by the `n` of each request. `seen`: a file with one a line. With both counts."""
+    work = Path(work)
+    segments = " ".join(f"'{it}'" for it in sorted(locum.journal.glob("segment-*.jsonl")))
+    script = (
+        f"grep -h -F '\"event_code\":\"exchange.opened\"' {segments} | grep -o '\"query_string\":\"n=[^\"&]*' | cut -c19- | sort -u -T {work} > {work}/journal.sorted;"
+        f"grep -v '^-*$' {seen} | sort -u -T {work} > {work}/app.sorted; comm -23 {work}/app.sorted {work}/journal.sorted > {work}/missing; wc -l < {work}/app.sorted; wc -l < {work}/journal.sorted"
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=SORT)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    saw, recorded = map(int, done.stdout.split())
+    return (work / "missing").read_text().splitlines(), saw, recorded
