@@ -87,7 +87,8 @@ pub(super) struct Line<'a> {
     pub(super) seq: u64,
     pub(super) prev: &'a Hex,
     pub(super) stated: &'a Hex,
-    pub(super) computed: Hex,
+    /// What the stated hash is of.
+    hashed: &'a [u8],
 }
 
 impl<'a> Line<'a> {
@@ -117,12 +118,17 @@ impl<'a> Line<'a> {
             seq: std::str::from_utf8(digits).ok()?.parse().ok()?,
             prev,
             stated,
-            computed: sha256(hashed),
+            hashed,
         })
     }
 
+    /// The hash that an intact line states.
+    pub(super) fn computed(&self) -> Hex {
+        sha256(self.hashed)
+    }
+
     pub(super) fn is_intact(&self) -> bool {
-        self.stated == &self.computed
+        *self.stated == self.computed()
     }
 
     pub(super) fn head(&self) -> Head {

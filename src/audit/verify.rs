@@ -220,7 +220,7 @@ impl Check {
         if !parsed.is_intact() {
             self.broken(place.at(), Some(expected), exchange, Fault::Changed);
             self.last = expected;
-            self.hashes = [*parsed.stated, parsed.computed];
+            self.hashes = [*parsed.stated, parsed.computed()];
             return light.is_some_and(|l| l.metadata.event_code == FOOTER);
         }
         if parsed.seq < expected {

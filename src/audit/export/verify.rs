@@ -228,7 +228,7 @@ fn taken_apart(line: &[u8], place: &str, verdict: &mut Verdict) -> Option<(u64, 
         verdict.flaw(name::RECORDS, place, "it was changed: its hash is another");
         return None;
     }
-    Some((parsed.seq, raw(parsed.prev)?, raw(&parsed.computed)?))
+    Some((parsed.seq, raw(parsed.prev)?, raw(parsed.stated)?))
 }
 
 /// 64 hexadecimal digits as 32 bytes.

@@ -1,6 +1,6 @@
 //! What a record says that one can search by: named values, and the words of all its texts.
 
-use crate::audit::chain;
+use super::hash::hash;
 use serde_json::Value;
 
 /// A named value of a record.
@@ -73,7 +73,7 @@ impl Field {
     }
 
     /// Steps of the control plane name things by themselves, where no session does.
-    const fn paths(self) -> &'static [Path] {
+    pub(super) const fn paths(self) -> &'static [Path] {
         match self {
             Self::Operator => &[&["actor", "user", "uid"], &["locum", "operator"]],
             Self::Subject => &[&["locum", "subject", "uid"], &["locum", "subject_id"]],
@@ -161,25 +161,49 @@ pub(super) fn is_private(c: char) -> bool {
     matches!(c, '\u{E000}'..='\u{F8FF}')
 }
 
-/// The word for "this field has this value": the value's hash, so that a search hit is checked at the record itself.
-pub(super) fn tag(field: Field, value: &str) -> String {
-    let hash = chain::sha256(format!("{}={value}", field.name()).as_bytes());
-    let short = hash.get(..16).unwrap_or_default();
-    let mut out = String::from(MARK);
-    out.push_str(std::str::from_utf8(short).unwrap_or_default());
-    out
+/// What stands for "this field has this value": a hash, so that a search hit is checked at the record itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tag(pub(super) u64);
+
+impl Tag {
+    /// `value` is in lower case.
+    pub(super) fn new(field: Field, value: &str) -> Self {
+        Self(hash(hash(0, field.name().as_bytes()), value.as_bytes()))
+    }
+
+    /// Writes it as a word.
+    pub(super) fn write(self, out: &mut String) {
+        const DIGITS: [char; 32] = [
+            'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q',
+            'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7',
+        ];
+        out.push(MARK);
+        for nth in 0..13 {
+            let digit = self.0 >> (5 * nth) & 31;
+            out.extend(usize::try_from(digit).ok().and_then(|at| DIGITS.get(at)));
+        }
+    }
 }
 
-/// What the index keeps of one record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Facts {
-    pub(super) time: i64,
-    /// Tags, then texts.
-    pub(super) words: String,
+/// The tags of a value, its kinds' too.
+pub(super) fn tags(field: Field, value: &str) -> Vec<Tag> {
+    let value = value.to_lowercase();
+    let kinds = field.kinds(&value);
+    kinds.map(|kind| Tag::new(field, &kind)).collect()
+}
+
+/// Writes a text for the index.
+pub(super) fn write_text(text: &str, out: &mut String) {
+    if text.is_ascii() {
+        out.push_str(text);
+    } else {
+        out.extend(text.chars().map(|c| if is_private(c) { ' ' } else { c }));
+    }
+    out.push('\n');
 }
 
 /// Members whose texts nobody looks for: digests, and what each record has.
-const SKIPPED: [&str; 8] = [
+pub(super) const SKIPPED: [&str; 8] = [
     "request_sha256",
     "response_sha256",
     "cut_sha256",
@@ -191,7 +215,7 @@ const SKIPPED: [&str; 8] = [
 ];
 
 /// Members of a record with texts.
-const TEXTS: [&str; 7] = [
+pub(super) const TEXTS: [&str; 7] = [
     "status_detail",
     "actor",
     "api",
@@ -201,34 +225,22 @@ const TEXTS: [&str; 7] = [
     "locum",
 ];
 
-impl Facts {
-    pub(super) fn of(record: &Value) -> Self {
-        let mut words = String::with_capacity(1024);
-        for field in Field::ALL {
-            for value in field.values(record) {
-                for kind in field.kinds(&value.to_lowercase()) {
-                    words.push_str(&tag(field, &kind));
-                    words.push(' ');
-                }
-            }
+/// All texts of a record whose words are looked for, in their order: a row of words may go on from one to the next.
+pub(super) fn said(record: &Value) -> String {
+    let mut out = String::with_capacity(1024);
+    for (name, value) in record.as_object().into_iter().flatten() {
+        if TEXTS.contains(&name.as_str()) {
+            texts(value, &mut out);
         }
-        for (name, value) in record.as_object().into_iter().flatten() {
-            if TEXTS.contains(&name.as_str()) {
-                texts(value, &mut words);
-            }
-        }
-        words.push_str(at(record, &["metadata", "event_code"]).unwrap_or_default());
-        let time = record.get("time").and_then(Value::as_i64).unwrap_or(0);
-        Self { time, words }
     }
+    let event = at(record, &["metadata", "event_code"]);
+    write_text(event.unwrap_or_default(), &mut out);
+    out
 }
 
 fn texts(value: &Value, out: &mut String) {
     match value {
-        Value::String(text) => {
-            out.extend(text.chars().map(|c| if is_private(c) { ' ' } else { c }));
-            out.push('\n');
-        }
+        Value::String(text) => write_text(text, out),
         Value::Array(items) => items.iter().for_each(|item| texts(item, out)),
         Value::Object(members) => {
             for (name, value) in members {
@@ -279,8 +291,10 @@ mod tests {
 
     #[test]
     fn a_text_cannot_pass_for_a_value() {
-        let forged = tag(Field::Tenant, "globex");
-        let record = json!({ "http_request": { "user_agent": format!("x {forged}") } });
-        assert!(!Facts::of(&record).words.contains(&forged));
+        let mut forged = String::new();
+        Tag::new(Field::Tenant, "globex").write(&mut forged);
+        let mut out = String::new();
+        write_text(&format!("x {forged}"), &mut out);
+        assert!(!out.contains(&forged) && out.starts_with("x "));
     }
 }

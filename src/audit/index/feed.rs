@@ -1,12 +1,12 @@
 //! Takes records from the journal into the index, in order, and makes the index anew where it does not fit.
 
 use super::Settings;
+use super::block::Batch;
 use super::error::IndexError;
-use super::facts::Facts;
-use super::file::{File, Leaf};
+use super::file::{File, Written};
 use super::pointer::{Pointer, Shelf, Stands, mark};
 use crate::audit::segment;
-use crate::audit::sink::{Position, Reader, Record};
+use crate::audit::sink::{Position, Reader};
 use std::fs::{self, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -122,9 +122,10 @@ impl Feed {
             sequence: self.sequence(),
             ..Progress::default()
         };
+        let mut lines = Vec::new();
         loop {
             let before = self.reader.position();
-            let taken = self.batch(last, &mut progress);
+            let taken = self.batch(last, &mut lines, &mut progress);
             if taken.is_err() {
                 // What was read of the batch is not in the index: read it again next time.
                 self.reader = Reader::new(&self.settings.journal, before);
@@ -135,47 +136,76 @@ impl Feed {
         }
     }
 
-    /// One batch: as much as its bounds allow.
-    fn batch(&mut self, last: u64, progress: &mut Progress) -> Result<usize, IndexError> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while batch.len() < self.settings.batch_records && bytes < self.settings.batch_bytes {
+    /// One batch: as much as its bounds allow. `lines` is for its lines.
+    fn batch(
+        &mut self,
+        last: u64,
+        lines: &mut Vec<u8>,
+        progress: &mut Progress,
+    ) -> Result<usize, IndexError> {
+        lines.clear();
+        let read = self.read(last, lines)?;
+        let records = self.add(&read, lines)?;
+        if records > 0 {
+            progress.sequence = self.sequence();
+            progress.records += records as u64;
+            progress.bytes += (lines.len() + records) as u64;
+        }
+        Ok(records)
+    }
+
+    /// The records of one batch, and where the line of each ends in `lines`. That the journal's hashes are right is proved
+    /// by others: by whoever signs it, streams it, verifies it; and by each search for what it finds.
+    fn read(
+        &mut self,
+        last: u64,
+        lines: &mut Vec<u8>,
+    ) -> Result<Vec<(Pointer, usize)>, IndexError> {
+        let mut read = Vec::new();
+        while read.len() < self.settings.batch_records && lines.len() < self.settings.batch_bytes {
             if self.reader.position().next > last {
                 break;
             }
-            let read = self.reader.next();
-            let Some(record) = read.map_err(IndexError::io(&self.settings.journal))? else {
+            let next = self.reader.advance_as_stated();
+            let Some(seq) = next.map_err(IndexError::io(&self.settings.journal))? else {
                 break;
             };
-            bytes += record.line.len() + 1;
-            batch.push(self.leaf(&record)?);
+            let (at, line) = (self.reader.position(), self.reader.line());
+            lines.extend_from_slice(line);
+            let pointer = Pointer {
+                seq,
+                segment: at.segment,
+                offset: at.offset.saturating_sub(line.len() as u64 + 1),
+                mark: mark(self.reader.hash()),
+            };
+            read.push((pointer, lines.len()));
         }
-        if batch.is_empty() {
-            return Ok(0);
-        }
-        self.file.add(&batch, self.reader.position())?;
-        progress.sequence = self.sequence();
-        progress.records += batch.len() as u64;
-        progress.bytes += bytes as u64;
-        Ok(batch.len())
+        Ok(read)
     }
 
-    fn leaf(&self, record: &Record) -> Result<Leaf, IndexError> {
-        let unfit = |why: &str| {
-            let why = format!("record {}: {why}", record.seq);
-            IndexError::io(&self.settings.journal)(io::Error::new(io::ErrorKind::InvalidData, why))
+    fn add(&mut self, read: &[(Pointer, usize)], lines: &[u8]) -> Result<usize, IndexError> {
+        let Some((last, _)) = read.last() else {
+            return Ok(0);
         };
-        let json: serde_json::Value =
-            serde_json::from_slice(&record.line).map_err(|why| unfit(&why.to_string()))?;
-        let at = self.reader.position();
-        Ok(Leaf {
-            pointer: Pointer {
-                seq: record.seq,
-                segment: at.segment,
-                offset: at.offset.saturating_sub(record.line.len() as u64 + 1),
-                mark: mark(self.reader.hash()),
-            },
-            facts: Facts::of(&json),
-        })
+        let (mut batch, mut begin) = (Batch::default(), 0);
+        for (pointer, end) in read {
+            let line = lines.get(begin..*end).unwrap_or_default();
+            let taken = batch.take(*pointer, line);
+            taken.map_err(|why| self.unfit(pointer.seq, &why))?;
+            begin = *end;
+        }
+        self.file.add(&Written {
+            blocks: &batch.blocks(),
+            minutes: &batch.minutes(),
+            last: *last,
+            next: self.reader.position(),
+        })?;
+        Ok(read.len())
+    }
+
+    fn unfit(&self, seq: u64, why: &serde_json::Error) -> IndexError {
+        let why = io::Error::new(io::ErrorKind::InvalidData, format!("record {seq}: {why}"));
+        IndexError::io(&self.settings.journal)(why)
     }
 }
 

@@ -1,32 +1,37 @@
-//! The index's file: `SQLite` with a full-text table of tags and words, and a pointer for each record.
+//! The index's file: `SQLite` with a full-text table of tags and words, and the places of the records that have them.
 
 use super::Settings;
+use super::block::Block;
 use super::error::IndexError;
-use super::facts::Facts;
 use super::pointer::{self, Pointer};
 use crate::audit::sink::Position;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Changes whenever what stands in the file, or what tags are made of, changes.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// `LOCI`: the file is an index of ours. <https://www.sqlite.org/pragma.html#pragma_application_id>
 const APPLICATION: i32 = 0x4c4f_4349;
 
-/// The words are not kept themselves (`content=''`), only where they occur.
+/// A row of `words` and one of `blocks`, by the first sequence number of its records, are a block. Blocks of one batch may
+/// reach into each other; those of two batches do not: `batch` is the first sequence number of all that were written
+/// together. Of the words only the rows they occur in are kept (`content=''`, `detail=none`): a row of words is found at
+/// the records. Segments of the full-text table are merged late: what is written once is written again less often.
 const SCHEMA: &str = "
 CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL, segment INTEGER NOT NULL,
     offset INTEGER NOT NULL, last_segment INTEGER NOT NULL, last_offset INTEGER NOT NULL, last_mark INTEGER NOT NULL);
 INSERT INTO state VALUES (1, 1, 0, 0, 0, 0, 0);
-CREATE TABLE records (seq INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL,
-    time INTEGER NOT NULL, mark INTEGER NOT NULL);
+CREATE TABLE blocks (first INTEGER PRIMARY KEY, batch INTEGER NOT NULL, last INTEGER NOT NULL,
+    since INTEGER NOT NULL, until INTEGER NOT NULL, places BLOB NOT NULL);
 CREATE TABLE minutes (minute INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
-CREATE VIRTUAL TABLE words USING fts5(said, content='', columnsize=0,
+CREATE VIRTUAL TABLE words USING fts5(said, content='', columnsize=0, detail=none,
     tokenize=\"unicode61 remove_diacritics 0\");
+INSERT INTO words (words, rank) VALUES ('automerge', 8);
 ";
 
 /// The file, open for writing. One process at a time: see [`super::feed::Feed`].
@@ -37,10 +42,16 @@ pub(super) struct File {
     inode: u64,
 }
 
-/// One record on its way into the index.
-pub(super) struct Leaf {
-    pub(super) pointer: Pointer,
-    pub(super) facts: Facts,
+/// What is written together.
+pub(super) struct Written<'a> {
+    /// In the order of their first records.
+    pub(super) blocks: &'a [Block],
+    /// For each minute the first and the last sequence number.
+    pub(super) minutes: &'a BTreeMap<i64, (u64, u64)>,
+    /// The last record.
+    pub(super) last: Pointer,
+    /// Where to go on.
+    pub(super) next: Position,
 }
 
 /// Where the index ends.
@@ -142,46 +153,47 @@ impl File {
         read_end(&self.sql, &self.path)
     }
 
-    /// Adds records and where to go on, all or nothing.
-    pub(super) fn add(&mut self, batch: &[Leaf], next: Position) -> Result<(), IndexError> {
+    /// Adds a batch and where to go on, all or nothing.
+    pub(super) fn add(&mut self, batch: &Written<'_>) -> Result<(), IndexError> {
         let path = self.path.clone();
-        self.write(batch, next).map_err(IndexError::sql(path))
+        self.write(batch).map_err(IndexError::sql(path))
     }
 
-    fn write(&mut self, batch: &[Leaf], next: Position) -> rusqlite::Result<()> {
+    fn write(&mut self, batch: &Written<'_>) -> rusqlite::Result<()> {
         let tx = self.sql.transaction()?;
+        let first = batch.blocks.first().map_or(0, |block| block.first);
         {
             let mut words = tx.prepare_cached("INSERT INTO words (rowid, said) VALUES (?1, ?2)")?;
-            let mut records =
-                tx.prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5)")?;
-            let mut minutes = tx.prepare_cached(
-                "INSERT INTO minutes VALUES (?1, ?2, ?2)
-                 ON CONFLICT (minute) DO UPDATE SET first = min(first, ?2), last = max(last, ?2)",
-            )?;
-            for Leaf { pointer, facts } in batch {
-                let seq = pointer.seq.cast_signed();
-                words.execute(params![seq, facts.words])?;
-                records.execute(params![
-                    seq,
-                    pointer.segment.cast_signed(),
-                    pointer.offset.cast_signed(),
-                    facts.time,
-                    pointer.mark
+            let mut blocks =
+                tx.prepare_cached("INSERT INTO blocks VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            for block in batch.blocks {
+                words.execute(params![block.first.cast_signed(), block.words])?;
+                blocks.execute(params![
+                    block.first.cast_signed(),
+                    first.cast_signed(),
+                    block.last.cast_signed(),
+                    block.since,
+                    block.until,
+                    block.places
                 ])?;
-                minutes.execute(params![facts.time.div_euclid(60_000), seq])?;
             }
-            let last = batch.last().map(|leaf| leaf.pointer);
-            let last = last.map_or((0, 0, 0), |it| (it.segment, it.offset, it.mark));
+            let mut minutes = tx.prepare_cached(
+                "INSERT INTO minutes VALUES (?1, ?2, ?3)
+                 ON CONFLICT (minute) DO UPDATE SET first = min(first, ?2), last = max(last, ?3)",
+            )?;
+            for (minute, (first, last)) in batch.minutes {
+                minutes.execute(params![minute, first.cast_signed(), last.cast_signed()])?;
+            }
             tx.prepare_cached(
                 "UPDATE state SET next = ?1, segment = ?2, offset = ?3, last_segment = ?4, last_offset = ?5, last_mark = ?6",
             )?
             .execute(params![
-                next.next.cast_signed(),
-                next.segment.cast_signed(),
-                next.offset.cast_signed(),
-                last.0.cast_signed(),
-                last.1.cast_signed(),
-                last.2
+                batch.next.next.cast_signed(),
+                batch.next.segment.cast_signed(),
+                batch.next.offset.cast_signed(),
+                batch.last.segment.cast_signed(),
+                batch.last.offset.cast_signed(),
+                batch.last.mark
             ])?;
         }
         tx.commit()

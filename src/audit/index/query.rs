@@ -1,6 +1,8 @@
-//! What is looked for, and the expression that the index understands.
+//! What is looked for, and what of it the index is asked.
 
-use super::facts::{Field, is_private, tag};
+use super::facts::{Field, Tag, is_private};
+use super::said::Row;
+use super::wanted::Wanted;
 use crate::model::{Reach, Timestamp};
 use serde_json::Value;
 use std::fmt;
@@ -100,32 +102,29 @@ impl Query {
             && self.until.is_none()
     }
 
-    /// The full-text expression; `None`: every record. <https://www.sqlite.org/fts5.html#full_text_query_syntax>
-    pub(super) fn expression(&self) -> Result<Option<String>, Unfit> {
+    /// The tags that a record must have.
+    pub(super) fn tags(&self) -> Result<Wanted, Unfit> {
         let mut all = Vec::new();
         for field in Field::ALL {
             let wanted = self.fields.iter().filter(|(it, _)| *it == field);
-            let tags: Vec<String> = wanted.map(|(_, value)| quoted_tag(field, value)).collect();
-            if tags.len() > MOST {
+            let any: Vec<Wanted> = wanted.map(|(_, value)| tag(field, value)).collect();
+            if any.len() > MOST {
                 return Err(Unfit {
                     field: field.name(),
                     why: format!("names more than {MOST} values"),
                 });
             }
-            all.extend(any(&tags));
-        }
-        all.extend(words(&self.text)?);
-        if let Some(reached) = &self.reached {
-            let seats: Vec<String> = reached.iter().filter_map(seat).collect();
-            let is_free = reached
-                .iter()
-                .any(|it| it.tenants == Reach::All && it.apps == Reach::All);
-            if !is_free {
-                // Nobody's tag: who reaches nothing finds nothing.
-                all.push(any(&seats).unwrap_or_else(|| quoted_tag(Field::Tenant, "\u{0}")));
+            if !any.is_empty() {
+                all.push(Wanted::Any(any));
             }
         }
-        Ok((!all.is_empty()).then(|| all.join(" AND ")))
+        if let Some(reached) = &self.reached {
+            let is_free = |it: &Reached| it.tenants == Reach::All && it.apps == Reach::All;
+            if !reached.iter().any(is_free) {
+                all.push(Wanted::Any(reached.iter().map(seat).collect()));
+            }
+        }
+        Ok(Wanted::All(all))
     }
 
     /// Whether the record itself is what was looked for, words aside; whom it may be shown to is decided here.
@@ -158,35 +157,24 @@ impl Query {
     }
 }
 
-fn quoted_tag(field: Field, value: &str) -> String {
-    format!("\"{}\"", tag(field, &value.to_lowercase()))
+fn tag(field: Field, value: &str) -> Wanted {
+    Wanted::Tag(Tag::new(field, &value.to_lowercase()))
 }
 
-fn any(parts: &[String]) -> Option<String> {
-    match parts {
-        [] => None,
-        [one] => Some(one.clone()),
-        several => Some(format!("({})", several.join(" OR "))),
-    }
-}
-
-/// One seat; `None` where it reaches everything or nothing by name.
-fn seat(reached: &Reached) -> Option<String> {
+/// What one seat reaches.
+fn seat(reached: &Reached) -> Wanted {
     let part = |reach: &Reach, field: Field| match reach {
-        Reach::All => Ok(None),
-        Reach::Only(names) => {
-            let tags: Vec<String> = names.iter().map(|it| quoted_tag(field, it)).collect();
-            any(&tags).map(Some).ok_or(())
-        }
+        Reach::All => Wanted::All(Vec::new()),
+        Reach::Only(names) => Wanted::Any(names.iter().map(|it| tag(field, it)).collect()),
     };
-    let tenants = part(&reached.tenants, Field::Tenant).ok()?;
-    let apps = part(&reached.apps, Field::App).ok()?;
-    let both: Vec<String> = tenants.into_iter().chain(apps).collect();
-    (!both.is_empty()).then(|| format!("({})", both.join(" AND ")))
+    Wanted::All(vec![
+        part(&reached.tenants, Field::Tenant),
+        part(&reached.apps, Field::App),
+    ])
 }
 
 /// Each piece between blanks as a row of words that stand together.
-fn words(text: &str) -> Result<Vec<String>, Unfit> {
+pub(super) fn words(text: &str) -> Result<Vec<Row>, Unfit> {
     let unfit = |why: String| Unfit { field: "text", why };
     let mut out = Vec::new();
     for piece in text.split_whitespace() {
@@ -207,8 +195,10 @@ fn words(text: &str) -> Result<Vec<String>, Unfit> {
                 "{piece:?} is too short a beginning: write at least {SHORTEST_BEGINNING} characters before *"
             )));
         }
-        let star = if is_beginning { "*" } else { "" };
-        out.push(format!("\"{}\"{star}", clean.replace('"', "\"\"")));
+        out.push(Row {
+            text: clean.to_owned(),
+            is_beginning,
+        });
     }
     if out.len() > MOST {
         return Err(unfit(format!("has more than {MOST} words")));
@@ -222,15 +212,19 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn words_are_quoted_and_beginnings_have_a_length() {
+    fn words_are_taken_apart_and_beginnings_have_a_length() {
         let told = |text: &str| words(text).map_err(|unfit| unfit.why);
+        let row = |text: &str, is_beginning| Row {
+            text: text.to_owned(),
+            is_beginning,
+        };
         assert_eq!(
             told("/orders/17 OR \"x ord*"),
             Ok(vec![
-                "\"/orders/17\"".into(),
-                "\"OR\"".into(),
-                "\"\"\"x\"".into(),
-                "\"ord\"*".into()
+                row("/orders/17", false),
+                row("OR", false),
+                row("\"x", false),
+                row("ord", true)
             ])
         );
         assert!(told("or*").is_err() && told("-").is_err() && told("*").is_err());
@@ -265,6 +259,7 @@ mod tests {
             ..Query::default()
         };
         assert!(!nobody.takes(&of("acme", "shop")));
-        assert!(nobody.expression().expect("fit").is_some());
+        assert!(!nobody.tags().expect("fit").is_anything());
+        assert!(Query::default().tags().expect("fit").is_anything());
     }
 }

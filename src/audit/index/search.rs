@@ -3,41 +3,20 @@
 use super::Settings;
 use super::error::IndexError;
 use super::file::{check_version, read_end};
-use super::pointer::{Pointer, Shelf, Stands};
-use super::query::{Order, Query, Unfit};
-use crate::audit::sink::Record;
-use crate::audit::tail::Entry;
+use super::page::{Found, Page};
+use super::places::{self, Place};
+use super::query::{Order, Query, Unfit, words};
+use super::said::Said;
+use super::wanted::Wanted;
 use crate::model::Timestamp;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, InterruptHandle, OpenFlags};
-use std::path::PathBuf;
-
-/// Pointers looked at for each record that may be given back, where the records themselves are not what was looked for.
-const LOOKED_AT: usize = 20;
+use rusqlite::{Connection, InterruptHandle, OpenFlags, OptionalExtension as _, Rows};
+use std::path::{Path, PathBuf};
 
 /// Reads an index. Opened for each search: it holds nothing that another could spoil.
 pub struct Searcher {
     sql: Connection,
     settings: Settings,
-}
-
-/// One page of what was found.
-#[derive(Debug, Default)]
-pub struct Found {
-    pub entries: Vec<Entry>,
-    /// Give it as [`Query::after`] for the next page; `None`: that was all.
-    pub next: Option<u64>,
-    /// Records that the index points at and the journal does not have so.
-    pub faults: Vec<Fault>,
-    /// The last sequence number that is indexed.
-    pub indexed: u64,
-}
-
-/// A record that is not what was indexed: the journal was changed after it was written.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Fault {
-    pub sequence: u64,
-    pub why: &'static str,
 }
 
 /// Why a search did not happen.
@@ -84,116 +63,73 @@ impl Searcher {
     /// # Errors
     /// Where the query makes no sense, the index does not answer, or a segment cannot be read.
     pub fn search(&self, query: &Query) -> Result<Found, Failed> {
+        let failed = || IndexError::sql(&self.settings.path);
         let indexed = read_end(&self.sql, &self.settings.path)?.position.next;
-        let mut found = Found {
-            indexed: indexed.saturating_sub(1),
-            ..Found::default()
-        };
-        let expression = query.expression()?;
-        let limit = query.limit.max(1);
-        let mut shelf = Shelf::new(&self.settings.journal);
-        let (mut after, mut looked_at) = (query.after, 0);
-        // One more than asked for tells whether there is a next page.
-        while found.entries.len() + found.faults.len() <= limit {
-            let wanted = limit + 1 - found.entries.len() - found.faults.len();
-            let pointers = self.pointers(query, expression.as_deref(), after, wanted)?;
-            let is_last = pointers.len() < wanted;
-            for pointer in &pointers {
-                after = Some(pointer.seq);
-                self.read(&mut shelf, pointer, query, &mut found)?;
-            }
-            looked_at += pointers.len();
-            if is_last || looked_at >= limit.saturating_mul(LOOKED_AT) {
-                found.next = after.filter(|_| !is_last);
+        let tags = query.tags()?;
+        let rows = words(&query.text)?;
+        let said = (!rows.is_empty()).then(|| Said::new(&rows)).transpose();
+        let said = said.map_err(failed())?;
+        let mut expression = Vec::new();
+        expression.extend((!tags.is_anything()).then(|| tags.expression()));
+        expression.extend(said.as_ref().map(|said| said.expression().to_owned()));
+        let expression = (!expression.is_empty()).then(|| expression.join(" AND "));
+        let mut page = Page::new(query, said, &self.settings);
+        let (sql, values) = self.question(query, expression).map_err(failed())?;
+        let mut question = self.sql.prepare_cached(&sql).map_err(failed())?;
+        let rows = question.query(values).map_err(failed())?;
+        let mut blocks = Blocks::new(rows, &tags, &self.settings.path);
+        // Batches follow each other; the records of one are in several blocks.
+        while let Some(places) = blocks.batch()? {
+            if page.take(places)?.is_break() {
                 break;
             }
         }
-        trim(&mut found, limit, query.order);
-        Ok(found)
+        Ok(page.found(indexed.saturating_sub(1)))
     }
 
-    fn read(
-        &self,
-        shelf: &mut Shelf,
-        pointer: &Pointer,
-        query: &Query,
-        found: &mut Found,
-    ) -> Result<(), IndexError> {
-        let journal = || IndexError::io(&self.settings.journal);
-        match shelf.read(pointer).map_err(journal())? {
-            Stands::Other(why) => found.faults.push(Fault {
-                sequence: pointer.seq,
-                why,
-            }),
-            Stands::Record(line) => {
-                let record = Record {
-                    seq: pointer.seq,
-                    line,
-                };
-                let entry = Entry::parse(record).map_err(journal())?;
-                // A tag is a hash: two values may share one.
-                if query.takes(&entry.json) {
-                    found.entries.push(entry);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn pointers(
+    /// Asks for the blocks that may have such records, batch by batch in the order of the query.
+    fn question(
         &self,
         query: &Query,
-        expression: Option<&str>,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Pointer>, IndexError> {
-        let failed = || IndexError::sql(&self.settings.path);
-        let (mut low, mut high) = self.bounds(query).map_err(failed())?;
-        match (query.order, after) {
-            (Order::Newest, Some(after)) => high = high.min(signed(after) - 1),
-            (Order::Oldest, Some(after)) => low = low.max(signed(after) + 1),
-            (_, None) => {}
-        }
+        expression: Option<String>,
+    ) -> rusqlite::Result<(String, [Sql; 6])> {
+        let (low, high) = self.bounds(query)?;
+        let (low, high) = match (query.order, query.after) {
+            (Order::Newest, Some(after)) => (low, high.min(signed(after) - 1)),
+            (Order::Oldest, Some(after)) => (low.max(signed(after) + 1), high),
+            (_, None) => (low, high),
+        };
         let direction = match query.order {
             Order::Newest => "DESC",
             Order::Oldest => "ASC",
         };
-        let (from, seq) = match expression {
+        let (from, first) = match expression {
             Some(_) => (
-                "words JOIN records r ON r.seq = words.rowid WHERE words MATCH ?6 AND words.rowid",
+                "words JOIN blocks b ON b.first = words.rowid WHERE words MATCH ?6 AND words.rowid",
                 "words.rowid",
             ),
-            None => ("records r WHERE ?6 IS NULL AND r.seq", "r.seq"),
+            None => ("blocks b WHERE ?6 IS NULL AND b.first", "b.first"),
         };
         let sql = format!(
-            "SELECT r.seq, r.segment, r.offset, r.mark FROM {from} BETWEEN ?1 AND ?2
-             AND r.time >= ?3 AND r.time < ?4 ORDER BY {seq} {direction} LIMIT ?5"
+            "SELECT b.batch, b.places FROM {from} BETWEEN ?1 AND ?2 AND b.last >= ?3
+             AND b.until >= ?4 AND b.since < ?5 ORDER BY {first} {direction}"
         );
-        let since = query.since.map_or(i64::MIN, Timestamp::millis);
-        let until = query.until.map_or(i64::MAX, Timestamp::millis);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values: [Sql; 6] = [
-            low.into(),
+            self.begin(low)?.into(),
             high.into(),
-            since.into(),
-            until.into(),
-            limit.into(),
-            expression.map_or(Sql::Null, |it| it.to_owned().into()),
+            low.into(),
+            query.since.map_or(i64::MIN, Timestamp::millis).into(),
+            query.until.map_or(i64::MAX, Timestamp::millis).into(),
+            expression.map_or(Sql::Null, Sql::Text),
         ];
-        let read = || -> rusqlite::Result<Vec<Pointer>> {
-            let mut found = self.sql.prepare_cached(&sql)?;
-            let rows = found.query_map(values, |row| {
-                let number = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-                Ok(Pointer {
-                    seq: number(0)?,
-                    segment: number(1)?,
-                    offset: number(2)?,
-                    mark: row.get(3)?,
-                })
-            })?;
-            rows.collect()
-        };
-        read().map_err(failed())
+        Ok((sql, values))
+    }
+
+    /// The first sequence number of the batch that a record is in.
+    fn begin(&self, sequence: i64) -> rusqlite::Result<i64> {
+        let before = "SELECT batch FROM blocks WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
+        let batch = self.sql.query_row(before, [sequence], |row| row.get(0));
+        Ok(batch.optional()?.unwrap_or(sequence))
     }
 
     /// Sequence numbers between which every record of the time asked for stands. Time runs almost as they do, so that a
@@ -213,27 +149,48 @@ impl Searcher {
     }
 }
 
-/// Leaves what was read beyond the page to the next one.
-fn trim(found: &mut Found, limit: usize, order: Order) {
-    if found.entries.len() + found.faults.len() <= limit {
-        return;
+/// The records that an index points at, as its rows are read.
+struct Blocks<'q> {
+    rows: Rows<'q>,
+    tags: &'q Wanted,
+    path: &'q Path,
+    /// What was read of the batch that comes next.
+    ahead: Option<(i64, Vec<Place>)>,
+}
+
+impl<'q> Blocks<'q> {
+    fn new(rows: Rows<'q>, tags: &'q Wanted, path: &'q Path) -> Self {
+        Self {
+            rows,
+            tags,
+            path,
+            ahead: None,
+        }
     }
-    let mut all: Vec<u64> = found.entries.iter().map(|it| it.sequence).collect();
-    all.extend(found.faults.iter().map(|it| it.sequence));
-    all.sort_unstable();
-    if order == Order::Newest {
-        all.reverse();
+
+    /// All records of the next batch that have the tags.
+    fn batch(&mut self) -> Result<Option<Vec<Place>>, IndexError> {
+        let failed = || IndexError::sql(self.path);
+        while let Some(row) = self.rows.next().map_err(failed())? {
+            let batch: i64 = row.get(0).map_err(failed())?;
+            let places = row.get_ref(1).map_err(failed())?.as_blob().ok();
+            let places =
+                places.and_then(|row| places::read(row, |having| self.tags.records(having)));
+            let mut places = places.ok_or_else(|| IndexError::Broken {
+                path: self.path.into(),
+                why: "it says not where records stand".to_owned(),
+            })?;
+            match &mut self.ahead {
+                Some((this, known)) if *this == batch => known.append(&mut places),
+                ahead => {
+                    if let Some((_, whole)) = ahead.replace((batch, places)) {
+                        return Ok(Some(whole));
+                    }
+                }
+            }
+        }
+        Ok(self.ahead.take().map(|(_, places)| places))
     }
-    let Some(last) = limit.checked_sub(1).and_then(|at| all.get(at)).copied() else {
-        return;
-    };
-    let is_before = |sequence: u64| match order {
-        Order::Newest => sequence >= last,
-        Order::Oldest => sequence <= last,
-    };
-    found.entries.retain(|it| is_before(it.sequence));
-    found.faults.retain(|it| is_before(it.sequence));
-    found.next = Some(last);
 }
 
 fn signed(sequence: u64) -> i64 {

@@ -288,6 +288,55 @@ fn a_line_written_anew_with_a_fitting_hash_is_said_too() {
     assert_eq!(found.faults[0].why, "it is not the record that was indexed");
 }
 
+/// The journal's hashes are proved by others; what the index must see is that no record is missing.
+#[test]
+fn a_line_changed_before_it_is_indexed_is_said_and_a_missing_one_ends_it() {
+    let dir = tempfile::tempdir().expect("dir");
+    journal(dir.path()).stop("test");
+    let path = crate::audit::segment::path(dir.path(), 1);
+    let whole = fs::read_to_string(&path).expect("segment");
+    fs::write(&path, whole.replacen("/orders/17", "/orders/99", 1)).expect("write");
+    let settings = indexed(dir.path());
+    let found = search(&settings, &query(Field::Event, "exchange.opened"));
+    assert_eq!((found.entries.len(), found.faults.len()), (19, 1));
+    assert!(found.faults[0].why.contains("changed"), "{found:?}");
+    let lines: Vec<&str> = whole.lines().collect();
+    let gap = [&lines[..2], &lines[3..]].concat().join("\n") + "\n";
+    fs::write(&path, gap).expect("write");
+    let mut feed = Feed::anew(settings).expect("open");
+    let error = feed.take(u64::MAX, |_| true).expect_err("a gap");
+    assert!(error.to_string().contains("broken at record 3"), "{error}");
+}
+
+/// Words that stand in one block, and in no record of it: a page ends where it has read so many, and the next goes on.
+#[test]
+fn a_page_reads_so_many_records_and_the_next_goes_on() {
+    let dir = tempfile::tempdir().expect("dir");
+    let _journal = journal(dir.path());
+    let settings = Settings {
+        page_reads: 10,
+        ..indexed(dir.path())
+    };
+    let mut query = text("no-session mozilla");
+    let (mut found, mut pages) = (0, 0);
+    loop {
+        let page = search(&settings, &query);
+        (found, pages) = (found + page.entries.len(), pages + 1);
+        query.after = page.next;
+        if page.next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, 1);
+    query = text("übergröße mozilla");
+    let first = search(&settings, &query);
+    assert!(
+        first.entries.is_empty() && first.next.is_some(),
+        "{first:?}"
+    );
+    assert!(pages < 10);
+}
+
 #[test]
 fn what_is_damaged_missing_or_of_another_kind_is_made_anew() {
     let dir = tempfile::tempdir().expect("dir");
