@@ -29,6 +29,8 @@ from rig import actors, app, backend, chart, journal, locum, mixed, system  # no
 SESSIONS = 64
 #: Seconds of load in one go.
 GO = 10
+#: Of the disk, for others. GiB.
+KEPT_FREE = 3
 #: What the resident set may differ by between the second quarter and the last: MiB, caches of the allocator.
 TOLERANCE = 24
 #: Minutes after which that says something.
@@ -72,9 +74,12 @@ class Soak:
         watcher = threading.Thread(target=self.watch, daemon=True)
         watcher.start()
         self.stage.start(actors.ALL)
-        goes = 0
+        goes, free = 0, shutil.disk_usage(self.dir).free / 2**30
+        disk = min(self.arguments.disk, max(free - KEPT_FREE, 0.1))
+        if disk < self.arguments.disk:
+            print(f"{free:.1f} GiB are free: records may take {disk:.1f} of them, so that the load pauses more often")
         while self.minutes < self.arguments.minutes and len(self.stage.wrong) < 100:
-            allowed = self.arguments.disk * 2**30 * (self.minutes + GO / 60) / self.arguments.minutes
+            allowed = disk * 2**30 * (self.minutes + GO / 60) / self.arguments.minutes
             if journal.size(self.locum) > allowed:
                 time.sleep(1)
                 continue

@@ -20,7 +20,7 @@ def count(locum, event):
     """Records of that kind."""
     found = 0
     for segment in locum.journal.glob("segment-*.jsonl"):
-        done = subprocess.run(["grep", "-c", "-F", f'"event_code":"{event}"', segment], capture_output=True, text=True)
+        done = subprocess.run(["grep", "-a", "-c", "-F", f'"event_code":"{event}"', segment], capture_output=True, text=True)
         found += int(done.stdout or 0)
     return found
 
@@ -30,8 +30,8 @@ def unrecorded(locum, seen, work):
     work = Path(work)
     segments = " ".join(f"'{it}'" for it in sorted(locum.journal.glob("segment-*.jsonl")))
     script = (
-        f"grep -h -F '\"event_code\":\"exchange.opened\"' {segments} | grep -o '\"query_string\":\"n=[^\"&]*' | cut -c19- | sort -u -T {work} > {work}/journal.sorted;"
-        f"grep -v '^-*$' {seen} | sort -u -T {work} > {work}/app.sorted; comm -23 {work}/app.sorted {work}/journal.sorted > {work}/missing; wc -l < {work}/app.sorted; wc -l < {work}/journal.sorted"
+        f"grep -a -h -F '\"event_code\":\"exchange.opened\"' {segments} | grep -a -o '\"query_string\":\"n=[^\"&]*' | cut -c19- | sort -u -T {work} > {work}/journal.sorted;"
+        f"grep -a -v '^-*$' {seen} | sort -u -T {work} > {work}/app.sorted; comm -23 {work}/app.sorted {work}/journal.sorted > {work}/missing; wc -l < {work}/app.sorted; wc -l < {work}/journal.sorted"
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=SORT)
     if done.returncode != 0:

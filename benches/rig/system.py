@@ -1,9 +1,11 @@
 """Processes, and what the system says of them."""
+import atexit
 import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -28,11 +30,25 @@ def raise_files():
     return hard
 
 
+_started = []
+
+
+@atexit.register
+def _end_all():
+    """Nothing that was started here outlives a run that broke off."""
+    for process in _started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 def spawn(command, cores, log=None, **more):
     """Starts a program on these cores alone."""
     out = open(log, "ab") if log else subprocess.DEVNULL
     pin = lambda: os.sched_setaffinity(0, cores)
-    return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=pin, **more)
+    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=pin, **more)
+    _started.append(process)
+    return process
 
 
 def stop(process, how=signal.SIGTERM, within=40):
@@ -78,7 +94,7 @@ def cpu_of_threads(pid, name):
     return nanoseconds / 1e9
 
 
-def settle(pid, longest=15.0):
+def settle(pid, longest=60.0):
     """Waits until a process has done what it put off: it uses less than 3 % of a core. Returns the seconds waited."""
     began, last = time.monotonic(), cpu(pid)
     while time.monotonic() - began < longest:
@@ -87,6 +103,8 @@ def settle(pid, longest=15.0):
         if now - last < 0.3 * 0.03 + 1 / TICK:
             break
         last = now
+    else:
+        print(f"note: still busy after {longest:.0f} s, so that what it put off is not all counted", file=sys.stderr)
     return time.monotonic() - began
 
 
