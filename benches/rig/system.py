@@ -38,8 +38,12 @@ def _end_all():
     """Nothing that was started here outlives a run that broke off."""
     for process in _started:
         if process.poll() is None:
-            process.kill()
-            process.wait()
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def spawn(command, cores, log=None, **more):

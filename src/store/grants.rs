@@ -359,8 +359,17 @@ pub trait GrantStore: Send + Sync {
     /// Grants by filter, newest first.
     fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError>;
 
-    /// Every session that is not over, in one query, with the revision it is true at.
-    fn load_open(&self) -> Result<Changes, StoreError>;
+    /// Hands out every session that is not over, in one query, one after the other, since there may be very many.
+    /// Returns the revision that they are true at. After an error some were handed out, and not all.
+    fn each_open(&self, each: &mut dyn FnMut(Stored)) -> Result<i64, StoreError>;
+
+    /// The same, gathered.
+    #[cfg(test)]
+    fn load_open(&self) -> Result<Changes, StoreError> {
+        let mut rows = Vec::new();
+        let revision = self.each_open(&mut |stored| rows.push(stored))?;
+        Ok(Changes { rows, revision })
+    }
 
     /// The sessions that ended last, newest first.
     fn recently_ended(&self, limit: usize) -> Result<Vec<Stored>, StoreError>;

@@ -76,11 +76,8 @@ impl Keeper {
             }
         }
         let version = keeper.store.version()?;
-        let open = keeper.store.load_open()?;
-        keeper.revision = open.revision;
-        for stored in open.rows {
-            keeper.open_session(&stored);
-        }
+        let store = Arc::clone(&keeper.store);
+        keeper.revision = store.each_open(&mut |stored| keeper.open_session(&stored))?;
         keeper.version = Some(version);
         keeper.shared.note_sync();
         let mut lookout = Lookout::new(

@@ -3,7 +3,7 @@
 use super::{
     Admission, AdmitRefused, Changes, Ended, Filter, GrantId, GrantStore, Issue, Mark,
     RedeemRefused, Redemption, ReissueRefused, Revocation, RowError, SecretHash, SessionId, Sqlite,
-    State, StoreError, Stored, Target, Timestamp, Use, Version, write,
+    State, StoreError, Stored, Target, Timestamp, Use, Version, rows, select, write,
 };
 use crate::model::EndCause;
 use rusqlite::params;
@@ -94,11 +94,20 @@ impl GrantStore for Sqlite {
         )
     }
 
-    fn load_open(&self) -> Result<Changes, StoreError> {
+    fn each_open(&self, each: &mut dyn FnMut(Stored)) -> Result<i64, StoreError> {
         // The revision is read first: a write in between is then read twice rather than never.
         let revision = self.revision()?;
-        let rows = self.rows("loading sessions", "WHERE s.ended_at IS NULL", [])?;
-        Ok(Changes { rows, revision })
+        let conn = self.conn.lock();
+        let mut run = || -> Result<(), RowError> {
+            let mut query = conn.prepare_cached(&select("WHERE s.ended_at IS NULL"))?;
+            let mut found = query.query([])?;
+            while let Some(row) = found.next()? {
+                each(rows::stored(row)?);
+            }
+            Ok(())
+        };
+        run().map_err(|e| e.doing("loading sessions"))?;
+        Ok(revision)
     }
 
     fn recently_ended(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
