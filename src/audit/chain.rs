@@ -76,9 +76,14 @@ pub(super) fn sha256(bytes: &[u8]) -> Hex {
 }
 
 fn to_hex(digest: &[u8]) -> Hex {
-    let mut text = Vec::with_capacity(64);
-    escape::lower_hex(&mut text, digest);
-    text.try_into().unwrap_or(GENESIS)
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = GENESIS;
+    let (pairs, _) = text.as_chunks_mut::<2>();
+    for ([high, low], byte) in pairs.iter_mut().zip(digest) {
+        *high = DIGITS[usize::from(byte >> 4)];
+        *low = DIGITS[usize::from(byte & 15)];
+    }
+    text
 }
 
 /// A line taken apart. Nothing is believed yet but the shape.

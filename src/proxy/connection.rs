@@ -177,13 +177,20 @@ where
     let _ = connection.await;
 }
 
+/// Header lines that hyper takes where it is told no number.
+const HYPERS_OWN: usize = 100;
+
 fn h1_builder(limits: &Limits) -> hyper::server::conn::http1::Builder {
     let mut builder = hyper::server::conn::http1::Builder::new();
+    // The guard counts before hyper does. Hyper has room for 100 without being told, and makes room for a number that
+    // it is told anew for each request.
+    if limits.max_headers > HYPERS_OWN {
+        builder.max_headers(limits.max_headers);
+    }
     builder
         .timer(TokioTimer::new())
         // The guard times a head that has begun; this is how long a connection may lie idle.
         .header_read_timeout(limits.idle_timeout)
-        .max_headers(limits.max_headers)
         // No `pipeline_flush`: with it hyper's write buffer has no bound (1.12, `Buffered::can_buffer`), and a
         // client that reads slowly makes it hold the whole body.
         .max_buf_size(limits.max_head_bytes.max(64 * 1024));

@@ -34,6 +34,8 @@ pub struct Inbound {
     /// What the guard had to say of it.
     pub note: Option<Note>,
     pub parts: Parts,
+    /// Whether it asks to become a WebSocket: RFC 6455 §4.1, or RFC 8441 §4 over HTTP/2.
+    is_websocket: bool,
 }
 
 /// The body of a request: what policy had to read of it, and what is still to come.
@@ -80,6 +82,7 @@ impl Inbound {
             started: Instant::now(),
             arrival,
             note,
+            is_websocket: canonical::is_websocket(&parts),
             parts,
         };
         (
@@ -119,7 +122,7 @@ impl Inbound {
 
     /// Whether it asks to become a WebSocket: RFC 6455 §4.1, or RFC 8441 §4 over HTTP/2.
     pub fn is_websocket(&self) -> bool {
-        canonical::is_websocket(&self.parts)
+        self.is_websocket
     }
 
     /// The method that policy and record see: an extended CONNECT is the WebSocket's GET.

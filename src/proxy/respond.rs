@@ -23,13 +23,16 @@ use std::sync::Arc;
 
 /// What the app may say of its own host and must not of the session's: HSTS would outlive the session for a
 /// whole domain, `Alt-Svc` leads around the proxy, and clearing site data is Locum's at the end.
-const NOT_PASSED: [HeaderName; 5] = [
-    header::STRICT_TRANSPORT_SECURITY,
-    header::ALT_SVC,
-    HeaderName::from_static("clear-site-data"),
-    HeaderName::from_static("service-worker-allowed"),
-    HeaderName::from_static("public-key-pins"),
-];
+fn is_not_passed(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "strict-transport-security"
+            | "alt-svc"
+            | "clear-site-data"
+            | "service-worker-allowed"
+            | "public-key-pins"
+    )
+}
 
 /// Turns the app's answer into the operator's; the record closes when its body ends.
 pub fn respond(
@@ -113,7 +116,7 @@ fn adjust(
     version: http::Version,
 ) {
     strip_hop_by_hop(headers, Upgrades::Drop);
-    for name in &NOT_PASSED {
+    while let Some(name) = headers.keys().find(|name| is_not_passed(name)).cloned() {
         headers.remove(name);
     }
     // An app that echoes its request must not hand the operator what speaks for the customer.

@@ -50,7 +50,7 @@ section! {
         /// The status line and header fields of an app's response. Beyond: 502.
         max_response_head_bytes: Size = "128KiB" in [4 * KIB, 4 * MIB];
         /// Header fields of an app's response. Beyond: 502.
-        max_response_headers: usize = 200 in [8, 1000], "fields";
+        max_response_headers: usize = 100 in [8, 1000], "fields";
         /// Chunk extensions of one request body, all chunks together. Beyond: 400.
         max_chunk_extension_bytes: Size = "4KiB" in [0, 64 * KIB];
         /// What one HTML document may decompress to on its way through the banner. Beyond: a cut.

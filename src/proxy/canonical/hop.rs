@@ -1,7 +1,8 @@
 //! Header fields that are for one connection only (RFC 9110 §7.6.1).
 
 use http::HeaderMap;
-use http::header::{CONNECTION, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, HeaderName, HeaderValue, TE, UPGRADE};
+use smallvec::SmallVec;
 
 /// What becomes of `Upgrade`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,22 +16,18 @@ pub enum Upgrades {
 /// Removes hop-by-hop fields from a request or response, and what its `Connection` nominates. `TE: trailers`
 /// stays, since trailers are forwarded. `Trailer` is end-to-end. On HTTP/2 set [`Upgrades::Drop`].
 pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrades: Upgrades) {
-    const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-    const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-    const PROXY_AUTHORIZATION: HeaderName = HeaderName::from_static("proxy-authorization");
-    const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-    let takes_trailers = headers.get_all(TE).iter().any(names_trailers);
-    strip_nominated(headers);
-    for name in [
-        CONNECTION,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        PROXY_AUTHORIZATION,
-        HTTP2_SETTINGS,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ] {
+    // Most heads have one such field or none: a walk over the names costs less than asking for each.
+    let found: SmallVec<[HeaderName; 4]> = headers
+        .keys()
+        .filter(|name| is_hop_by_hop(name.as_str()))
+        .cloned()
+        .collect();
+    let takes_trailers =
+        found.contains(&TE) && headers.get_all(TE).iter().any(names_trailers);
+    if found.contains(&CONNECTION) {
+        strip_nominated(headers);
+    }
+    for name in found {
         headers.remove(name);
     }
     if takes_trailers {
@@ -40,6 +37,20 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrades: Upgrades) {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authorization"
+            | "http2-settings"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 fn names_trailers(value: &HeaderValue) -> bool {

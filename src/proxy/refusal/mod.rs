@@ -5,6 +5,7 @@ mod page;
 
 use super::own;
 use crate::model::{Decision, ExchangeId, Findings, Reason};
+use http::header::{ACCEPT, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -136,11 +137,12 @@ impl Refusal {
 
 /// Whether the one who asks is a person's browser going to a page (RFC 9110 §12.5.1; Fetch Metadata).
 pub fn wants_page(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match text("sec-fetch-dest") {
+    const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    match text(SEC_FETCH_DEST) {
         Some("document" | "iframe" | "frame") => true,
         Some(_) => false,
-        None => text("accept").is_some_and(|accept| accept.contains("text/html")),
+        None => text(ACCEPT).is_some_and(|accept| accept.contains("text/html")),
     }
 }
 

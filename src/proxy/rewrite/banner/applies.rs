@@ -62,6 +62,9 @@ impl std::error::Error for Unfit {
 /// counted; what could be shown as a document is not taken from a cache for one; and an SVG picture that is gone to
 /// as a page runs no scripts, with which it could play a page of the app.
 pub fn without(request: &HeaderMap, response: &mut HeaderMap) {
+    if is_never_a_document(response) {
+        return;
+    }
     let found = media_type(response);
     let types = response.get_all(CONTENT_TYPE);
     let is_many =
@@ -84,6 +87,37 @@ pub fn without(request: &HeaderMap, response: &mut HeaderMap) {
             response.insert(CONTENT_TYPE, value);
         }
     }
+}
+
+/// Types of most answers, none of which a browser shows as a document of the app.
+const NO_DOCUMENTS: [&[u8]; 14] = [
+    b"application/json",
+    b"text/css",
+    b"text/javascript",
+    b"application/javascript",
+    b"application/octet-stream",
+    b"text/plain",
+    b"image/png",
+    b"image/jpeg",
+    b"image/webp",
+    b"image/gif",
+    b"font/woff2",
+    b"text/event-stream",
+    b"application/pdf",
+    b"video/mp4",
+];
+
+/// Whether the one type that is stated, in its plain form, says at once what reading it in full would: no document,
+/// and nothing to settle about it.
+fn is_never_a_document(response: &HeaderMap) -> bool {
+    let mut types = response.get_all(CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else {
+        return false;
+    };
+    let text = only.as_bytes();
+    let essence = memchr::memchr(b';', text).map_or(text, |end| text.get(..end).unwrap_or(text));
+    // A comma makes a list of it, and a quote could hide one.
+    memchr::memchr2(b',', b'"', text).is_none() && NO_DOCUMENTS.contains(&essence)
 }
 
 /// The last media type that can be read (Fetch Standard, "extract a MIME type"), lower case, without parameters;
@@ -176,7 +210,10 @@ pub fn applies(
             status,
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
         );
-    let Some(part) = destination(request).filter(|_| !has_no_body && !is_download(response)) else {
+    if has_no_body || is_never_a_document(response) {
+        return Carry::No;
+    }
+    let Some(part) = destination(request).filter(|_| !is_download(response)) else {
         return Carry::No;
     };
     let found = media_type(response);
@@ -268,6 +305,33 @@ mod tests {
             );
         }
         assert!(matches!(navigated(206, &[]), Carry::Refuse(_)));
+    }
+
+    /// Looking at the type alone says what looking at everything says.
+    #[test]
+    fn the_short_way_says_what_the_long_one_does() {
+        for essence in NO_DOCUMENTS {
+            let text = std::str::from_utf8(essence).expect("ASCII");
+            assert_eq!(kind(Some(text), &HeaderMap::new()), None, "{text}");
+            assert_ne!(text, "image/svg+xml");
+            for (value, is_short) in [
+                (text.to_owned(), true),
+                (format!("{text}; charset=utf-8"), true),
+                (format!("{text}, text/html"), false),
+                (format!("text/html, {text}"), false),
+                (format!("{text};a=\"\", text/html"), false),
+                (text.to_ascii_uppercase(), false),
+                (format!("{text} "), true),
+            ] {
+                let mut response = HeaderMap::new();
+                let value = HeaderValue::try_from(value.trim()).expect("a value");
+                response.insert(CONTENT_TYPE, value);
+                assert_eq!(is_never_a_document(&response), is_short, "{response:?}");
+                response.append(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+                assert!(!is_never_a_document(&response), "{response:?}");
+            }
+        }
+        assert!(!is_never_a_document(&HeaderMap::new()));
     }
 
     #[test]

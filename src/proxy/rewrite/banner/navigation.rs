@@ -2,24 +2,31 @@
 
 use super::plan::Part;
 use http::HeaderMap;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, HeaderName};
 
 /// Headers by which scripts that fetch fragments say who they are.
-const SCRIPTS: &[&str] = &[
-    "x-requested-with",
-    "hx-request",
-    "turbo-frame",
-    "x-turbo-request-id",
-    "x-pjax",
-    "x-inertia",
-    "x-up-version",
-    "next-action",
-    "rsc",
-];
+fn is_script(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "x-requested-with"
+            | "hx-request"
+            | "turbo-frame"
+            | "x-turbo-request-id"
+            | "x-pjax"
+            | "x-inertia"
+            | "x-up-version"
+            | "next-action"
+            | "rsc"
+    )
+}
+
+/// Fetch Metadata: what the browser fetches for.
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 
 /// What the request fetches its answer for.
 pub(super) fn destination(request: &HeaderMap) -> Option<Part> {
-    if let Some(dest) = request.get("sec-fetch-dest") {
+    if let Some(dest) = request.get(SEC_FETCH_DEST) {
         // Fetch Metadata: set by the browser, out of scripts' reach.
         return match dest.as_bytes() {
             b"document" => Some(Part::Document),
@@ -29,7 +36,7 @@ pub(super) fn destination(request: &HeaderMap) -> Option<Part> {
     }
     // Browsers send no Fetch Metadata to plain http, old ones never: there, navigations ask for HTML by name, and
     // scripts that fetch fragments do not, or say who they are.
-    if SCRIPTS.iter().any(|name| request.contains_key(*name)) {
+    if request.keys().any(is_script) {
         return None;
     }
     let asks = request.get_all(ACCEPT).iter().any(|value| {
@@ -51,10 +58,10 @@ pub fn is_navigation(request: &HeaderMap) -> bool {
 /// Whether the request fetches a service worker, whose cached documents would carry no banner: answer it with
 /// [`super::SERVICE_WORKER`] instead.
 pub fn is_service_worker(request: &HeaderMap) -> bool {
-    let is = |name: &str, want: &str| {
+    let is = |name: HeaderName, want: &str| {
         request
             .get(name)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(want.as_bytes()))
     };
-    is("sec-fetch-dest", "serviceworker") || is("service-worker", "script")
+    is(SEC_FETCH_DEST, "serviceworker") || is(SERVICE_WORKER, "script")
 }
