@@ -122,5 +122,6 @@ for _ in $(seq 100); do
 done
 kill "$pid"; wait "$pid" 2>/dev/null || true
 [ -n "$cookie" ] || { echo "the start code was not redeemed:" >&2; cat "$work/first.log" >&2; exit 1; }
-printf 'Cookie: %s\n' "$cookie" > "$dir/locum.headers"
+# Asked for as a browser's navigation asks: else no page would be one, and none would carry the banner.
+printf 'Cookie: %s\nAccept: text/html\n' "$cookie" > "$dir/locum.headers"
 exec "$locum" --config "$work/locum.toml" run

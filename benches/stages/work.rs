@@ -303,7 +303,8 @@ fn banner_stage(name: &str, rows: usize) -> Result<Stage, Failed> {
     Ok(Stage::new(name, move || {
         let rewritten = plan(&settings).and_then(|plan| {
             let mut stream = plan.stream(Arc::clone(&prepared), &settings)?;
-            let first = stream.push(black_box(page.clone()))?.len();
+            let first = stream.push(black_box(page.clone()))?;
+            let first: usize = first.iter().map(bytes::Bytes::len).sum();
             Ok(first + stream.finish()?.len())
         });
         assert!(rewritten.is_ok_and(|bytes| bytes > page.len()));

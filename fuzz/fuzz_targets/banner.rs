@@ -66,7 +66,7 @@ fn run(
     let mut out = Vec::new();
     for piece in pieces::cut(document, lengths) {
         match stream.push(Bytes::copy_from_slice(piece)) {
-            Ok(bytes) => out.extend_from_slice(&bytes),
+            Ok(pieces) => out.extend(pieces.into_iter().flatten()),
             Err(why) => return Some(Err(why.to_string())),
         }
     }

@@ -237,6 +237,7 @@ fn transport(config: &Config, from: &config::Upstream) -> upstream::Settings {
         max_connections: from.pool.max_connections,
         max_attempts: from.retries + 1,
         max_head_bytes: config.limits.max_response_head_bytes.len(),
+        read_buffer: config.limits.response_read_buffer.len(),
         max_headers: config.limits.max_response_headers,
         ..upstream::Settings::default()
     }

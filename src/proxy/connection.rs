@@ -157,7 +157,13 @@ where
             head: numbered.head,
             busy: None,
         };
-        exchange::handle(serving.clone(), from, numbered.note, request)
+        // Of its own: an idle connection would keep room for the largest future of a request.
+        Box::pin(exchange::handle(
+            serving.clone(),
+            from,
+            numbered.note,
+            request,
+        ))
     });
     let connection = h1_builder(&limits)
         .serve_connection(guard, service)

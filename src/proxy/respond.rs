@@ -19,6 +19,7 @@ use crate::audit::{Banner, Outcome};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What the app may say of its own host and must not of the session's: HSTS would outlive the session for a
@@ -261,9 +262,9 @@ pub fn with_banner(page: Response<String>, prepared: &Arc<Prepared>) -> Response
     let rewritten = plan
         .stream(Arc::clone(prepared), &settings)
         .and_then(|mut stream| {
-            let mut out = stream.push(Bytes::from(body))?.to_vec();
-            out.extend_from_slice(&stream.finish()?);
-            Ok(out)
+            let mut out = stream.push(Bytes::from(body))?;
+            out.push_back(stream.finish()?);
+            Ok(banner::joined(out))
         });
     match rewritten {
         Ok(out) => Response::from_parts(parts, ResponseBody::whole(out)),
@@ -278,8 +279,8 @@ pub fn with_banner(page: Response<String>, prepared: &Arc<Prepared>) -> Response
 struct Replacing(Replacer);
 
 impl Transform for Replacing {
-    fn push(&mut self, chunk: Bytes) -> Result<Bytes, BoxError> {
-        Ok(self.0.push(&chunk))
+    fn push(&mut self, chunk: Bytes) -> Result<VecDeque<Bytes>, BoxError> {
+        Ok(VecDeque::from([self.0.push(&chunk)]))
     }
 
     fn finish(&mut self) -> Result<Bytes, BoxError> {
@@ -294,15 +295,19 @@ struct Carrying {
 }
 
 impl Transform for Carrying {
-    fn push(&mut self, chunk: Bytes) -> Result<Bytes, BoxError> {
-        let chunk = self
-            .replacer
-            .as_mut()
-            .map_or(chunk.clone(), |replacer| replacer.push(&chunk));
+    fn push(&mut self, chunk: Bytes) -> Result<VecDeque<Bytes>, BoxError> {
+        let chunk = match &mut self.replacer {
+            Some(replacer) => replacer.push(&chunk),
+            None => chunk,
+        };
         let Some(stream) = &mut self.stream else {
-            return Ok(Bytes::new());
+            return Ok(VecDeque::new());
         };
         Ok(stream.push(chunk)?)
+    }
+
+    fn unfolds(&self) -> bool {
+        self.replacer.is_some() || self.stream.as_ref().is_some_and(Stream::unfolds)
     }
 
     fn finish(&mut self) -> Result<Bytes, BoxError> {
@@ -310,11 +315,11 @@ impl Transform for Carrying {
             return Ok(Bytes::new());
         };
         let mut out = match &mut self.replacer {
-            Some(replacer) => stream.push(replacer.finish())?.to_vec(),
-            None => Vec::new(),
+            Some(replacer) => stream.push(replacer.finish())?,
+            None => VecDeque::new(),
         };
-        out.extend_from_slice(&stream.finish()?);
-        Ok(out.into())
+        out.push_back(stream.finish()?);
+        Ok(banner::joined(out))
     }
 }
 

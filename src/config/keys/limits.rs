@@ -51,6 +51,9 @@ section! {
         max_response_head_bytes: Size = "128KiB" in [4 * KIB, 4 * MIB];
         /// Header fields of an app's response. Beyond: 502.
         max_response_headers: usize = 100 in [8, 1000], "fields";
+        /// Bytes of an app's response read at once, where a large one streams. More costs memory for each response
+        /// under way, less costs time.
+        response_read_buffer: Size = "256KiB" in [16 * KIB, 16 * MIB];
         /// Chunk extensions of one request body, all chunks together. Beyond: 400.
         max_chunk_extension_bytes: Size = "4KiB" in [0, 64 * KIB];
         /// What one HTML document may decompress to on its way through the banner. Beyond: a cut.

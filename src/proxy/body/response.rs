@@ -9,6 +9,7 @@ use crate::proxy::close::Closer;
 use crate::proxy::worker::Taken;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,13 +21,18 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Where the bytes come from.
 pub type Source = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
-/// The most bytes that a transform takes at once.
+/// The most bytes that a transform takes at once whose output may be far longer.
 const PIECE: usize = 16 * 1024;
 
 /// A body changed while it streams: decode, banner, origins, encode.
 pub trait Transform: Send {
-    /// Takes the next bytes, returns what may leave now (perhaps nothing).
-    fn push(&mut self, chunk: Bytes) -> Result<Bytes, BoxError>;
+    /// Takes the next bytes, returns what may leave now, in pieces (perhaps none).
+    fn push(&mut self, chunk: Bytes) -> Result<VecDeque<Bytes>, BoxError>;
+
+    /// Whether what comes out may be far longer than what goes in: then it is given little at a time.
+    fn unfolds(&self) -> bool {
+        true
+    }
 
     /// The end of the body: whatever is left.
     fn finish(&mut self) -> Result<Bytes, BoxError>;
@@ -52,6 +58,8 @@ pub struct ResponseBody {
     transform: Option<Box<dyn Transform>>,
     /// What of the app's last piece the transform has not seen yet.
     rest: Bytes,
+    /// What the transform has made of it so far, and the client does not have yet.
+    ready: VecDeque<Bytes>,
     close: Option<Closer>,
     cut: Option<Cut>,
     digest: Digest,
@@ -76,6 +84,7 @@ impl ResponseBody {
             whole: (!bytes.is_empty()).then_some(bytes),
             transform: None,
             rest: Bytes::new(),
+            ready: VecDeque::new(),
             close: None,
             cut: None,
             digest: Digest::new(false),
@@ -156,26 +165,34 @@ impl ResponseBody {
 
     /// The next piece for the client out of what the app sent; `None` when all of that is used up.
     fn next_piece(&mut self) -> Result<Option<Bytes>, End> {
-        while !self.rest.is_empty() {
-            let out = match &mut self.transform {
-                None => std::mem::take(&mut self.rest),
-                // Small pieces: what is compressed may unfold to a thousand times as much.
-                Some(transform) => {
-                    let piece = self.rest.split_to(self.rest.len().min(PIECE));
-                    transform
-                        .push(piece)
-                        .map_err(|error| rewrite_failed(&error))?
+        loop {
+            while let Some(out) = self.ready.pop_front() {
+                if out.is_empty() {
+                    continue;
                 }
-            };
-            if !out.is_empty() {
-                if self.transform.is_some() {
-                    self.tape(Which::Shown, &out)?;
-                }
+                self.tape(Which::Shown, &out)?;
                 self.sent += out.len() as u64;
                 return Ok(Some(out));
             }
+            if self.rest.is_empty() {
+                return Ok(None);
+            }
+            let Some(transform) = &mut self.transform else {
+                let out = std::mem::take(&mut self.rest);
+                self.sent += out.len() as u64;
+                return Ok(Some(out));
+            };
+            // Small pieces: what is compressed may unfold to a thousand times as much.
+            let most = if transform.unfolds() {
+                PIECE
+            } else {
+                usize::MAX
+            };
+            let piece = self.rest.split_to(self.rest.len().min(most));
+            self.ready = transform
+                .push(piece)
+                .map_err(|error| rewrite_failed(&error))?;
         }
-        Ok(None)
     }
 
     fn last(&mut self) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {

@@ -22,8 +22,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrades: Upgrades) {
         .filter(|name| is_hop_by_hop(name.as_str()))
         .cloned()
         .collect();
-    let takes_trailers =
-        found.contains(&TE) && headers.get_all(TE).iter().any(names_trailers);
+    let takes_trailers = found.contains(&TE) && headers.get_all(TE).iter().any(names_trailers);
     if found.contains(&CONNECTION) {
         strip_nominated(headers);
     }

@@ -160,7 +160,7 @@ async fn start_http1(shared: &Shared, wire: Wire, peer: Peer) -> hyper::Result<L
     let mut builder = http1::Builder::new();
     builder
         .writev(true)
-        .max_buf_size(settings.max_head_bytes)
+        .max_buf_size(settings.read_buffer.max(settings.max_head_bytes))
         .max_header_size(settings.max_head_bytes);
     // Hyper keeps up to 100 on its stack, and takes any number given, 100 too, from the heap.
     if settings.max_headers != 100 {

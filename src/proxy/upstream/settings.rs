@@ -28,8 +28,10 @@ pub struct Settings {
     pub max_waiting: usize,
     /// Tries for one request, the first included. Default 3.
     pub max_attempts: u32,
-    /// Response head, and trailers, in bytes; also the read buffer of a connection. At least 8192. Default 64 KiB.
+    /// Response head, and trailers, in bytes. At least 8192. Default 64 KiB.
     pub max_head_bytes: usize,
+    /// Bytes read from a connection at once, at most, where a large body streams. Default 256 KiB.
+    pub read_buffer: usize,
     /// Header fields in a response. Default 100, which the parser keeps on the stack; any other
     /// number costs one allocation for each response.
     pub max_headers: usize,
@@ -59,6 +61,7 @@ impl Default for Settings {
             max_waiting: 1024,
             max_attempts: 3,
             max_head_bytes: 64 * 1024,
+            read_buffer: 256 * 1024,
             max_headers: 100,
             max_streams: 100,
             stream_window: 256 * 1024,

@@ -8,8 +8,10 @@
 use super::error::RewriteError;
 use super::lex::{self, Partial, RawText, Reach, Tag, Token};
 use super::meta;
+use super::out::Out;
 use super::plan::Part;
 use super::prepared::Prepared;
+use bytes::Bytes;
 use encoding_rs::Encoding;
 use std::sync::Arc;
 
@@ -144,11 +146,16 @@ impl Html {
         Some((encoding, std::mem::take(&mut self.held)))
     }
 
-    pub(super) fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), RewriteError> {
-        let mut held = std::mem::take(&mut self.held);
-        held.extend_from_slice(input);
+    pub(super) fn push(&mut self, input: Bytes, out: &mut Out) -> Result<(), RewriteError> {
+        let input = if self.held.is_empty() {
+            input
+        } else {
+            self.held.extend_from_slice(&input);
+            std::mem::take(&mut self.held).into()
+        };
+        out.lend(&input);
         let mut at = 0;
-        while let Some(rest) = held.get(at..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
             if self.switch.is_some() {
                 break;
             }
@@ -161,16 +168,16 @@ impl Html {
                 Step::Wait => break,
             }
         }
-        held.drain(..at.min(held.len()));
+        let held = input.get(at..).unwrap_or_default();
         if held.len() > self.most_held && self.switch.is_none() {
             return Err(RewriteError::TokenTooLong(self.most_held));
         }
-        self.held = held;
+        self.held = held.to_vec();
         Ok(())
     }
 
     /// The document is over, whether or not it was whole.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Out) {
         let held = std::mem::take(&mut self.held);
         let mut at = 0;
         while let Some(rest) = held.get(at..).filter(|rest| !rest.is_empty()) {
@@ -203,7 +210,7 @@ impl Html {
         out.extend_from_slice(held.get(at..).unwrap_or_default());
     }
 
-    fn put_head(&mut self, out: &mut Vec<u8>) {
+    fn put_head(&mut self, out: &mut Out) {
         match self.part {
             Part::Document => {
                 if self.runs_scripts {
@@ -222,14 +229,14 @@ impl Html {
         }
     }
 
-    fn put_section(&mut self, out: &mut Vec<u8>) {
+    fn put_section(&mut self, out: &mut Out) {
         if self.phase == Phase::Head {
             out.extend_from_slice(self.prepared.section());
             self.phase = Phase::Done;
         }
     }
 
-    fn step(&mut self, rest: &[u8], out: &mut Vec<u8>, at_end: bool) -> Step {
+    fn step(&mut self, rest: &[u8], out: &mut Out, at_end: bool) -> Step {
         match &mut self.mode {
             Mode::Comment => self.step_comment(rest, out),
             Mode::Raw(raw) => {
@@ -251,7 +258,7 @@ impl Html {
         }
     }
 
-    fn step_comment(&mut self, rest: &[u8], out: &mut Vec<u8>) -> Step {
+    fn step_comment(&mut self, rest: &[u8], out: &mut Out) -> Step {
         let plain = memchr::memmem::find(rest, b"-->").map(|at| at + 3);
         let bang = memchr::memmem::find(rest, b"--!>").map(|at| at + 4);
         let end = match (plain, bang) {
@@ -270,8 +277,8 @@ impl Html {
         }
     }
 
-    fn step_data(&mut self, rest: &[u8], out: &mut Vec<u8>, at_end: bool) -> Step {
-        let pass = |length: usize, out: &mut Vec<u8>| {
+    fn step_data(&mut self, rest: &[u8], out: &mut Out, at_end: bool) -> Step {
+        let pass = |length: usize, out: &mut Out| {
             out.extend_from_slice(rest.get(..length).unwrap_or_default());
             Step::Took(length)
         };
@@ -322,14 +329,14 @@ impl Html {
     }
 
     /// Head and bar both go here: what follows begins the body.
-    fn put_all(&mut self, out: &mut Vec<u8>) {
+    fn put_all(&mut self, out: &mut Out) {
         if self.phase == Phase::Start {
             self.put_head(out);
         }
         self.put_section(out);
     }
 
-    fn start(&mut self, rest: &[u8], tag: &Tag, out: &mut Vec<u8>) {
+    fn start(&mut self, rest: &[u8], tag: &Tag, out: &mut Out) {
         let name = tag.name(rest);
         let name = name.as_slice();
         let whole = rest.get(..tag.end).unwrap_or_default();
@@ -369,7 +376,7 @@ impl Html {
         }
     }
 
-    fn end(&mut self, name: &[u8], out: &mut Vec<u8>) {
+    fn end(&mut self, name: &[u8], out: &mut Out) {
         let begins_body = matches!(name, b"body" | b"html" | b"br");
         match name {
             b"template" => self.templates = self.templates.saturating_sub(1),
@@ -380,7 +387,7 @@ impl Html {
         }
     }
 
-    fn meta(&mut self, whole: &[u8], tag: &Tag, out: &mut Vec<u8>) {
+    fn meta(&mut self, whole: &[u8], tag: &Tag, out: &mut Out) {
         if self.heeds_meta
             && let Some(encoding) = meta::encoding(whole, tag)
         {

@@ -1,10 +1,9 @@
 //! The banner: every HTML document that a person navigates to says who stands in for whom.
 //!
 //! The way of one answer: [`adjust_request`] before the app is asked; [`applies`] on its answer's head;
-//! [`Plan::adjust_headers`] and [`Plan::stream`] where it carries the banner; [`Carried`] around its body.
+//! [`Plan::adjust_headers`] and [`Plan::stream`] where it carries the banner.
 
 mod applies;
-mod body;
 pub mod csp;
 mod error;
 mod escape;
@@ -15,6 +14,7 @@ mod html;
 mod lex;
 mod meta;
 mod navigation;
+mod out;
 mod pages;
 mod plan;
 mod prepared;
@@ -26,7 +26,6 @@ mod text;
 mod xml;
 
 pub use applies::{Carry, Unfit, applies, without};
-pub use body::{BodyError, Carried};
 pub use error::RewriteError;
 pub use headers::adjust_request;
 pub use navigation::{is_navigation, is_service_worker};
@@ -35,7 +34,7 @@ pub use pages::{
 };
 pub use plan::{Kind, Part, Plan};
 pub use prepared::{Facts, Prepared};
-pub use stream::Stream;
+pub use stream::{Stream, joined};
 
 /// Limits and choices of the rewriting.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,11 @@
 
 use super::csp::Needs;
 use super::escape::{css_string, escape, literal};
+use super::out::Out;
 use crate::model::{Grant, SessionId, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use std::sync::{LazyLock, OnceLock};
 
 /// What the banner shows. Plain text everywhere: it is escaped here, for each place it goes to.
@@ -82,21 +84,34 @@ fn compact(source: &str) -> String {
 
 /// A text that is the same for all sessions but for one place, so that it stands in memory once.
 struct Mould {
-    before: String,
-    after: String,
+    before: Bytes,
+    after: Bytes,
 }
 
 impl Mould {
     fn new(text: &str, place: &str) -> Self {
         let (before, after) = text.split_once(place).unwrap_or((text, ""));
         Self {
-            before: before.to_owned(),
-            after: after.to_owned(),
+            before: before.to_owned().into(),
+            after: after.to_owned().into(),
         }
     }
 
-    fn with<'a>(&'a self, filling: &'a str) -> [&'a str; 3] {
-        [&self.before, filling, &self.after]
+    fn hash(&self, filling: &str) -> String {
+        let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        for part in [&self.before[..], filling.as_bytes(), &self.after] {
+            digest.update(part);
+        }
+        format!("'sha256-{}'", STANDARD.encode(digest.finish()))
+    }
+
+    /// Puts it between `begin` and `end`.
+    fn put(&self, out: &mut Out, begin: &str, filling: &str, end: &str) {
+        out.extend_from_slice(begin.as_bytes());
+        out.put(&self.before);
+        out.extend_from_slice(filling.as_bytes());
+        out.put(&self.after);
+        out.extend_from_slice(end.as_bytes());
     }
 }
 
@@ -120,14 +135,6 @@ fn plain() -> String {
         *SHEET,
         compact(include_str!("assets/plain.css"))
     )
-}
-
-fn hash(parts: [&str; 3]) -> String {
-    let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    for part in parts {
-        digest.update(part.as_bytes());
-    }
-    format!("'sha256-{}'", STANDARD.encode(digest.finish()))
 }
 
 /// Everything that goes into a document of one session. Make it once a session: documents then only copy it.
@@ -176,37 +183,37 @@ impl Prepared {
     }
 
     /// Style and script, for the head of an HTML document.
-    pub(super) fn put_head(&self, out: &mut Vec<u8>) {
+    pub(super) fn put_head(&self, out: &mut Out) {
         self.put_style(out);
         self.put_frame(out);
     }
 
     /// The style alone, where the document's sandbox runs no scripts.
-    pub(super) fn put_style(&self, out: &mut Vec<u8>) {
-        let style = self.style(&self.rendered().words);
-        put(out, "<style data-locum=\"style\">", style, "</style>");
+    pub(super) fn put_style(&self, out: &mut Out) {
+        let begin = "<style data-locum=\"style\">";
+        self.style()
+            .put(out, begin, &self.rendered().words, "</style>");
     }
 
     /// The script alone, for a framed document.
-    pub(super) fn put_frame(&self, out: &mut Vec<u8>) {
-        let script = SCRIPT.with(&self.rendered().shown);
-        put(out, "<script data-locum=\"script\">", script, "</script>");
+    pub(super) fn put_frame(&self, out: &mut Out) {
+        let begin = "<script data-locum=\"script\">";
+        SCRIPT.put(out, begin, &self.rendered().shown, "</script>");
     }
 
     /// [`Self::put_head`] for an XHTML document.
-    pub(super) fn put_head_xml(&self, out: &mut Vec<u8>) {
+    pub(super) fn put_head_xml(&self, out: &mut Out) {
         let begin = "<style xmlns=\"http://www.w3.org/1999/xhtml\" data-locum=\"style\"><![CDATA[";
-        let style = self.style(&self.rendered().words);
-        put(out, begin, style, "]]></style>");
+        self.style()
+            .put(out, begin, &self.rendered().words, "]]></style>");
         self.put_frame_xml(out);
     }
 
     /// [`Self::put_frame`] for an XHTML document.
-    pub(super) fn put_frame_xml(&self, out: &mut Vec<u8>) {
+    pub(super) fn put_frame_xml(&self, out: &mut Out) {
         let begin =
             "<script xmlns=\"http://www.w3.org/1999/xhtml\" data-locum=\"script\"><![CDATA[";
-        let script = SCRIPT.with(&self.rendered().shown);
-        put(out, begin, script, "]]></script>");
+        SCRIPT.put(out, begin, &self.rendered().shown, "]]></script>");
     }
 
     /// The bar as plain HTML, first in the body; well-formed XML too.
@@ -219,11 +226,12 @@ impl Prepared {
         self.rendered().title.as_bytes()
     }
 
-    fn style<'a>(&self, words: &'a str) -> [&'a str; 3] {
+    fn style(&self) -> &'static Mould {
         if self.facts.break_glass {
-            return PLAIN_GLASS.with(words);
+            &PLAIN_GLASS
+        } else {
+            &PLAIN
         }
-        PLAIN.with(words)
     }
 
     fn rendered(&self) -> &Rendered {
@@ -244,8 +252,8 @@ impl Prepared {
         let shown = script_facts(facts);
         Rendered {
             needs: Needs {
-                script: hash(SCRIPT.with(&shown)),
-                style: hash(self.style(&words)),
+                script: SCRIPT.hash(&shown),
+                style: self.style().hash(&words),
                 reserved: format!("{}/.locum/", facts.origin),
             },
             words: words.into(),
@@ -254,16 +262,6 @@ impl Prepared {
             title: escape(&facts.title_prefix()).into(),
         }
     }
-}
-
-fn put(out: &mut Vec<u8>, begin: &str, parts: [&str; 3], end: &str) {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    out.reserve(begin.len() + length + end.len());
-    out.extend_from_slice(begin.as_bytes());
-    for part in parts {
-        out.extend_from_slice(part.as_bytes());
-    }
-    out.extend_from_slice(end.as_bytes());
 }
 
 fn script_facts(facts: &Facts) -> String {
@@ -342,13 +340,13 @@ pub(super) mod tests {
         }
     }
 
-    pub(in super::super) fn written(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-        let mut out = Vec::new();
+    pub(in super::super) fn written(put: impl FnOnce(&mut Out)) -> Vec<u8> {
+        let mut out = Out::default();
         put(&mut out);
-        out
+        out.take().into_iter().flatten().collect()
     }
 
-    fn put_by(put: impl FnOnce(&mut Vec<u8>)) -> String {
+    fn put_by(put: impl FnOnce(&mut Out)) -> String {
         String::from_utf8(written(put)).unwrap()
     }
 
@@ -422,7 +420,10 @@ pub(super) mod tests {
             .split_once("data-locum=\"script\">")
             .and_then(|(_, rest)| rest.strip_suffix("</script>"))
             .unwrap();
-        assert_eq!(hash([script, "", ""]), prepared.needs().script);
+        assert_eq!(
+            Mould::new(script, "__NOWHERE__").hash(""),
+            prepared.needs().script
+        );
         assert!(!script.contains("]]>") && !script.contains("<!--"));
     }
 

@@ -3,6 +3,7 @@
 
 use super::error::RewriteError;
 use super::html::Html;
+use super::out::Out;
 use super::plan::{Kind, Plan};
 use super::prepared::Prepared;
 use super::sniff::{self, Sniffed};
@@ -10,6 +11,7 @@ use super::xml::Xml;
 use super::{Settings, text::Text};
 use crate::proxy::rewrite::encoding::{Decoder, Encoder};
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Compressed input is looked at in pieces of this size, so that a bomb is noticed before it has unfolded far.
@@ -98,28 +100,36 @@ impl Stream {
         is_done && is_plain && self.decoder.is_identity() && self.encoder.is_identity()
     }
 
-    /// Takes bytes of the app's body, gives bytes for the browser's; may give none yet.
+    /// Whether what comes out may be far longer than what goes in.
+    pub fn unfolds(&self) -> bool {
+        !self.decoder.is_identity()
+    }
+
+    /// Takes bytes of the app's body, gives bytes for the browser's, in pieces; may give none yet.
     ///
     /// # Errors
     /// The body must be ended with an error; nothing more may be pushed.
-    pub fn push(&mut self, input: Bytes) -> Result<Bytes, RewriteError> {
+    pub fn push(&mut self, input: Bytes) -> Result<VecDeque<Bytes>, RewriteError> {
         if self.is_pass_through() {
-            return Ok(input);
+            return Ok(VecDeque::from([input]));
         }
-        let mut out = Vec::with_capacity(input.len());
+        let mut out = Out::default();
         if self.decoder.is_identity() {
-            self.decoded(&input, &mut out)?;
+            self.decoded(input, &mut out)?;
         } else {
             for piece in input.chunks(SLICE) {
                 let bytes = self.decoder.push(piece)?;
-                self.decoded(&bytes, &mut out)?;
+                self.decoded(bytes.into(), &mut out)?;
             }
         }
-        Ok(if self.encoder.is_identity() {
-            out.into()
-        } else {
-            self.encoder.push(&out)?.into()
-        })
+        let mut pieces = out.take();
+        if !self.encoder.is_identity() {
+            for piece in &mut pieces {
+                *piece = self.encoder.push(piece)?.into();
+            }
+            pieces.retain(|piece| !piece.is_empty());
+        }
+        Ok(pieces)
     }
 
     /// The app's body is over: the last bytes.
@@ -128,77 +138,86 @@ impl Stream {
     /// As [`Stream::push`]; a compressed body that is cut short.
     pub fn finish(mut self) -> Result<Bytes, RewriteError> {
         self.decoder.finish()?;
-        let mut out = Vec::new();
+        let mut out = Out::default();
         if let Scanner::Sniff(held) = &mut self.scanner {
             let held = std::mem::take(held);
-            self.decide(&held, true, &mut out)?;
+            self.decide(held, true, &mut out)?;
         }
         if !matches!(self.scanner, Scanner::Pass) {
-            let mut last = Vec::new();
-            self.text.finish(&mut last);
-            self.scanned(&last, &mut out)?;
+            let last = self.text.finish();
+            self.scanned(last, &mut out)?;
         }
         match &mut self.scanner {
             Scanner::Html(html) => html.finish(&mut out),
             Scanner::Xml(xml) => xml.finish(&mut out)?,
             Scanner::Pass | Scanner::Sniff(_) => {}
         }
+        let pieces = out.take();
         if self.encoder.is_identity() {
-            return Ok(out.into());
+            return Ok(joined(pieces));
         }
-        let mut bytes = self.encoder.push(&out)?;
+        let mut bytes = Vec::new();
+        for piece in pieces {
+            bytes.extend(self.encoder.push(&piece)?);
+        }
         bytes.extend(self.encoder.finish()?);
         Ok(bytes.into())
     }
 
-    fn decoded(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), RewriteError> {
+    fn decoded(&mut self, bytes: Bytes, out: &mut Out) -> Result<(), RewriteError> {
         // A missing content type is sniffed on bytes as they came, and what is no document stays as it came.
         let is_raw = matches!(self.scanner, Scanner::Sniff(_) | Scanner::Pass);
         if is_raw || self.text.is_plain() {
             return self.scanned(bytes, out);
         }
-        let mut text = Vec::with_capacity(bytes.len());
-        self.text.push(bytes, &mut text);
+        let text = self.text.push(bytes);
         if self.text.has_bom()
             && let Scanner::Html(html) = &mut self.scanner
         {
             html.ignore_meta();
         }
-        self.scanned(&text, out)
+        self.scanned(text, out)
     }
 
-    fn scanned(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), RewriteError> {
+    fn scanned(&mut self, text: Bytes, out: &mut Out) -> Result<(), RewriteError> {
         match &mut self.scanner {
-            Scanner::Pass => out.extend_from_slice(text),
-            Scanner::Xml(xml) => xml.push(text, out)?,
+            Scanner::Pass => out.put(&text),
+            Scanner::Xml(xml) => xml.push(&text, out)?,
             Scanner::Html(html) => {
                 html.push(text, out)?;
                 if let Some((encoding, rest)) = html.take_switch() {
                     self.text.switch(encoding);
-                    let mut more = Vec::with_capacity(rest.len());
-                    self.text.push(&rest, &mut more);
-                    return self.scanned(&more, out);
+                    let more = self.text.push(rest.into());
+                    return self.scanned(more, out);
                 }
             }
             Scanner::Sniff(held) => {
-                held.extend_from_slice(text);
+                held.extend_from_slice(&text);
                 let held = std::mem::take(held);
-                self.decide(&held, false, out)?;
+                self.decide(held, false, out)?;
             }
         }
         Ok(())
     }
 
-    fn decide(&mut self, held: &[u8], at_end: bool, out: &mut Vec<u8>) -> Result<(), RewriteError> {
-        self.scanner = match sniff::sniff(held, at_end) {
+    fn decide(&mut self, held: Vec<u8>, at_end: bool, out: &mut Out) -> Result<(), RewriteError> {
+        self.scanner = match sniff::sniff(&held, at_end) {
             Sniffed::Unsure => {
-                self.scanner = Scanner::Sniff(held.to_vec());
+                self.scanner = Scanner::Sniff(held);
                 return Ok(());
             }
             Sniffed::Html => self.scanner_for(Kind::Html),
             Sniffed::Xml => self.scanner_for(Kind::Xml),
             Sniffed::Other => Scanner::Pass,
         };
-        self.decoded(held, out)
+        self.decoded(held.into(), out)
+    }
+}
+
+/// Pieces as one.
+pub fn joined(mut pieces: VecDeque<Bytes>) -> Bytes {
+    match pieces.len() {
+        0 | 1 => pieces.pop_front().unwrap_or_default(),
+        _ => pieces.make_contiguous().concat().into(),
     }
 }

@@ -1,5 +1,6 @@
 //! The whole rewriting as a table: documents in, where the banner's parts land, and that cuts change nothing.
 
+use super::out::Out;
 use super::prepared::tests::{facts, written};
 use super::*;
 use crate::proxy::rewrite::encoding::{Coding, Encoder};
@@ -50,7 +51,8 @@ fn rewrite(plan: Plan, body: &[u8], cuts: &[usize]) -> Result<Vec<u8>, RewriteEr
     cuts.extend([0, body.len()]);
     cuts.sort_unstable();
     for pair in cuts.windows(2) {
-        out.extend_from_slice(&stream.push(Bytes::copy_from_slice(&body[pair[0]..pair[1]]))?);
+        let piece = Bytes::copy_from_slice(&body[pair[0]..pair[1]]);
+        out.extend_from_slice(&joined(stream.push(piece)?));
     }
     out.extend_from_slice(&stream.finish()?);
     Ok(out)
@@ -59,7 +61,7 @@ fn rewrite(plan: Plan, body: &[u8], cuts: &[usize]) -> Result<Vec<u8>, RewriteEr
 /// The banner's parts as short words, so that a table shows where they are.
 fn shown(out: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(out).into_owned();
-    let part = |put: fn(&Prepared, &mut Vec<u8>)| written(|out| put(&PREPARED, out));
+    let part = |put: fn(&Prepared, &mut Out)| written(|out| put(&PREPARED, out));
     for (bytes, word) in [
         (part(Prepared::put_head), "{HEAD}"),
         (part(Prepared::put_head_xml), "{HEAD}"),
@@ -370,8 +372,11 @@ fn every_piece_leaves_at_once() {
     let mut stream = plan(HTML)
         .stream(Arc::clone(&PREPARED), &Settings::default())
         .unwrap();
-    let mut push =
-        |text: &'static str| shown(&stream.push(Bytes::from_static(text.as_bytes())).unwrap());
+    let mut push = |text: &'static str| {
+        shown(&joined(
+            stream.push(Bytes::from_static(text.as_bytes())).unwrap(),
+        ))
+    };
     assert_eq!(push("<!doctype html><head>"), "<!doctype html><head>{HEAD}");
     assert_eq!(push("<body>first "), "<body>{BAR}first ");
     assert_eq!(push("second <di"), "second <di");

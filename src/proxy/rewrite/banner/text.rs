@@ -1,6 +1,7 @@
 //! Character encodings: those in which ASCII is ASCII pass byte for byte; the others become UTF-8 with a byte order
 //! mark, which outranks what header and document say (Encoding Standard §6.1, "BOM sniff").
 
+use bytes::Bytes;
 use encoding_rs::{Decoder, Encoding, UTF_16BE, UTF_16LE};
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -47,39 +48,50 @@ impl Text {
         self.state = State::Decode(Box::new(encoding.new_decoder_without_bom_handling()));
     }
 
-    pub(super) fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+    /// The text of these bytes; what is text already is given back as it is.
+    pub(super) fn push(&mut self, input: Bytes) -> Bytes {
         match &mut self.state {
-            State::Plain => out.extend_from_slice(input),
-            State::Decode(decoder) => decode(decoder, input, false, out),
+            State::Plain => input,
+            State::Decode(decoder) => {
+                let mut out = Vec::new();
+                decode(decoder, &input, false, &mut out);
+                out.into()
+            }
             State::First(held) => {
-                held.extend_from_slice(input);
-                if held.len() < 4 && may_be_mark(held) {
-                    return;
+                let first = if held.is_empty() {
+                    input
+                } else {
+                    held.extend_from_slice(&input);
+                    std::mem::take(held).into()
+                };
+                if first.len() < 4 && may_be_mark(&first) {
+                    *held = first.to_vec();
+                    return Bytes::new();
                 }
-                let held = std::mem::take(held);
-                self.begin(&held, out);
+                self.begin(first)
             }
         }
     }
 
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self) -> Bytes {
+        let mut out = Vec::new();
         if let State::First(held) = &mut self.state {
             let held = std::mem::take(held);
-            self.begin(&held, out);
+            out.extend_from_slice(&self.begin(held.into()));
         }
         if let State::Decode(decoder) = &mut self.state {
-            decode(decoder, &[], true, out);
+            decode(decoder, &[], true, &mut out);
             self.state = State::Plain;
         }
+        out.into()
     }
 
-    fn begin(&mut self, first: &[u8], out: &mut Vec<u8>) {
-        let (encoding, skip) = match first {
+    fn begin(&mut self, first: Bytes) -> Bytes {
+        let (encoding, skip) = match first.as_ref() {
             [0xef, 0xbb, 0xbf, ..] => {
                 self.has_bom = true;
                 self.state = State::Plain;
-                out.extend_from_slice(first);
-                return;
+                return first;
             }
             [0xfe, 0xff, ..] => (Some(UTF_16BE), 2),
             [0xff, 0xfe, ..] => (Some(UTF_16LE), 2),
@@ -96,19 +108,19 @@ impl Text {
         };
         let Some(encoding) = encoding else {
             self.state = State::Plain;
-            out.extend_from_slice(first);
-            return;
+            return first;
         };
         let mut decoder = Box::new(encoding.new_decoder_without_bom_handling());
-        out.extend_from_slice(MARK);
+        let mut out = MARK.to_vec();
         self.has_bom = true;
         decode(
             &mut decoder,
             first.get(skip..).unwrap_or_default(),
             false,
-            out,
+            &mut out,
         );
         self.state = State::Decode(decoder);
+        out.into()
     }
 }
 

@@ -5,6 +5,7 @@
 use super::error::RewriteError;
 use super::lex::{self, Tag};
 use super::meta;
+use super::out::Out;
 use super::plan::Part;
 use super::prepared::Prepared;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ impl Xml {
         self.phase == Phase::Done && self.held.is_empty()
     }
 
-    pub(super) fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), RewriteError> {
+    pub(super) fn push(&mut self, input: &[u8], out: &mut Out) -> Result<(), RewriteError> {
         let mut held = std::mem::take(&mut self.held);
         held.extend_from_slice(input);
         let mut at = 0;
@@ -77,16 +78,16 @@ impl Xml {
     }
 
     /// A document without a root is none that a browser shows, except as an error.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), RewriteError> {
-        out.append(&mut self.held);
+    pub(super) fn finish(&mut self, out: &mut Out) -> Result<(), RewriteError> {
+        out.extend_from_slice(&std::mem::take(&mut self.held));
         match self.phase {
             Phase::Prolog if !self.is_lenient => Err(RewriteError::NotHtml),
             _ => Ok(()),
         }
     }
 
-    fn step(&mut self, rest: &[u8], out: &mut Vec<u8>) -> Result<Option<usize>, RewriteError> {
-        let pass = |length: Option<usize>, out: &mut Vec<u8>| {
+    fn step(&mut self, rest: &[u8], out: &mut Out) -> Result<Option<usize>, RewriteError> {
+        let pass = |length: Option<usize>, out: &mut Out| {
             if let Some(bytes) = length.and_then(|length| rest.get(..length)) {
                 out.extend_from_slice(bytes);
             }
@@ -131,7 +132,7 @@ impl Xml {
         })
     }
 
-    fn put_head(&mut self, out: &mut Vec<u8>) {
+    fn put_head(&mut self, out: &mut Out) {
         match self.part {
             Part::Document => {
                 self.prepared.put_head_xml(out);
@@ -144,7 +145,7 @@ impl Xml {
         }
     }
 
-    fn start(&mut self, whole: &[u8], tag: &Tag, out: &mut Vec<u8>) -> Result<(), RewriteError> {
+    fn start(&mut self, whole: &[u8], tag: &Tag, out: &mut Out) -> Result<(), RewriteError> {
         let name = whole.get(tag.name.clone()).unwrap_or_default();
         match (self.phase, name) {
             (Phase::Prolog, _) => return self.root(whole, tag, name, out),
@@ -177,7 +178,7 @@ impl Xml {
         whole: &[u8],
         tag: &Tag,
         name: &[u8],
-        out: &mut Vec<u8>,
+        out: &mut Out,
     ) -> Result<(), RewriteError> {
         let namespace = tag
             .attribute(whole, "xmlns")
@@ -199,8 +200,8 @@ impl Xml {
         &mut self,
         whole: &[u8],
         tag: &Tag,
-        out: &mut Vec<u8>,
-        put: impl FnOnce(&mut Self, &mut Vec<u8>),
+        out: &mut Out,
+        put: impl FnOnce(&mut Self, &mut Out),
     ) {
         if !tag.is_self_closed {
             out.extend_from_slice(whole);
@@ -209,11 +210,11 @@ impl Xml {
         }
         let open = whole.strip_suffix(b"/>").unwrap_or(whole);
         out.extend_from_slice(open);
-        out.push(b'>');
+        out.extend_from_slice(b">");
         put(self, out);
         out.extend_from_slice(b"</");
         out.extend_from_slice(whole.get(tag.name.clone()).unwrap_or_default());
-        out.push(b'>');
+        out.extend_from_slice(b">");
     }
 }
 

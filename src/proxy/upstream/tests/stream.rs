@@ -60,7 +60,7 @@ async fn trailers_go_both_ways() {
     );
 }
 
-/// 64 MiB down: a frame is never more than the read buffer, and the app cannot run ahead of the reader.
+/// 64 MiB down: a frame is never more than twice the read buffer, and the app cannot run ahead of the reader.
 #[tokio::test]
 async fn a_large_response_is_read_as_it_is_asked_for() {
     const SIZE: usize = 64 << 20;
@@ -97,7 +97,7 @@ async fn a_large_response_is_read_as_it_is_asked_for() {
         largest = largest.max(size);
     }
     assert_eq!(total, SIZE);
-    assert!(largest <= 128 * 1024, "{largest}");
+    assert!(largest <= 512 * 1024, "{largest}");
 }
 
 #[tokio::test]
