@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use locum::model::{EndCause, Ended, SessionId, Timestamp};
-use locum::proxy::rewrite::banner::{self, Carried, Carry, Facts, Prepared, Settings, Status};
+use locum::proxy::rewrite::banner::{self, Carry, Facts, Prepared, Settings, Status};
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -251,16 +251,33 @@ impl Server {
                 let prepared = Arc::new(Prepared::new(&self.facts(query)));
                 plan.adjust_headers(response.headers_mut(), &prepared);
                 match plan.stream(prepared, &settings) {
-                    Ok(stream) => response.map(|body| {
-                        Carried::new(body, stream)
-                            .map_err(|cause| cause.to_string().into())
-                            .boxed_unsync()
-                    }),
+                    Ok(stream) => response.map(|body| carried(body, stream)),
                     Err(error) => reply(StatusCode::BAD_GATEWAY, "text/plain", error.to_string()),
                 }
             }
         }
     }
+}
+
+/// `body` with the banner in it.
+fn carried(body: Boxed, rewriting: banner::Stream) -> Boxed {
+    let frames = stream::try_unfold(
+        (body, Some(rewriting)),
+        |(mut body, rewriting)| async move {
+            let Some(mut rewriting) = rewriting else {
+                return Ok(None);
+            };
+            let (bytes, rest) = match body.frame().await.transpose()? {
+                Some(frame) => {
+                    let pieces = rewriting.push(frame.into_data().unwrap_or_default())?;
+                    (banner::joined(pieces), Some(rewriting))
+                }
+                None => (rewriting.finish()?, None),
+            };
+            Ok(Some((Frame::data(bytes), (body, rest))))
+        },
+    );
+    StreamBody::new(frames).boxed_unsync()
 }
 
 /// A body on its way to the rewriter.

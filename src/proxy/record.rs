@@ -114,7 +114,7 @@ pub fn show(tap: &Tap, response: &Response<ResponseBody>) {
     // What Locum says stays true where it cannot be recorded; the tape says that it is missing.
     let _ = tap.headers(Which::Shown, status, response.headers());
     if let Some(whole) = response.body().own() {
-        let _ = tap.data(Which::Shown, whole);
+        let _ = tap.data(Which::Shown, &whole);
     }
     tap.rewrites();
 }

@@ -264,10 +264,10 @@ pub fn with_banner(page: Response<String>, prepared: &Arc<Prepared>) -> Response
         .and_then(|mut stream| {
             let mut out = stream.push(Bytes::from(body))?;
             out.push_back(stream.finish()?);
-            Ok(banner::joined(out))
+            Ok(out)
         });
     match rewritten {
-        Ok(out) => Response::from_parts(parts, ResponseBody::whole(out)),
+        Ok(out) => Response::from_parts(parts, ResponseBody::pieces(out)),
         Err(error) => {
             tracing::error!(%error, "one of Locum's own pages could not carry the banner");
             Response::from_parts(parts, ResponseBody::empty())

@@ -53,12 +53,10 @@ impl std::error::Error for Broken {}
 /// The body of every response that Locum gives.
 pub struct ResponseBody {
     source: Option<Source>,
-    /// Bytes that are whole already: Locum's own pages.
-    whole: Option<Bytes>,
     transform: Option<Box<dyn Transform>>,
     /// What of the app's last piece the transform has not seen yet.
     rest: Bytes,
-    /// What the transform has made of it so far, and the client does not have yet.
+    /// What the client does not have yet of what the transform has made, or of a page of Locum's own.
     ready: VecDeque<Bytes>,
     close: Option<Closer>,
     cut: Option<Cut>,
@@ -78,13 +76,17 @@ impl fmt::Debug for ResponseBody {
 impl ResponseBody {
     /// A body of Locum's own. Nothing is left to close.
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
+        Self::pieces(VecDeque::from([bytes.into()]))
+    }
+
+    /// [`Self::whole`], in pieces.
+    pub fn pieces(mut pieces: VecDeque<Bytes>) -> Self {
+        pieces.retain(|piece| !piece.is_empty());
         Self {
             source: None,
-            whole: (!bytes.is_empty()).then_some(bytes),
             transform: None,
             rest: Bytes::new(),
-            ready: VecDeque::new(),
+            ready: pieces,
             close: None,
             cut: None,
             digest: Digest::new(false),
@@ -135,8 +137,15 @@ impl ResponseBody {
     }
 
     /// The bytes of a body of Locum's own.
-    pub fn own(&self) -> Option<&Bytes> {
-        self.whole.as_ref()
+    pub fn own(&self) -> Option<Bytes> {
+        if self.source.is_some() || self.ready.is_empty() {
+            return None;
+        }
+        let mut whole = Vec::new();
+        self.ready
+            .iter()
+            .for_each(|piece| whole.extend_from_slice(piece));
+        Some(whole.into())
     }
 
     fn tap(&self) -> Option<&Tap> {
@@ -242,10 +251,6 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
-        if let Some(whole) = this.whole.take() {
-            this.sent += whole.len() as u64;
-            return Poll::Ready(Some(Ok(Frame::data(whole))));
-        }
         loop {
             if this.source.is_some() && this.cut.as_ref().is_some_and(Cut::is_over) {
                 return this.broke(End::Cut);
@@ -302,15 +307,17 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.whole.is_none() && self.source.is_none()
+        self.ready.is_empty() && self.source.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.whole, &self.source, &self.transform) {
-            (Some(whole), ..) => SizeHint::with_exact(whole.len() as u64),
-            (None, Some(source), None) => source.size_hint(),
-            (None, None, _) => SizeHint::with_exact(0),
-            (None, Some(_), Some(_)) => SizeHint::default(),
+        match (&self.source, &self.transform) {
+            (None, _) => {
+                let lengths = self.ready.iter().map(|piece| piece.len() as u64);
+                SizeHint::with_exact(lengths.sum())
+            }
+            (Some(source), None) => source.size_hint(),
+            (Some(_), Some(_)) => SizeHint::default(),
         }
     }
 }
