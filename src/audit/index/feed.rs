@@ -154,8 +154,8 @@ impl Feed {
         Ok(records)
     }
 
-    /// The records of one batch, and where the line of each ends in `lines`. That the journal's hashes are right is proved
-    /// by others: by whoever signs it, streams it, verifies it; and by each search for what it finds.
+    /// The records of one batch, and where the line of each ends in `lines`. A line that was changed is not indexed: what
+    /// it said before could not be found, and nobody would be told.
     fn read(
         &mut self,
         last: u64,
@@ -166,7 +166,7 @@ impl Feed {
             if self.reader.position().next > last {
                 break;
             }
-            let next = self.reader.advance_as_stated();
+            let next = self.reader.advance();
             let Some(seq) = next.map_err(IndexError::io(&self.settings.journal))? else {
                 break;
             };

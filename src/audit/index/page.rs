@@ -73,9 +73,10 @@ impl<'q> Page<'q> {
         }
         let mut rest = places.as_slice();
         while !rest.is_empty() {
-            // One more than asked for tells whether there is a next page.
+            // One more than asked for tells whether there is a next page. Words are looked for in several at once.
             let wanted = (self.limit + 1).saturating_sub(self.count());
-            let (now, later) = rest.split_at(wanted.max(AT_ONCE).min(rest.len()));
+            let at_once = if self.said.is_some() { AT_ONCE } else { 1 };
+            let (now, later) = rest.split_at(wanted.max(at_once).min(rest.len()));
             self.look(now)?;
             self.looked_at += now.len();
             rest = later;

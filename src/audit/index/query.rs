@@ -177,7 +177,8 @@ fn seat(reached: &Reached) -> Wanted {
 pub(super) fn words(text: &str) -> Result<Vec<Row>, Unfit> {
     let unfit = |why: String| Unfit { field: "text", why };
     let mut out = Vec::new();
-    for piece in text.split_whitespace() {
+    let is_blank = |c: char| c.is_whitespace() || c.is_control();
+    for piece in text.split(is_blank).filter(|piece| !piece.is_empty()) {
         let clean: String = piece.chars().filter(|c| !is_private(*c)).collect();
         let (clean, is_beginning) = match clean.strip_suffix('*') {
             Some(rest) => (rest, true),
@@ -228,7 +229,8 @@ mod tests {
             ])
         );
         assert!(told("or*").is_err() && told("-").is_err() && told("*").is_err());
-        assert_eq!(told(" "), Ok(Vec::new()));
+        assert_eq!(told(" \0"), Ok(Vec::new()));
+        assert_eq!(told("a\0b").map(|rows| rows.len()), Ok(2));
     }
 
     #[test]

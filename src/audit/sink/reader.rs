@@ -31,15 +31,6 @@ impl Position {
     }
 }
 
-/// Which hashes of lines are taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    /// Those that the lines' bytes have.
-    Proved,
-    /// Those that the lines state.
-    Stated,
-}
-
 /// A reader of one journal.
 #[derive(Debug)]
 pub(in crate::audit) struct Reader {
@@ -90,24 +81,11 @@ impl Reader {
     /// # Errors
     /// Where a file cannot be read, or a record is changed or missing: a reader never goes past such a place.
     pub(in crate::audit) fn advance(&mut self) -> io::Result<Option<u64>> {
-        self.go_on(Trust::Proved)
-    }
-
-    /// The same, but the hash that a line states is believed: for those who prove nothing by it. A record that is missing,
-    /// or has not the shape of one, is an error here too.
-    ///
-    /// # Errors
-    /// As [`Reader::advance`].
-    pub(in crate::audit) fn advance_as_stated(&mut self) -> io::Result<Option<u64>> {
-        self.go_on(Trust::Stated)
-    }
-
-    fn go_on(&mut self, trust: Trust) -> io::Result<Option<u64>> {
         if self.lines.is_none() && !self.find()? {
             return Ok(None);
         }
         loop {
-            if let Some(seq) = self.read(trust)? {
+            if let Some(seq) = self.read()? {
                 return Ok(Some(seq));
             }
             // The segment is at its end for now: go on where the next one begins, if it is there.
@@ -116,7 +94,7 @@ impl Reader {
                 return Ok(None);
             }
             // The footer may have been written between the read above and the look for the next segment.
-            if let Some(seq) = self.read(trust)? {
+            if let Some(seq) = self.read()? {
                 return Ok(Some(seq));
             }
             self.lines = Some(Lines::open(&next, 0)?);
@@ -140,7 +118,7 @@ impl Reader {
         Ok(true)
     }
 
-    fn read(&mut self, trust: Trust) -> io::Result<Option<u64>> {
+    fn read(&mut self) -> io::Result<Option<u64>> {
         let Some(lines) = &mut self.lines else {
             return Ok(None);
         };
@@ -150,7 +128,7 @@ impl Reader {
                 Next::Partial(_) | Next::End => return Ok(None),
                 Next::TooLong => return Err(broken(self.position)),
             };
-            let parsed = Line::parse(line).filter(|it| trust == Trust::Stated || it.is_intact());
+            let parsed = Line::parse(line).filter(Line::is_intact);
             let parsed = parsed.ok_or_else(|| broken(self.position))?;
             let (seq, hash) = (parsed.seq, *parsed.stated);
             if seq > self.position.next {

@@ -122,14 +122,17 @@ impl Stream {
                 self.decoded(bytes.into(), &mut out)?;
             }
         }
-        let mut pieces = out.take();
-        if !self.encoder.is_identity() {
-            for piece in &mut pieces {
-                *piece = self.encoder.push(piece)?.into();
-            }
-            pieces.retain(|piece| !piece.is_empty());
+        let pieces = out.take();
+        if self.decoder.is_identity() && self.encoder.is_identity() {
+            return Ok(pieces);
         }
-        Ok(pieces)
+        // Each slice has made a piece: alone, each would be a frame, and flushed by the encoder.
+        let whole = joined(pieces);
+        let whole = match self.encoder.is_identity() {
+            true => whole,
+            false => self.encoder.push(&whole)?.into(),
+        };
+        Ok(VecDeque::from([whole]))
     }
 
     /// The app's body is over: the last bytes.
