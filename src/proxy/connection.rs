@@ -102,9 +102,9 @@ async fn secure<S>(
         .and_then(|chain| chain.first())
         .map(|der| thumbprint(der));
     if is_h2 {
-        http2(worker, stream, client, drain).await;
+        Box::pin(http2(worker, stream, client, drain)).await;
     } else {
-        http1(worker, stream, client, drain).await;
+        Box::pin(http1(worker, stream, client, drain)).await;
     }
 }
 
@@ -125,7 +125,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     if !h2c {
-        return http1(worker, stream, client, drain).await;
+        return Box::pin(http1(worker, stream, client, drain)).await;
     }
     let limit = worker.plane().setup().limits.header_timeout;
     let Ok(Ok((stream, is_h2))) =
@@ -134,9 +134,9 @@ where
         return;
     };
     if is_h2 {
-        http2(worker, stream, client, drain).await;
+        Box::pin(http2(worker, stream, client, drain)).await;
     } else {
-        http1(worker, stream, client, drain).await;
+        Box::pin(http1(worker, stream, client, drain)).await;
     }
 }
 
