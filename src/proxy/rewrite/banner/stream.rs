@@ -128,9 +128,10 @@ impl Stream {
         }
         // Each slice has made a piece: alone, each would be a frame, and flushed by the encoder.
         let whole = joined(pieces);
-        let whole = match self.encoder.is_identity() {
-            true => whole,
-            false => self.encoder.push(&whole)?.into(),
+        let whole = if self.encoder.is_identity() {
+            whole
+        } else {
+            self.encoder.push(&whole)?.into()
         };
         Ok(VecDeque::from([whole]))
     }
