@@ -9,7 +9,7 @@ use super::shim::{EIO, EROFS, Place, Shim};
 const CLIENTS: usize = 32;
 /// How many answers show that requests go through.
 const ENOUGH: usize = 200;
-/// What Locum may grow by while a slow disk makes everybody wait; a batch of the index is a part of it. KiB.
+/// What Locum may grow by while a slow disk makes 232 clients wait, with what its own threads read meanwhile. KiB.
 const GROWN: u64 = 40 << 10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
