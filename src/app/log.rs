@@ -13,6 +13,7 @@ pub(super) fn settings(config: &Config) -> Result<Option<LogSettings>, RunError>
     let mut settings = LogSettings::new(keys(config, true)?);
     settings.interval = from.interval;
     settings.count = from.count as u64;
+    settings.queue = from.queue;
     settings.tenants = from.tenants;
     settings.required = from.required_witnesses;
     settings.witness_tenants = from.witness_tenants;

@@ -6,8 +6,10 @@ use super::encode::{Context, Encoder};
 use super::encode_own::Own;
 use super::error::Refused;
 use super::event::Event;
+use super::part;
 use super::record::Closing;
 use super::settings::Durability;
+use super::told::Whose;
 use super::writer::{Change, Writer};
 use crate::model::Clock;
 use parking_lot::{Condvar, Mutex};
@@ -58,10 +60,15 @@ pub(super) struct Core {
 
 impl Core {
     /// Writes now; what is returned settles when the record is kept.
-    pub(super) fn write(&self, line: &mut Vec<u8>, change: Change) -> Result<Wait, Refused> {
+    pub(super) fn write(
+        &self,
+        line: &mut Vec<u8>,
+        change: Change,
+        whose: Whose<'_>,
+    ) -> Result<Wait, Refused> {
         let context = chain::hash_body(line);
         let mut writer = self.writer.lock();
-        writer.record(line, context, change)?;
+        writer.record(line, context, change, whose)?;
         if self.durability == Durability::Process {
             return Ok(None);
         }
@@ -76,7 +83,8 @@ impl Core {
             let now = self.clock.now();
             self.encoder.closing(line, context, closing, total_us, now);
             let change = Change::Closes(context.exchange);
-            self.writer.lock().record_soon(line, change)
+            let whose = part::whose(context.session.as_ref());
+            self.writer.lock().record_soon(line, change, whose)
         });
         if must_flush {
             self.flush_soon();

@@ -8,13 +8,14 @@ use super::encode_own::Own;
 use super::error::{Refused, StartError};
 use super::event::Event;
 use super::medium::{Disk, Files, NO_LINKS};
-use super::part::SessionPart;
+use super::part::{self, SessionPart};
 use super::receipt::Receipt;
 use super::record::{Closing, Opening, Outcome, Refusal};
 use super::recover::{self, Found};
 use super::room::{Room, RoomSettings};
 use super::settings::{Durability, Settings};
 use super::sink::{self, Running};
+use super::told::Whose;
 use super::tree::{self, LogCounters};
 use super::upkeep::Upkeep;
 use super::writer::{Change, Resume, Writer};
@@ -164,8 +165,12 @@ impl Journal {
         core.has_room()?;
         let (context, wait) = with_line(|line| {
             let context = core.encoder.opening(line, opening, core.clock.now());
-            core.write(line, Change::Opens(opening.exchange))
-                .map(|wait| (context, wait))
+            core.write(
+                line,
+                Change::Opens(opening.exchange),
+                part::whose(opening.session),
+            )
+            .map(|wait| (context, wait))
         })?;
         let receipt = Receipt::new(Arc::clone(core), context);
         let Err(refused) = settled(wait).await else {
@@ -194,7 +199,7 @@ impl Journal {
         core.has_room()?;
         let wait = with_line(|line| {
             core.encoder.refusal(line, refusal, core.clock.now());
-            core.write(line, Change::None)
+            core.write(line, Change::None, part::whose(refusal.opening.session))
         })?;
         settled(wait).await
     }
@@ -207,7 +212,7 @@ impl Journal {
         let core = &self.0.core;
         let wait = with_line(|line| {
             core.encoder.event(line, event, core.clock.now());
-            core.write(line, Change::None)
+            core.write(line, Change::None, Whose::AsWritten)
         })?;
         settled(wait).await
     }

@@ -1,6 +1,7 @@
 //! What stays the same for a whole session or policy, encoded once and copied into each record.
 
 use super::escape;
+use super::told::Whose;
 use crate::model::{Grant, GrantId, OperatorKind, Scope, Session, SessionId};
 use std::fmt;
 use std::ops::Range;
@@ -25,6 +26,8 @@ struct Encoded {
     operator: Range<usize>,
     /// `"service":{…},`: the app.
     service: Vec<u8>,
+    /// The tenant, as a reader of the record finds it.
+    tenant: Arc<str>,
 }
 
 impl SessionPart {
@@ -103,6 +106,7 @@ impl SessionPart {
             scopes,
             operator,
             service,
+            tenant: read_back(&grant.tenant.id, max),
         }))
     }
 
@@ -112,6 +116,11 @@ impl SessionPart {
 
     pub fn grant(&self) -> GrantId {
         self.0.grant
+    }
+
+    /// For records in which it names the session.
+    pub(super) fn tenant(&self) -> &Arc<str> {
+        &self.0.tenant
     }
 
     pub(super) fn actor(&self) -> &[u8] {
@@ -141,6 +150,19 @@ impl SessionPart {
     pub(super) fn service(&self) -> &[u8] {
         &self.0.service
     }
+}
+
+/// Whose the records of a session are, or those without one.
+pub(super) fn whose(session: Option<&SessionPart>) -> Whose<'_> {
+    session.map_or(Whose::Nobody, |session| Whose::Tenant(session.tenant()))
+}
+
+/// What a reader of the escaped and perhaps shortened text gets.
+fn read_back(text: &str, max: usize) -> Arc<str> {
+    let mut escaped = Vec::with_capacity(text.len() + 2);
+    escape::string(&mut escaped, text.as_bytes(), max);
+    let read: Result<String, _> = serde_json::from_slice(&escaped);
+    read.unwrap_or_default().into()
 }
 
 impl fmt::Debug for SessionPart {

@@ -2,6 +2,8 @@
 //! that an exchange costs one write and not two.
 
 use super::chain::{Hex, Line};
+use super::told::Leaf;
+use std::vec::Drain;
 
 /// The most bytes that are pending; what would go beyond is written at once.
 pub(super) const MAX_PENDING: usize = 64 << 10;
@@ -11,6 +13,8 @@ pub(super) const MAX_PENDING: usize = 64 << 10;
 pub(super) struct Pending {
     lines: Vec<u8>,
     records: u64,
+    /// What the notary is told of them once they are written.
+    leaves: Vec<Leaf>,
 }
 
 impl Pending {
@@ -30,15 +34,22 @@ impl Pending {
         &self.lines
     }
 
-    pub(super) fn push(&mut self, line: &[u8]) {
+    pub(super) fn push(&mut self, line: &[u8], leaf: Option<Leaf>) {
         self.lines.extend_from_slice(line);
         self.records += 1;
+        self.leaves.extend(leaf);
     }
 
-    /// Takes the last line, of `bytes`, away again.
-    pub(super) fn pop(&mut self, bytes: usize) {
+    /// Takes the last line, of `bytes`, away again: the record `seq`.
+    pub(super) fn pop(&mut self, bytes: usize, seq: u64) {
         self.lines.truncate(self.lines.len().saturating_sub(bytes));
         self.records = self.records.saturating_sub(1);
+        self.leaves.pop_if(|leaf| leaf.seq == seq);
+    }
+
+    /// What the notary is told of all that is pending.
+    pub(super) fn leaves(&mut self) -> Drain<'_, Leaf> {
+        self.leaves.drain(..)
     }
 
     /// Forgets all; returns how many records and bytes there were.
@@ -47,6 +58,7 @@ impl Pending {
         self.lines.clear();
         self.lines.shrink_to(MAX_PENDING);
         self.records = 0;
+        self.leaves.clear();
         were
     }
 

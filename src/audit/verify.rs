@@ -254,7 +254,7 @@ impl Check {
             return Ok(());
         }
         if let Some((size, entry)) = self.known.filter(|(size, _)| self.last <= *size) {
-            if self.last == size && super::tree::entry_of(&self.hashes[0]) != Some(entry) {
+            if self.last == size && super::leaf::entry(&self.hashes[0]) != Some(entry) {
                 self.broken(place.at(), Some(size), None, Fault::Rewritten);
             }
             return Ok(());

@@ -15,6 +15,7 @@ use super::outage::{Later, Outage};
 use super::pending::{MAX_PENDING, Pending};
 use super::segment;
 use super::settings::{Durability, Settings};
+use super::told::{Told, Whose};
 use crate::model::{Clock, ExchangeId};
 use aws_lc_rs::digest::Context;
 use std::collections::{HashSet, VecDeque};
@@ -44,6 +45,8 @@ pub(super) struct Writer {
     /// Where the chain stands, with what is pending.
     pub(super) head: Head,
     pub(super) pending: Pending,
+    /// What the notary is told.
+    pub(super) told: Told,
     open: HashSet<ExchangeId>,
     pub(super) outage: Option<Outage>,
     queue: VecDeque<Later>,
@@ -93,6 +96,7 @@ impl Writer {
             segment,
             head: resume.head,
             pending: Pending::default(),
+            told: Told::default(),
             open: HashSet::new(),
             outage: None,
             queue: VecDeque::new(),
@@ -108,10 +112,11 @@ impl Writer {
         body: &mut Vec<u8>,
         context: Context,
         change: Change,
+        whose: Whose<'_>,
     ) -> Result<(), Refused> {
         let written = self
             .restore()
-            .and_then(|()| self.append(body, context, change));
+            .and_then(|()| self.append(body, context, change, whose));
         written.map_err(|error| {
             add(&self.counters.refused, 1);
             self.fail(error, 1)
@@ -121,7 +126,7 @@ impl Writer {
     /// Writes a record now or as soon as the disk takes it again; beyond the queue's bound it is counted as lost.
     pub(super) fn record_later(&mut self, body: &mut Vec<u8>, change: Change) {
         if self.outage.is_none() {
-            match self.append(body, chain::hash_body(body), change) {
+            match self.append(body, chain::hash_body(body), change, Whose::AsWritten) {
                 Ok(()) => return,
                 Err(error) => drop(self.fail(error, 0)),
             }
@@ -136,7 +141,12 @@ impl Writer {
 
     /// [`Writer::record_later`] for what nobody waits for: chained now, written with the next record or by
     /// [`Writer::flush`]. True where the caller has to see to a flush.
-    pub(super) fn record_soon(&mut self, body: &mut Vec<u8>, change: Change) -> bool {
+    pub(super) fn record_soon(
+        &mut self,
+        body: &mut Vec<u8>,
+        change: Change,
+        whose: Whose<'_>,
+    ) -> bool {
         let is_first = self.pending.is_empty();
         let context = chain::hash_body(body);
         let room = SEAL_BYTES + body.len();
@@ -148,8 +158,10 @@ impl Writer {
             self.record_later(body, change);
             return false;
         }
-        self.head = chain::seal(body, context, &self.head);
-        self.pending.push(body);
+        let next = chain::seal(body, context, &self.head);
+        let leaf = self.told.leaf(self.head.next, next.hash, body, whose);
+        self.pending.push(body, leaf);
+        self.head = next;
         self.apply(change);
         is_first
     }
@@ -178,6 +190,7 @@ impl Writer {
 
     /// What was pending is in the file.
     fn took(&mut self) {
+        self.told.keep(self.pending.leaves());
         let (records, bytes) = self.pending.clear();
         if let Some(segment) = &mut self.segment {
             if segment.records == 0 {
@@ -222,7 +235,7 @@ impl Writer {
         while let Some(later) = self.queue.front() {
             let (mut body, change) = (later.body.to_vec(), later.change);
             let context = chain::hash_body(&body);
-            self.append(&mut body, context, change)?;
+            self.append(&mut body, context, change, Whose::AsWritten)?;
             self.queue.pop_front();
             set(&self.counters.queued, self.queue.len() as u64);
         }
@@ -270,7 +283,7 @@ impl Writer {
 
     fn append_plain(&mut self, body: &mut Vec<u8>) -> io::Result<()> {
         let context = chain::hash_body(body);
-        self.append(body, context, Change::None)
+        self.append(body, context, Change::None, Whose::AsWritten)
     }
 
     /// Writes a record of the journal's own, or fails.
@@ -280,12 +293,18 @@ impl Writer {
         self.append_plain(&mut body)
     }
 
-    fn append(&mut self, body: &mut Vec<u8>, context: Context, change: Change) -> io::Result<()> {
+    fn append(
+        &mut self,
+        body: &mut Vec<u8>,
+        context: Context,
+        change: Change,
+        whose: Whose<'_>,
+    ) -> io::Result<()> {
         if self.closed {
             return Err(io::Error::other(STOPPED));
         }
         self.make_room((body.len() + SEAL_BYTES) as u64)?;
-        self.write(body, context)?;
+        self.write(body, context, whose)?;
         self.apply(change);
         Ok(())
     }
@@ -299,16 +318,17 @@ impl Writer {
     }
 
     /// Chains `body` and writes it to the segment as it is. On failure `body` is as before, and the segment too.
-    fn write(&mut self, body: &mut Vec<u8>, context: Context) -> io::Result<()> {
+    fn write(&mut self, body: &mut Vec<u8>, context: Context, whose: Whose<'_>) -> io::Result<()> {
         let Some(segment) = &mut self.segment else {
             return Err(io::Error::other("no segment is open"));
         };
         let start = body.len();
         let next = chain::seal(body, context, &self.head);
         // One write for both.
-        self.pending.push(body);
+        let leaf = self.told.leaf(self.head.next, next.hash, body, whose);
+        self.pending.push(body, leaf);
         if let Err(error) = segment.take(self.pending.lines()) {
-            self.pending.pop(body.len());
+            self.pending.pop(body.len(), self.head.next);
             body.truncate(start);
             return Err(error);
         }
@@ -392,7 +412,7 @@ impl Writer {
             let mut body = Vec::with_capacity(32 * some.len() + 512);
             self.encoder.carried(&mut body, some, now);
             let context = chain::hash_body(&body);
-            self.write(&mut body, context)?;
+            self.write(&mut body, context, Whose::AsWritten)?;
         }
         let Some(segment) = &self.segment else {
             return Ok(());
@@ -405,7 +425,7 @@ impl Writer {
         let mut body = Vec::with_capacity(512);
         self.encoder.own(&mut body, &own, now);
         let context = chain::hash_body(&body);
-        self.write(&mut body, context)?;
+        self.write(&mut body, context, Whose::AsWritten)?;
         if let Some(segment) = &mut self.segment {
             segment.sealed = true;
             segment.release();

@@ -3,8 +3,8 @@
 use super::follow::Follow;
 pub(in crate::audit) use super::follow::Stands;
 use super::layout;
-use super::leaf;
 use super::note::{Signed, VerifierKeys};
+use crate::audit::leaf;
 use crate::audit::report::{Break, Fault, TreeReport};
 use std::collections::HashMap;
 use std::fs;

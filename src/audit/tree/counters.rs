@@ -19,6 +19,8 @@ pub struct LogCounters {
     pub failures: AtomicU64,
     /// Cosignatures that a witness did not give, or gave wrongly.
     pub witness_failures: AtomicU64,
+    /// Records that were read from the segments, since they were not told: from before the start, or beyond the queue.
+    pub read: AtomicU64,
     /// Gauge: whether the log lags beyond its bound.
     pub late: AtomicBool,
     /// Gauge: whether the records give another root than was signed, so that nothing more is signed.
@@ -42,6 +44,7 @@ impl LogCounters {
             ("tenant_checkpoints", read(&self.tenant_checkpoints)),
             ("failures", read(&self.failures)),
             ("witness_failures", read(&self.witness_failures)),
+            ("records_read", read(&self.read)),
             ("late", flag(&self.late)),
             ("forked", flag(&self.forked)),
         ]

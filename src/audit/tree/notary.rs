@@ -1,5 +1,7 @@
-//! The notary: a thread that reads the journal like a sink, adds each record to the trees, and signs by time, by count
-//! and at a stop.
+//! The notary: a thread that adds each record to the trees, and signs by time, by count and at a stop.
+//!
+//! It is told the hash of each record by whoever wrote it. What it was not told, from before the start or beyond the
+//! queue's bound, it reads from the segments, and proves.
 //!
 //! A record is signed only once it is on disk, whatever `durability` says: after a loss of power the journal must still
 //! give the root that was signed.
@@ -9,7 +11,6 @@ use super::counters::LogCounters;
 use super::error::LogError;
 use super::key::LogKey;
 use super::layout;
-use super::leaf;
 use super::settings::{LogSettings, OnLag};
 use super::tree::Tree;
 use super::witness::Witnesses;
@@ -17,12 +18,14 @@ use crate::audit::core::Core;
 use crate::audit::counters::{add, set};
 use crate::audit::error::Refused;
 use crate::audit::event::Event;
+use crate::audit::leaf;
 use crate::audit::segment;
 use crate::audit::settings::Durability;
 use crate::audit::sink::{Position, Reader};
+use crate::audit::told::Leaf;
 use crate::audit::yielding::{Turns, yield_to_requests};
 use parking_lot::{Condvar, Mutex};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,7 +76,12 @@ pub(super) struct Notary {
     counters: Arc<LogCounters>,
     stop: Arc<Stop>,
     witnesses: Option<Witnesses>,
-    reader: Reader,
+    /// The record to be added next.
+    next: u64,
+    /// What was told and not yet added.
+    told: VecDeque<Leaf>,
+    /// Reads what was not told.
+    reader: Option<Reader>,
     whole: Tree,
     tenants: HashMap<String, Tree>,
     /// The first segment that may have records which are not known to be on disk.
@@ -118,7 +126,9 @@ impl Notary {
             whole.size() - whole.unpublished().min(whole.size()),
         );
         Ok(Self {
-            reader: Reader::new(journal, Position::at(next)),
+            next,
+            told: VecDeque::new(),
+            reader: None,
             core,
             journal: journal.into(),
             settings,
@@ -202,7 +212,7 @@ impl Notary {
         let dir = layout::whole(&self.journal);
         self.whole = Tree::open(&dir, &origin.unwrap_or_default(), keys, false)?;
         self.tenants.clear();
-        self.reader = Reader::new(&self.journal, Position::at(self.whole.last() + 1));
+        self.next = self.whole.last() + 1;
         self.spoiled = false;
         Ok(())
     }
@@ -215,45 +225,79 @@ impl Notary {
                 self.turns
                     .pause(self.core.counters.sequence.load(Ordering::Relaxed));
             }
-            if self.reader.position().next > kept {
+            if self.next > kept {
                 return Ok(took);
             }
-            let io = LogError::io(&self.journal, "read the journal in");
-            let Some(seq) = self.reader.advance().map_err(io)? else {
-                return Ok(took);
+            let leaf = match self.told() {
+                Some(leaf) => leaf,
+                None => match self.read()? {
+                    Some(leaf) => leaf,
+                    None => return Ok(took),
+                },
             };
-            if let Err(error) = self.add(seq) {
-                // What was read but not added is read again.
-                self.reader = Reader::new(&self.journal, Position::at(seq));
-                return Err(error);
-            }
+            self.add(&leaf)?;
         }
         Ok(BATCH)
     }
 
-    /// Adds the record that was read last to the trees.
-    fn add(&mut self, seq: u64) -> Result<(), LogError> {
-        let entry = leaf::entry(self.reader.hash());
-        let entry = entry.ok_or_else(|| LogError::absent(format!("record {seq} has no hash")))?;
-        let has_trees = self.settings.tenants;
-        let tenant = has_trees.then(|| leaf::tenant_of(self.reader.line()));
-        if let Some(tenant) = tenant.flatten() {
-            if !self.tenants.contains_key(&*tenant) {
-                let tree = self.tenant(&tenant)?;
+    /// The next record, if it was told.
+    fn told(&mut self) -> Option<Leaf> {
+        if self.told.is_empty() {
+            self.core.writer.lock().told.give(&mut self.told);
+        }
+        while self
+            .told
+            .pop_front_if(|leaf| leaf.seq < self.next)
+            .is_some()
+        {}
+        let leaf = self.told.pop_front_if(|leaf| leaf.seq == self.next)?;
+        self.reader = None;
+        Some(leaf)
+    }
+
+    /// The next record, if it stands in a segment as it was written.
+    fn read(&mut self) -> Result<Option<Leaf>, LogError> {
+        let io = LogError::io(&self.journal, "read the journal in");
+        let from = self.next;
+        let reader = match &mut self.reader {
+            Some(reader) if reader.position().next == from => reader,
+            // Also where what was read before was not added.
+            other => other.insert(Reader::new(&self.journal, Position::at(from))),
+        };
+        let Some(seq) = reader.advance().map_err(io)? else {
+            return Ok(None);
+        };
+        add(&self.counters.read, 1);
+        Ok(Some(Leaf {
+            seq,
+            hash: *reader.hash(),
+            tenant: leaf::tenant_of(reader.line()).map(|tenant| Arc::from(&*tenant)),
+        }))
+    }
+
+    /// Adds a record to the trees.
+    fn add(&mut self, leaf: &Leaf) -> Result<(), LogError> {
+        let entry = leaf::entry(&leaf.hash);
+        let entry =
+            entry.ok_or_else(|| LogError::absent(format!("record {} has no hash", leaf.seq)))?;
+        if let Some(tenant) = leaf.tenant.as_deref().filter(|_| self.settings.tenants) {
+            if !self.tenants.contains_key(tenant) {
+                let tree = self.tenant(tenant)?;
                 let is_behind = tree.is_behind();
-                self.tenants.insert(tenant.clone().into_owned(), tree);
+                self.tenants.insert(tenant.to_owned(), tree);
                 if is_behind {
                     // It must grow again from its first record, so all records come again; the other trees pass over
                     // what they have.
-                    self.reader = Reader::new(&self.journal, Position::START);
+                    self.next = 1;
                     return Ok(());
                 }
             }
-            if let Some(tree) = self.tenants.get_mut(&*tenant) {
-                tree.append(seq, entry)?;
+            if let Some(tree) = self.tenants.get_mut(tenant) {
+                tree.append(leaf.seq, entry)?;
             }
         }
-        self.whole.append(seq, entry)?;
+        self.whole.append(leaf.seq, entry)?;
+        self.next = leaf.seq + 1;
         self.waiting_since.get_or_insert_with(Instant::now);
         Ok(())
     }

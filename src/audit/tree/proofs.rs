@@ -9,6 +9,7 @@ use super::layout;
 use super::note::{Signed, VerifierKeys};
 use super::seqs;
 use super::tiles::Tiles;
+use crate::audit::leaf;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tlog_tiles::{Hash, check_record, check_tree, record_hash};
@@ -199,7 +200,7 @@ impl Inclusion {
             crate::audit::chain::Line::parse(line).filter(crate::audit::chain::Line::is_intact);
         let parsed =
             parsed.ok_or_else(|| LogError::note("the record", "its bytes do not give its hash"))?;
-        let entry = super::leaf::entry(parsed.stated);
+        let entry = leaf::entry(parsed.stated);
         let entry = entry.ok_or_else(|| LogError::note("the record", "it has no hash"))?;
         self.check(&entry, keys)
     }

@@ -57,7 +57,10 @@ pub(in crate::audit) fn start(
         Arc::clone(counters),
         Arc::clone(&running.stop),
     );
-    let notary = Notary::new(core, journal, settings, counters, stop).map_err(setting)?;
+    let queue = settings.queue;
+    let notary = Notary::new(Arc::clone(&core), journal, settings, counters, stop);
+    let notary = notary.map_err(setting)?;
+    core.writer.lock().told.listen(queue);
     let thread = thread::Builder::new()
         .name("locum-notary".into())
         .spawn(move || notary.run());

@@ -24,6 +24,8 @@ pub struct LogSettings {
     pub interval: Duration,
     /// A checkpoint comes sooner once so many records wait. Default 10,000.
     pub count: u64,
+    /// Records that may wait to be added to the trees without being read again. Default 65,536.
+    pub queue: usize,
     /// A tree for each tenant, too. Default yes.
     pub tenants: bool,
     pub witnesses: Vec<WitnessSettings>,
@@ -43,6 +45,7 @@ impl LogSettings {
             keys,
             interval: Duration::from_secs(10),
             count: 10_000,
+            queue: 65_536,
             tenants: true,
             witnesses: Vec::new(),
             required: 0,

@@ -22,6 +22,9 @@ section! {
         interval: Duration = "10s" in [100, DAY];
         /// A checkpoint comes sooner once so many records wait.
         count: usize = 100_000 in [1, 100_000_000], "records";
+        /// How many written records may wait to be added to the trees in memory (about 100 bytes each). Those beyond are
+        /// read from the journal again.
+        queue: usize = 65_536 in [1, 10_000_000], "records";
         /// A tree for each tenant too, so that a customer can check its own records and see nobody else's.
         tenants: bool = true;
         /// Who cosigns the log's checkpoints (C2SP tlog-witness).

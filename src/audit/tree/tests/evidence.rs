@@ -5,8 +5,9 @@
 
 use super::fixture::{ORIGIN, files, keys, restore};
 use crate::audit::chain::{self, Head};
+use crate::audit::leaf;
 use crate::audit::tree::LogKey;
-use crate::audit::tree::{layout, leaf, tree::Tree};
+use crate::audit::tree::{layout, tree::Tree};
 use crate::audit::verify::{self, Options};
 use crate::audit::{Report, segment};
 use std::collections::BTreeMap;

@@ -29,6 +29,26 @@ fn a_stop_signs_every_record_and_the_verifier_makes_the_same_trees() {
 }
 
 #[test]
+fn what_was_told_is_not_read_again_and_what_does_not_fit_is() {
+    let dir = tempfile::tempdir().expect("dir");
+    let key = key();
+    // The first record of each run is written before anybody listens.
+    for (queue, read) in [(1_000, 1..=1), (5, 200..=401), (1, 350..=401)] {
+        let mut settings = logged(dir.path(), &key);
+        settings.log.as_mut().expect("a log").queue = queue;
+        let journal = start(settings);
+        let support = Support::new();
+        (0..200).for_each(|_| support.exchange(&journal));
+        journal.stop("test");
+        let seen = journal.log().read.load(Ordering::Relaxed);
+        assert!(read.contains(&seen), "{queue}: {seen}");
+        let report = verified(dir.path(), &key);
+        assert!(report.is_intact(), "{queue}: {report}");
+        assert_eq!(report.tree.expect("a tree").published, report.records);
+    }
+}
+
+#[test]
 fn checkpoints_come_by_time_and_by_count() {
     let dir = tempfile::tempdir().expect("dir");
     let key = key();
