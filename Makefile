@@ -52,7 +52,7 @@ evidence: ## 100 kills -9 each and 100 losses of power under load, failing disks
 
 bench: ## what each stage of a request costs: time by criterion, instructions by callgrind
 	@tools/setup build bench
-	$(CARGO) bench --quiet --bench stages
+	$(CARGO) bench --quiet --profile fast --bench stages
 	benches/instructions.sh
 
 versus: ## how to measure Locum beside other proxies

@@ -136,10 +136,9 @@ fn authenticate_stage(dir: &Path, sessions: usize) -> Result<Stage, Failed> {
         path: dir.join("locum.db"),
         busy_timeout: Duration::from_secs(5),
     })?;
-    let code = Secret::fresh()?;
     let mut last = None;
     for _ in 0..sessions {
-        let session = SessionId::fresh();
+        let (session, code) = (SessionId::fresh(), Secret::fresh()?);
         store.issue(&Issue {
             grant: grant()?,
             session,
@@ -147,9 +146,9 @@ fn authenticate_stage(dir: &Path, sessions: usize) -> Result<Stage, Failed> {
             code: code.hash(),
             code_expires: Timestamp::from_millis(Timestamp::now().millis() + 3_600_000),
         })?;
-        last = Some(session);
+        last = Some((session, code));
     }
-    let session = last.ok_or("no session")?;
+    let (session, code) = last.ok_or("no session")?;
     let (live, _events) = Live::open(Arc::new(store), Clock::System, live::Settings::default())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

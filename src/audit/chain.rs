@@ -66,7 +66,7 @@ pub(super) fn seal(body: &mut Vec<u8>, mut context: Context, head: &Head) -> Hea
     }
 }
 
-fn finish(context: Context) -> Hex {
+pub(super) fn finish(context: Context) -> Hex {
     to_hex(context.finish().as_ref())
 }
 

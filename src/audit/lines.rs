@@ -22,6 +22,8 @@ pub(super) struct Lines {
     next: usize,
     /// The line that was given last.
     line: Range<usize>,
+    /// Zeros up to the end of the file, after what was given last of a tail.
+    zeros: u64,
 }
 
 /// What comes next in a segment.
@@ -29,7 +31,8 @@ pub(super) struct Lines {
 pub(super) enum Next<'a> {
     /// A whole line, without its newline.
     Line(&'a [u8]),
-    /// Bytes without a newline up to the end of the file: torn, or being written. Read again later.
+    /// Bytes without a newline up to the end of the file: torn, or being written. Read again later. After them come
+    /// [`Lines::zeros`] more, where a file system left room in which nothing arrived.
     Partial(&'a [u8]),
     /// Longer than any line that is written.
     TooLong,
@@ -45,6 +48,7 @@ impl Lines {
             end: 0,
             next: 0,
             line: 0..0,
+            zeros: 0,
         })
     }
 
@@ -86,11 +90,37 @@ impl Lines {
             // A line being written may be replaced: what was read of it is never kept.
             let partial = self.next..std::mem::replace(&mut self.end, self.next);
             more?;
+            self.zeros = 0;
             return Ok(match seen {
                 0 => Next::End,
-                MAX_LINE.. => Next::TooLong,
+                MAX_LINE.. if !self.is_rest_zeros(&partial)? => Next::TooLong,
                 _ => Next::Partial(self.buffer.get(partial).unwrap_or_default()),
             });
+        }
+    }
+
+    /// How many zeros follow the tail that was given last, up to the end of the file.
+    pub(super) fn zeros(&self) -> u64 {
+        self.zeros
+    }
+
+    /// Whether a tail ends with a zero and nothing else comes after it; notes how many.
+    fn is_rest_zeros(&mut self, tail: &Range<usize>) -> io::Result<bool> {
+        if self.buffer.get(tail.clone()).and_then(<[u8]>::last) != Some(&0) {
+            return Ok(false);
+        }
+        let (mut piece, mut zeros) = (vec![0; PIECE], 0);
+        loop {
+            let at = self.base + tail.end as u64 + zeros;
+            let read = self.file.read_at(&mut piece, at)?;
+            if piece.iter().take(read).any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            if read == 0 {
+                self.zeros = zeros;
+                return Ok(true);
+            }
+            zeros += read as u64;
         }
     }
 
@@ -189,6 +219,31 @@ mod tests {
         writer.write_all(b"ur\n").expect("completed");
         assert_eq!(lines.next().expect("read"), Next::Line(b"four"));
         assert_eq!(lines.next().expect("read"), Next::End);
+    }
+
+    #[test]
+    fn room_in_which_nothing_arrived_is_a_tail_however_long_it_is() {
+        for (begun, zeros) in [
+            (0, 5),
+            (9, MAX_LINE),
+            (0, 3 * MAX_LINE + 7),
+            (MAX_LINE - 1, 9),
+        ] {
+            let bytes = [b"ok\n", &vec![b'x'; begun][..], &vec![0; zeros]].concat();
+            let (_dir, path) = file(&bytes);
+            let mut lines = Lines::open(&path, 0).expect("open");
+            assert_eq!(lines.next().expect("read"), Next::Line(b"ok"));
+            let Next::Partial(tail) = lines.next().expect("read") else {
+                panic!("{begun} {zeros}: no tail");
+            };
+            assert!(tail.starts_with(&vec![b'x'; begun]), "{begun} {zeros}");
+            let told = tail.len() as u64 + lines.zeros();
+            assert_eq!(told, (begun + zeros) as u64);
+            // One byte that arrived after all is no room.
+            std::fs::write(&path, [&bytes[..], b"x"].concat()).expect("written");
+            let is_long = begun + zeros >= MAX_LINE;
+            assert_eq!(lines.next().expect("read") == Next::TooLong, is_long);
+        }
     }
 
     #[test]

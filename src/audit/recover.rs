@@ -31,12 +31,30 @@ pub(super) struct Torn {
     pub(super) sha256: String,
 }
 
+impl Torn {
+    fn new(first: u64, tail: &[u8], zeros: u64) -> Self {
+        let mut hash = chain::hash_body(tail);
+        let some = [0; 4096];
+        let mut left = zeros;
+        while left > 0 {
+            let now = usize::try_from(left).map_or(some.len(), |left| left.min(some.len()));
+            hash.update(some.get(..now).unwrap_or(&some));
+            left -= now as u64;
+        }
+        Self {
+            segment: segment::name(first),
+            bytes: tail.len() as u64 + zeros,
+            sha256: String::from_utf8_lossy(&chain::finish(hash)).into_owned(),
+        }
+    }
+}
+
 /// One segment read through.
 struct Scan {
     len: u64,
     records: u64,
     sealed: bool,
-    tail: Vec<u8>,
+    torn: Option<Torn>,
 }
 
 /// Reads the journal's end. Changes nothing.
@@ -77,13 +95,7 @@ pub(super) fn scan(dir: &Path) -> Result<Found, StartError> {
         if is_last && !scan.sealed {
             found.segment = Some((*first, scan.len, scan.records));
         }
-        if !scan.tail.is_empty() {
-            found.torn = Some(Torn {
-                segment: segment::name(*first),
-                bytes: scan.tail.len() as u64,
-                sha256: String::from_utf8_lossy(&chain::sha256(&scan.tail)).into_owned(),
-            });
-        }
+        found.torn = scan.torn.or(found.torn);
     }
     if let Some(head) = head {
         found.head = head;
@@ -104,7 +116,7 @@ fn read(
         len: 0,
         records: 0,
         sealed: false,
-        tail: Vec::new(),
+        torn: None,
     };
     loop {
         let broken = |what: &str| StartError::Broken {
@@ -116,7 +128,8 @@ fn read(
             Next::End => break,
             Next::Line(line) => line,
             Next::Partial(tail) if is_last && !scan.sealed && chain::is_torn(tail) => {
-                scan.tail = tail.to_vec();
+                let tail = tail.to_vec();
+                scan.torn = Some(Torn::new(first, &tail, lines.zeros()));
                 break;
             }
             Next::Partial(_) => {

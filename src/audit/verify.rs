@@ -344,9 +344,10 @@ impl Check {
             .next()
             .map_err(StartError::io(&read.path, "read"))?
         {
-            Next::Partial(tail) => tail,
-            _ => &[],
+            Next::Partial(tail) => tail.to_vec(),
+            _ => Vec::new(),
         };
+        let length = tail.len() as u64 + read.lines.zeros();
         if !is_last {
             if !tail.is_empty() {
                 self.broken(place, next, None, Fault::BadTail);
@@ -356,18 +357,16 @@ impl Check {
             return Ok(());
         }
         if !tail.is_empty() {
-            self.report.bytes += tail.len() as u64;
+            self.report.bytes += length;
             let what = format!(
-                "{} line {}: {} bytes without a newline",
-                place.0,
-                place.1,
-                tail.len()
+                "{} line {}: {length} bytes without a newline",
+                place.0, place.1
             );
             if is_being_written(&self.dir) {
                 self.report
                     .notes
                     .push(format!("{what}, a record being written at present"));
-            } else if chain::is_torn(tail) && !read.is_sealed_last() {
+            } else if chain::is_torn(&tail) && !read.is_sealed_last() {
                 self.report.notes.push(format!(
                     "{what}, torn by a crash; the next start cuts them and says so"
                 ));

@@ -3,7 +3,7 @@
 use super::authenticate::Authenticated;
 use super::body::response::{BoxError, Source};
 use super::body::{Cut, ResponseBody, Transform};
-use super::canonical::{Upgrades, strip_hop_by_hop};
+use super::canonical::{Upgrades, remove_named, strip_hop_by_hop};
 use super::close::Closer;
 use super::inbound::Inbound;
 use super::record;
@@ -17,16 +17,16 @@ use super::way::Way;
 use crate::audit::recording::Which;
 use crate::audit::{Banner, Outcome};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What the app may say of its own host and must not of the session's: HSTS would outlive the session for a
 /// whole domain, `Alt-Svc` leads around the proxy, and clearing site data is Locum's at the end.
-fn is_not_passed(name: &HeaderName) -> bool {
+fn is_not_passed(name: &str) -> bool {
     matches!(
-        name.as_str(),
+        name,
         "strict-transport-security"
             | "alt-svc"
             | "clear-site-data"
@@ -117,9 +117,7 @@ fn adjust(
     version: http::Version,
 ) {
     strip_hop_by_hop(headers, Upgrades::Drop);
-    while let Some(name) = headers.keys().find(|name| is_not_passed(name)).cloned() {
-        headers.remove(name);
-    }
+    remove_named(headers, is_not_passed);
     // An app that echoes its request must not hand the operator what speaks for the customer.
     way.origin.strip.strip(headers);
     keep_cookies(way, inbound, authenticated, headers);

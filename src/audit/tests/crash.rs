@@ -55,6 +55,37 @@ fn a_tail_torn_at_any_byte_is_cut_said_and_verified() {
 }
 
 #[test]
+fn room_in_which_nothing_arrived_is_cut_however_much_it_is() {
+    for zeros in [1, 100, 1 << 20, (5 << 20) + 13] {
+        let dir = tempfile::tempdir().expect("dir");
+        let good = killed(dir.path());
+        let path = segment::path(dir.path(), 1);
+        let whole = 1 + good
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .expect("a line");
+        for begun in [0, 7] {
+            let tail = [b"{\"time\"", &vec![0; zeros][..]].concat();
+            let tail = &tail[7 - begun..];
+            fs::write(&path, [&good[..whole], tail].concat()).expect("write");
+            let report = verified(dir.path());
+            assert!(
+                report.is_intact() && report.notes.len() == 1,
+                "{zeros}: {report}"
+            );
+            start(dir.path()).stop("test");
+            let all = lines(dir.path());
+            let recovered = all.iter().find(|(event, _)| event == "journal.recovered");
+            let told = &recovered.expect("it is said").1["locum"];
+            assert_eq!(told["cut_bytes"], tail.len(), "{zeros}");
+            let hash = String::from_utf8(chain::sha256(tail).to_vec()).expect("hex");
+            assert_eq!(told["cut_sha256"], hash.as_str(), "{zeros}");
+            assert!(verified(dir.path()).is_intact());
+        }
+    }
+}
+
+#[test]
 fn an_exchange_open_at_the_crash_is_noted_once() {
     let dir = tempfile::tempdir().expect("dir");
     killed(dir.path());

@@ -16,12 +16,7 @@ pub enum Upgrades {
 /// Removes hop-by-hop fields from a request or response, and what its `Connection` nominates. `TE: trailers`
 /// stays, since trailers are forwarded. `Trailer` is end-to-end. On HTTP/2 set [`Upgrades::Drop`].
 pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrades: Upgrades) {
-    // Most heads have one such field or none: a walk over the names costs less than asking for each.
-    let found: SmallVec<[HeaderName; 4]> = headers
-        .keys()
-        .filter(|name| is_hop_by_hop(name.as_str()))
-        .cloned()
-        .collect();
+    let found = named(headers, is_hop_by_hop);
     let takes_trailers = found.contains(&TE) && headers.get_all(TE).iter().any(names_trailers);
     if found.contains(&CONNECTION) {
         strip_nominated(headers);
@@ -35,6 +30,23 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrades: Upgrades) {
     if upgrades == Upgrades::KeepWebSocket {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
+}
+
+/// The fields whose names `is_one` takes. Most heads have few or none of those that are looked for together: a walk over
+/// the names costs less than asking for each.
+fn named(headers: &HeaderMap, is_one: impl Fn(&str) -> bool) -> SmallVec<[HeaderName; 4]> {
+    let names = headers.keys();
+    names
+        .filter(|name| is_one(name.as_str()))
+        .cloned()
+        .collect()
+}
+
+/// Removes all fields whose names `is_one` takes.
+pub fn remove_named(headers: &mut HeaderMap, is_one: impl Fn(&str) -> bool) {
+    for name in named(headers, is_one) {
+        headers.remove(name);
     }
 }
 

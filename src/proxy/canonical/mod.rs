@@ -14,7 +14,7 @@ mod query;
 mod spoof;
 
 pub use fields::is_websocket;
-pub use hop::{Upgrades, strip_hop_by_hop};
+pub use hop::{Upgrades, remove_named, strip_hop_by_hop};
 pub use host::Authority;
 pub use query::names_method_override;
 pub use spoof::Spoofable;

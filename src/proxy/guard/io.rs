@@ -43,6 +43,8 @@ pub struct Guard<I> {
     /// Judged, but more than hyper's buffer had room for; given out from `given` on.
     ready: Vec<u8>,
     given: usize,
+    /// The answer to what was read last has let others go first.
+    has_waited: bool,
 }
 
 impl<I> Guard<I> {
@@ -58,6 +60,7 @@ impl<I> Guard<I> {
             held: Vec::new(),
             ready: Vec::new(),
             given: 0,
+            has_waited: false,
         }
     }
 
@@ -245,7 +248,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Read for Guard<I> {
         if buf.remaining() == 0 || self.give_ready(&mut buf) {
             return Poll::Ready(Ok(()));
         }
-        with_scratch(|scratch| self.poll_with(cx, scratch, &mut buf))
+        let polled = with_scratch(|scratch| self.poll_with(cx, scratch, &mut buf));
+        self.has_waited &= polled.is_pending();
+        polled
     }
 }
 
@@ -277,6 +282,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Write for Guard<I> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if !std::mem::replace(&mut self.has_waited, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 }

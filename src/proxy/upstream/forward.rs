@@ -21,6 +21,9 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
+/// As many fields as are set here and by the identity, most likely: room is made once.
+const FIELDS: usize = 10;
+
 /// How a URL starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -151,6 +154,7 @@ impl Stamp {
     /// Replaces what the client claimed, appends where a trusted proxy spoke, checks the trace context.
     pub fn apply(&self, headers: &mut HeaderMap) {
         strip::strip(headers, self.trusted);
+        headers.reserve(FIELDS);
         match &self.host {
             Some(host) => {
                 headers.insert(HOST, host.clone());

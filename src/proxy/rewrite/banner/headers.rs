@@ -4,26 +4,39 @@ use super::csp;
 use super::navigation::is_navigation;
 use super::plan::{Kind, Plan};
 use super::prepared::Prepared;
+use crate::proxy::canonical::remove_named;
 use crate::proxy::rewrite::encoding;
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    LAST_MODIFIED, RANGE, VARY,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
-/// What a rewritten body no longer answers to (RFC 9110 §8.8, RFC 9530, RFC 1864).
-const STALE: [HeaderName; 9] = [
-    CONTENT_LENGTH,
-    ACCEPT_RANGES,
-    ETAG,
-    LAST_MODIFIED,
-    HeaderName::from_static("content-md5"),
-    HeaderName::from_static("digest"),
-    HeaderName::from_static("content-digest"),
-    HeaderName::from_static("repr-digest"),
-    HeaderName::from_static("content-range"),
-];
+/// What a rewritten body no longer answers to (RFC 9110 §8.8, RFC 9530, RFC 1864), and its coding.
+fn is_stale(name: &str) -> bool {
+    matches!(
+        name,
+        "content-length"
+            | "content-encoding"
+            | "accept-ranges"
+            | "etag"
+            | "last-modified"
+            | "content-md5"
+            | "digest"
+            | "content-digest"
+            | "repr-digest"
+            | "content-range"
+    )
+}
+
+/// What asks for a part of a document, for none if it is known, or for a form of it that cannot be undone here.
+fn is_no_whole_document(name: &str) -> bool {
+    matches!(
+        name,
+        "range" | "if-range" | "if-none-match" | "if-modified-since" | "if-match" | "if-unmodified-since"
+            // RFC 9842: a dictionary that only the browser has.
+            | "available-dictionary" | "dictionary-id" | "a-im" | "want-content-digest" | "want-repr-digest"
+    )
+}
 
 /// Asks the app for a whole document in a coding that can be undone. Leaves requests that do not navigate alone.
 /// Call it on the request that goes upstream, before it is sent.
@@ -31,26 +44,7 @@ pub fn adjust_request(request: &mut HeaderMap) {
     if !is_navigation(request) {
         return;
     }
-    for name in [
-        RANGE,
-        IF_RANGE,
-        IF_NONE_MATCH,
-        IF_MODIFIED_SINCE,
-        IF_MATCH,
-        IF_UNMODIFIED_SINCE,
-    ] {
-        request.remove(name);
-    }
-    // RFC 9842: a dictionary that only the browser has.
-    for name in [
-        "available-dictionary",
-        "dictionary-id",
-        "a-im",
-        "want-content-digest",
-        "want-repr-digest",
-    ] {
-        request.remove(name);
-    }
+    remove_named(request, is_no_whole_document);
     if request.contains_key(ACCEPT_ENCODING) {
         request.insert(
             ACCEPT_ENCODING,
@@ -67,10 +61,7 @@ impl Plan {
 }
 
 fn adjust(plan: &Plan, response: &mut HeaderMap, prepared: &Prepared) {
-    for name in &STALE {
-        response.remove(name);
-    }
-    response.remove(CONTENT_ENCODING);
+    remove_named(response, is_stale);
     if let Some(coding) = plan.encode {
         response.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
