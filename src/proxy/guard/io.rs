@@ -43,7 +43,7 @@ pub struct Guard<I> {
     /// Judged, but more than hyper's buffer had room for; given out from `given` on.
     ready: Vec<u8>,
     given: usize,
-    /// The answer to what was read last has let others go first.
+    /// The answer to what was read last has let the other tasks that are ready go first.
     has_waited: bool,
 }
 
@@ -62,6 +62,17 @@ impl<I> Guard<I> {
             given: 0,
             has_waited: false,
         }
+    }
+
+    /// Whether an answer's first write has to wait for the tasks that are ready now. Answers that were made in one turn of the
+    /// event loop then go out one right after another: whoever takes them on this machine, a client or another proxy, is
+    /// woken by the first and still awake for the others. Each waking up costs a request more than its session's check.
+    fn must_wait(&mut self, cx: &Context<'_>) -> bool {
+        if std::mem::replace(&mut self.has_waited, true) {
+            return false;
+        }
+        cx.waker().wake_by_ref();
+        true
     }
 
     /// The stream underneath.
@@ -260,6 +271,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Write for Guard<I> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.must_wait(cx) {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
@@ -282,8 +296,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Write for Guard<I> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if !std::mem::replace(&mut self.has_waited, true) {
-            cx.waker().wake_by_ref();
+        if self.must_wait(cx) {
             return Poll::Pending;
         }
         Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
