@@ -123,8 +123,11 @@ class Locum:
         self.process = system.spawn(command, self.cores, self.dir / "locum.log")
 
     def start(self, within=30):
+        """Starts it, and waits until it is ready and has read all of its sessions."""
         self.begin()
-        return self.ready(within)
+        waited = self.ready(within)
+        system.wait_for(lambda: not self.metric("locum_sessions_unread"), within, "locum does not read all sessions", pause=0.01)
+        return waited
 
     def ready(self, within=30):
         """Waits until it says that it is; the seconds waited."""

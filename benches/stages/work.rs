@@ -150,6 +150,9 @@ fn authenticate_stage(dir: &Path, sessions: usize) -> Result<Stage, Failed> {
     }
     let (session, code) = last.ok_or("no session")?;
     let (live, _events) = Live::open(Arc::new(store), Clock::System, live::Settings::default())?;
+    while live.is_reading() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

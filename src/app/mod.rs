@@ -121,6 +121,18 @@ pub(crate) struct Parts {
     pub index: Option<Arc<IndexCounters>>,
 }
 
+/// Begins to seed the generator of random bytes, on a thread of its own: its first seed takes longer than all else that the
+/// start does, since it measures the processor's jitter. Whoever needs a random byte before it is done waits for it.
+pub(crate) fn seed() {
+    let seed = || {
+        let _ = aws_lc_rs::rand::fill(&mut [0]);
+    };
+    // Without a thread the first who needs one seeds it.
+    let _ = std::thread::Builder::new()
+        .name("locum-seed".into())
+        .spawn(seed);
+}
+
 /// Serves until told to stop. `path` is the configuration's file, read again on SIGHUP; `written` what it says.
 ///
 /// # Errors

@@ -84,10 +84,13 @@ fn metrics(parts: &Parts) -> String {
         .metrics
         .connections
         .set(i64::try_from(plane.connections.taken()).unwrap_or(i64::MAX));
-    plane
-        .metrics
-        .live_sessions
-        .set(i64::try_from(plane.live.stats().open).unwrap_or(i64::MAX));
+    let sessions = plane.live.stats();
+    for (gauge, count) in [
+        (&plane.metrics.live_sessions, sessions.open),
+        (&plane.metrics.unread_sessions, sessions.unread),
+    ] {
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
     let registered = plane.metrics.expose();
     let mut out = registered.trim_end().trim_end_matches("# EOF").to_owned();
     let setup = plane.setup();

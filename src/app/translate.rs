@@ -50,6 +50,7 @@ pub(super) fn live(config: &Config) -> live::Settings {
         touch_interval: store.touch_interval,
         events: store.max_events,
         calls: store.max_calls,
+        lookups: store.max_lookups,
         max_sessions: config.limits.max_sessions,
         keep_ended: store.keep_ended,
         purge_interval: store.purge_interval,

@@ -20,6 +20,7 @@ pub(super) struct Run {}
 impl Run {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let Self {} = self;
+        crate::app::seed();
         let (config, written) = context.load_written()?;
         let remedy =
             "mend what it names, then start again; `locum check-config` looks without serving";

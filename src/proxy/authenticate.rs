@@ -12,6 +12,7 @@ use super::worker::Plane;
 use crate::audit::Event;
 use crate::model::{EndCause, Secret, SessionId};
 use crate::store::live::{Found, LiveSession, Staleness};
+use crate::telemetry::Limit;
 use http::{HeaderMap, header};
 use std::sync::Arc;
 
@@ -116,7 +117,10 @@ pub async fn authenticate(
     };
     let app = setup.apps.get(place.app).ok_or_else(no_session)?;
     let (live, by_bearer) = match shown(headers) {
-        Shown::Cookie(id, secret) => (by_cookie(plane, setup, app, named, id, &secret)?, false),
+        Shown::Cookie(id, secret) => (
+            by_cookie(plane, setup, app, named, id, &secret).await?,
+            false,
+        ),
         Shown::Bearer(token) => (
             bearer::session(plane, setup, app, client, token).await?,
             true,
@@ -129,10 +133,10 @@ pub async fn authenticate(
             .into());
         }
         Shown::Nothing => {
-            return Err(named.map_or_else(
-                || no_session().into(),
-                |id| missing_cookie(plane, setup, id),
-            ));
+            return Err(match named {
+                None => no_session().into(),
+                Some(id) => missing_cookie(plane, setup, id).await,
+            });
         }
     };
     // What was granted for one app is worthless at another, and one session's proof at another's origin.
@@ -154,22 +158,25 @@ pub async fn authenticate(
 }
 
 /// No cookie came to a session's own origin: was there a session, and what became of it?
-fn missing_cookie(plane: &Plane, setup: &Setup, id: SessionId) -> Unauthenticated {
-    match plane.live.find(id) {
+async fn missing_cookie(plane: &Plane, setup: &Setup, id: SessionId) -> Unauthenticated {
+    match plane.live.find_or_read(id).await {
         Found::Ended(grave) => ended(&grave, setup),
-        Found::Stale(why) => stale(why).into(),
+        Found::Stale(why) => stale(plane, why).into(),
         Found::Live(_) | Found::Pending(_) | Found::Unknown => no_session().into(),
     }
 }
 
-fn stale(why: Staleness) -> Refusal {
+pub(super) fn stale(plane: &Plane, why: Staleness) -> Refusal {
+    if why == Staleness::Crowded {
+        plane.metrics.hit(Limit::Lookups);
+    }
     Refusal::unavailable(
         "stale-store",
         format!("Sessions cannot be checked now: {why}."),
     )
 }
 
-fn by_cookie(
+async fn by_cookie(
     plane: &Plane,
     setup: &Setup,
     app: &App,
@@ -181,11 +188,11 @@ fn by_cookie(
     if named.is_none() && app.origin == OriginMode::Session {
         return Err(no_session().into());
     }
-    match plane.live.find(id) {
+    match plane.live.find_or_read(id).await {
         Found::Live(live) if live.cookie_matches(secret) => Ok(live),
         Found::Live(_) | Found::Pending(_) | Found::Unknown => Err(no_session().into()),
         Found::Ended(grave) => Err(ended(&grave, setup)),
-        Found::Stale(why) => Err(stale(why).into()),
+        Found::Stale(why) => Err(stale(plane, why).into()),
     }
 }
 

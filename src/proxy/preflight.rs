@@ -2,7 +2,7 @@
 //! be authenticated, and the app is not asked in nobody's name. Where one of the session's own origins asks for
 //! another, Locum itself says that the request may come; that request is judged like any other.
 
-use super::authenticate::{Shown, shown};
+use super::authenticate::{Shown, shown, stale};
 use super::body::ResponseBody;
 use super::canonical::Canonical;
 use super::hosts::{HostMatch, Place};
@@ -53,7 +53,7 @@ pub async fn answer(
             ));
         }
     };
-    let (app, former) = whose(plane, setup, place, session)?;
+    let (app, former) = whose(plane, setup, place, session).await?;
     if !asks_sibling(setup, app, session, inbound) {
         let refusal = Refusal::new(
             StatusCode::FORBIDDEN,
@@ -90,7 +90,7 @@ pub async fn answer(
 type Whose<'s> = (&'s App, Option<Box<Former>>);
 
 /// The app, and the live session whose origin is asked. On a shared origin nothing names the session.
-fn whose<'s>(
+async fn whose<'s>(
     plane: &Plane,
     setup: &'s Setup,
     place: Place,
@@ -102,11 +102,12 @@ fn whose<'s>(
         let is_shared = app.origin == OriginMode::Shared;
         return is_shared.then_some((app, None)).ok_or_else(nobody);
     };
-    match plane.live.find(id) {
+    match plane.live.find_or_read(id).await {
         Found::Live(live) if live.grant.app == app.name => {
             Ok((app, Some(Box::new(Former::of_live(&live, setup)))))
         }
         Found::Ended(grave) => Err(Box::new(ended(&grave, setup).into())),
+        Found::Stale(why) => Err(Box::new(stale(plane, why).into())),
         _ => Err(nobody()),
     }
 }

@@ -13,6 +13,10 @@ use std::any::Any;
 use std::error::Error;
 use std::time::Duration;
 
+mod pages;
+
+pub(crate) use pages::{ended_ones_come_in_pages_newest_first, open_ones_come_in_pages_each_once};
+
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
 /// Two handles on one store, as two processes have them, and what keeps it alive.
@@ -443,6 +447,8 @@ macro_rules! conformance_suite {
             a_new_code_voids_the_old,
             the_first_cause_stands,
             readers_see_only_what_changed,
+            open_ones_come_in_pages_each_once,
+            ended_ones_come_in_pages_newest_first,
             lists_filter,
             a_bearer_token_finds_its_session_again,
             an_exchange_happens_once,

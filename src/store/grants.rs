@@ -359,20 +359,32 @@ pub trait GrantStore: Send + Sync {
     /// Grants by filter, newest first.
     fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError>;
 
-    /// Hands out every session that is not over, in one query, one after the other, since there may be very many.
-    /// Returns the revision that they are true at. After an error some were handed out, and not all.
-    fn each_open(&self, each: &mut dyn FnMut(Stored)) -> Result<i64, StoreError>;
+    /// The revision of the newest change: what is read after it shows that change and all before.
+    fn revision(&self) -> Result<i64, StoreError>;
 
-    /// The same, gathered.
+    /// The next sessions that are not over, in the order in which the store keeps their ids: those after the session `after`,
+    /// which may have ended since. None: all were handed out. Each page is a read of its own, so nothing is held between
+    /// two, and each is true at its own moment: who goes on with the changes since a revision asked for before the first misses none.
+    fn open_after(&self, after: Option<SessionId>, limit: usize)
+    -> Result<Vec<Stored>, StoreError>;
+
+    /// How many sessions are not over.
+    fn open_count(&self) -> Result<usize, StoreError>;
+
+    /// All that are not over, and a revision from before they were read.
     #[cfg(test)]
     fn load_open(&self) -> Result<Changes, StoreError> {
-        let mut rows = Vec::new();
-        let revision = self.each_open(&mut |stored| rows.push(stored))?;
+        let revision = self.revision()?;
+        let rows = self.open_after(None, usize::MAX)?;
         Ok(Changes { rows, revision })
     }
 
-    /// The sessions that ended last, newest first.
-    fn recently_ended(&self, limit: usize) -> Result<Vec<Stored>, StoreError>;
+    /// The sessions that ended last, newest first: those before `before`, the time and the session that a page closed with.
+    fn ended_before(
+        &self,
+        before: Option<(Timestamp, SessionId)>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError>;
 
     /// Something cheap that differs whenever there may be changes to read.
     fn version(&self) -> Result<Version, StoreError>;

@@ -64,6 +64,7 @@ pub enum Limit {
     TicketId,
     TicketHookBytes,
     TicketHookTimeout,
+    Lookups,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -104,6 +105,7 @@ pub struct Metrics {
     pub alerts: Counter,
     pub policy_rows: Gauge,
     pub live_sessions: Gauge,
+    pub unread_sessions: Gauge,
     pub clock_steps: Counter,
     pub seconds: Histogram,
     refusals: Family<ReasonLabel, Counter>,
@@ -135,6 +137,7 @@ impl Default for Metrics {
             alerts: Counter::default(),
             policy_rows: Gauge::default(),
             live_sessions: Gauge::default(),
+            unread_sessions: Gauge::default(),
             clock_steps: Counter::default(),
             seconds: Histogram::new([
                 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
@@ -236,6 +239,11 @@ impl Metrics {
                 "sessions_live",
                 "Sessions that may act now",
                 &self.live_sessions,
+            ),
+            (
+                "sessions_unread",
+                "Sessions that are stored and not in memory yet; 0 once all are read after the start",
+                &self.unread_sessions,
             ),
         ];
         for (name, help, gauge) in gauges {

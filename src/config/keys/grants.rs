@@ -93,6 +93,9 @@ section! {
         max_events: usize = 4096 in [16, 1_000_000], "events";
         /// Calls that wait for the store. Beyond: 503.
         max_calls: usize = 1024 in [1, 1_000_000], "calls";
+        /// Requests that wait for the store to say whether their session lives, while not all sessions are read after the
+        /// start. Beyond: 503.
+        max_lookups: usize = 512 in [1, 1_000_000], "requests";
     }
 }
 

@@ -91,6 +91,10 @@ section! {
 section! {
     /// `/healthz`, `/readyz`, `/startupz`, `/metrics` and `/.well-known/jwks.json`. It has no
     /// authentication of its own, so it stays on loopback unless told otherwise.
+    ///
+    /// `/readyz` says no (503) where requests would be refused: the journal cannot record, the grant store is stale or
+    /// holds what cannot be read, the clock stepped back, Locum is stopping. While stored sessions are still being read
+    /// after the start it says yes: each is found that is asked for.
     pub struct OpsListener {
         /// Address and port.
         address: SocketAddr = "127.0.0.1:9090";

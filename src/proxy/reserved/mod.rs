@@ -2,7 +2,7 @@
 
 mod start;
 
-use super::authenticate::{Authenticated, COOKIE, authenticate};
+use super::authenticate::{Authenticated, COOKIE, authenticate, stale};
 use super::body::ResponseBody;
 use super::body::response::BoxError;
 use super::canonical::Canonical;
@@ -185,8 +185,9 @@ async fn status(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch
             },
             now,
         ),
-        Err(_) => match host_session(plane, host) {
+        Err(_) => match host_session(plane, host).await {
             Some(Found::Ended(grave)) => banner::status_json(&Status::Ended(&grave.ended), now),
+            Some(Found::Stale(why)) => return Err(Box::new(stale(plane, why).into())),
             _ => {
                 return Err(Box::new(
                     Refusal::unauthenticated("no-session", "No session is known here.").into(),
@@ -198,9 +199,9 @@ async fn status(plane: &Plane, setup: &Setup, inbound: &Inbound, host: HostMatch
     Ok(own::typed(StatusCode::OK, "application/json", body))
 }
 
-fn host_session(plane: &Plane, host: HostMatch) -> Option<Found> {
+async fn host_session(plane: &Plane, host: HostMatch) -> Option<Found> {
     if let HostMatch::Session(_, id) = host {
-        Some(plane.live.find(id))
+        Some(plane.live.find_or_read(id).await)
     } else {
         None
     }

@@ -62,19 +62,18 @@ pub(super) async fn redeem(
     let (address, now) = (inbound.client().address.ip(), plane.clock.now());
     bearer::may_try(plane, setup, address, now).map_err(Refused::from)?;
     let starter = bearer::starter(app.binding, inbound.client()).map_err(Refused::from)?;
-    let redeemed = plane
-        .live
-        .redeem(id, &code, starter)
-        .await
-        .map_err(|error| {
+    let redeemed = match plane.live.redeem(id, &code, starter).await {
+        Ok(redeemed) => redeemed,
+        Err(error) => {
             if is_a_guess(&error) {
                 bearer::failed(plane, setup, address, now);
             }
-            Box::new(Refused {
-                former: named(plane, setup, id),
+            return Err(Box::new(Refused {
+                former: named(plane, setup, id).await,
                 ..redeem_refused(plane, inbound, &error).into()
-            })
-        })?;
+            }));
+        }
+    };
     if redeemed.session.grant.app != app.name {
         return Err(Box::new(not_found().into()));
     }
@@ -97,8 +96,8 @@ fn is_a_guess(error: &RedeemError) -> bool {
 }
 
 /// The session that a start link named, for the record of its refusal.
-fn named(plane: &Plane, setup: &Setup, id: SessionId) -> Option<Box<Former>> {
-    match plane.live.find(id) {
+async fn named(plane: &Plane, setup: &Setup, id: SessionId) -> Option<Box<Former>> {
+    match plane.live.find_or_read(id).await {
         Found::Live(live) | Found::Pending(live) => Some(Box::new(Former::of_live(&live, setup))),
         Found::Ended(grave) => Some(Box::new(Former::of_ended(&grave, setup))),
         _ => None,

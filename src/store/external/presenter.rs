@@ -113,7 +113,7 @@ impl Bearers {
             return known;
         }
         let (verified, mut checked) = self.verify(token, app).await?;
-        let session = match self.live.find(verified.session) {
+        let session = match self.live.find_or_read(verified.session).await {
             Found::Live(session) if session.is_bearer() => session,
             _ => {
                 self.admit(&verified, &checked, ExternalUse::Bearer, starter)

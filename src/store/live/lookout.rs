@@ -1,11 +1,10 @@
 //! Sees to it that what must stop stops, within a tick: what another process ended, what expired or fell idle, and everything when the
 //! wall clock was set back. It only reads, on a thread of its own, so no write to the store ever keeps it waiting.
 
-use super::over::expired;
-use super::session::LiveSession;
-use super::shared::{PendingEnd, Shared};
+use super::over::{expired, idle_at};
+use super::shared::Shared;
 use super::timers::Timers;
-use crate::model::{EndCause, Ended, SessionId, Timestamp};
+use crate::model::{SessionId, Timestamp};
 use crate::store::{GrantStore, StoreError, Version};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -73,7 +72,8 @@ impl Lookout {
         let now = self.shared.clock.now();
         while let Some(id) = due(&self.shared.expiry, now) {
             if let Some(session) = self.shared.get(id) {
-                self.end_here(&session, expired(session.grant.expires_at));
+                let ended = expired(session.grant.expires_at);
+                self.shared.end(&session, ended);
             }
         }
         let idle = self.shared.settings.idle;
@@ -86,19 +86,8 @@ impl Lookout {
                 self.shared.idle.lock().add(at, id);
                 continue;
             }
-            let by = "locum".to_owned();
-            let cause = EndCause::Idle;
-            self.end_here(&session, Ended { cause, at: now, by });
+            self.shared.end(&session, idle_at(now));
         }
-    }
-
-    fn end_here(&self, session: &LiveSession, ended: Ended) {
-        self.shared.bury(session, ended.clone());
-        self.shared.queue_end(PendingEnd {
-            session: session.id,
-            ended,
-            reply: None,
-        });
     }
 
     /// Compares the wall clock with the one that nobody sets. A clock that went back would give

@@ -7,6 +7,7 @@
 //! longer than a lease, nothing is live any more.
 
 mod events;
+mod loading;
 mod lookout;
 mod over;
 mod registry;
@@ -26,6 +27,8 @@ pub use settings::Settings;
 pub use under_way::UnderWay;
 pub use usage::Usage;
 
+#[cfg(test)]
+mod loading_tests;
 #[cfg(test)]
 mod size_tests;
 #[cfg(test)]

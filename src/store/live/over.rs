@@ -22,6 +22,10 @@ pub enum Staleness {
     Store { since: Duration },
     /// The wall clock stepped back by so much.
     Clock { behind: Duration },
+    /// Not all sessions are read after the start, and the store could not say whether this one lives.
+    Unread,
+    /// Not all sessions are read after the start, and as many as allowed are being looked up.
+    Crowded,
 }
 
 impl fmt::Display for Staleness {
@@ -37,6 +41,12 @@ impl fmt::Display for Staleness {
             Self::Clock { behind } => {
                 write!(f, "the system clock stepped back by {} s", behind.as_secs())
             }
+            Self::Unread => f.write_str(
+                "sessions are still being read after the start, and the grant store does not answer",
+            ),
+            Self::Crowded => f.write_str(
+                "sessions are still being read after the start, and too many requests wait for that",
+            ),
         }
     }
 }
@@ -44,6 +54,14 @@ impl fmt::Display for Staleness {
 pub(super) fn expired(at: Timestamp) -> Ended {
     Ended {
         cause: EndCause::Expired,
+        at,
+        by: "locum".to_owned(),
+    }
+}
+
+pub(super) fn idle_at(at: Timestamp) -> Ended {
+    Ended {
+        cause: EndCause::Idle,
         at,
         by: "locum".to_owned(),
     }

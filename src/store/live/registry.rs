@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// What is known of a session at this moment.
 #[derive(Clone, Debug)]
@@ -115,8 +115,10 @@ pub struct Starter {
 /// Counts for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// Live and pending sessions in memory.
+    /// Live and pending sessions, those included that are not read yet.
     pub open: usize,
+    /// Those that were stored before the start and are not in memory yet; at least 1 until the last one is.
+    pub unread: usize,
     pub tombstones: usize,
     /// Endings that are not in the store yet.
     pub unwritten_ends: usize,
@@ -127,6 +129,8 @@ pub struct Stats {
 pub struct Live {
     shared: Arc<Shared>,
     calls: SyncSender<Message>,
+    /// Room for requests that ask the store for their session.
+    lookups: Semaphore,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -138,7 +142,8 @@ struct Threads {
 }
 
 impl Live {
-    /// Loads all open sessions (blocking) and starts the thread that keeps them in step.
+    /// Makes sure that the store can be read (blocking), and starts the threads that read the open sessions and keep them
+    /// in step.
     ///
     /// The receiver yields each event in a session's life; see [`SessionEvent`].
     pub fn open(
@@ -149,7 +154,7 @@ impl Live {
         let (calls, inbox) = sync_channel(settings.calls.max(1));
         let (events, receiver) = mpsc::channel(settings.events.max(1));
         let shared = Arc::new(Shared::new(clock, settings));
-        let (keeper, lookout) = thread::Keeper::load(store, Arc::clone(&shared), events)?;
+        let (keeper, lookout) = thread::Keeper::begin(store, Arc::clone(&shared), events)?;
         let (looking, stop) = sync_channel(0);
         let threads = Threads {
             store: spawn("locum-store", move || keeper.run(&inbox))?,
@@ -157,6 +162,7 @@ impl Live {
             looking,
         };
         let live = Self {
+            lookups: Semaphore::new(shared.settings.lookups.min(Semaphore::MAX_PERMITS)),
             shared,
             calls,
             threads: Mutex::new(Some(threads)),
@@ -164,7 +170,31 @@ impl Live {
         Ok((Arc::new(live), receiver))
     }
 
-    /// What is known of a session now. Takes under a microsecond and never blocks on a disk.
+    /// The same as [`Live::find`], and right from the start: while not all sessions are read, the store is asked for one that
+    /// is not in memory. Whatever keeps it from answering is a [`Found::Stale`], so nothing is permitted for it.
+    pub async fn find_or_read(&self, id: SessionId) -> Found {
+        let found = self.find(id);
+        if !matches!(found, Found::Unknown) {
+            return found;
+        }
+        if !self.shared.reading.is_under_way() {
+            // The last of them may have come between the look and the question.
+            return self.find(id);
+        }
+        let Ok(_room) = self.lookups.try_acquire() else {
+            return Found::Stale(Staleness::Crowded);
+        };
+        let (reply, read) = oneshot::channel();
+        let sent = self.calls.try_send(Message::Read(id, reply));
+        if sent.is_ok() && matches!(read.await, Ok(Ok(()))) {
+            self.find(id)
+        } else {
+            Found::Stale(Staleness::Unread)
+        }
+    }
+
+    /// What is known of a session in memory. Takes under a microsecond and never blocks on a disk. Just after a start a session
+    /// may be stored that is not in memory: [`Live::find_or_read`] finds it.
     pub fn find(&self, id: SessionId) -> Found {
         if let Some(why) = self.shared.staleness() {
             return Found::Stale(why);
@@ -187,9 +217,17 @@ impl Live {
         Found::Live(session)
     }
 
-    /// Why nothing is live at the moment, for readiness; `None` when all is well.
+    /// Why nothing is live at the moment, for readiness; `None` when all is well. That not all sessions are read after the start is no
+    /// reason: each is found that is asked for. That they cannot be is one.
     pub fn staleness(&self) -> Option<Staleness> {
-        self.shared.staleness()
+        let unreadable = self.shared.reading.is_failing();
+        let unread = unreadable.then_some(Staleness::Unread);
+        self.shared.staleness().or(unread)
+    }
+
+    /// Whether sessions that were stored before the start are still being read.
+    pub fn is_reading(&self) -> bool {
+        self.shared.reading.is_under_way()
     }
 
     /// The clock that all decisions about time go by.
@@ -198,16 +236,19 @@ impl Live {
     }
 
     pub fn stats(&self) -> Stats {
+        let unread = self.shared.unread();
         Stats {
-            open: self.shared.len(),
+            open: self.shared.len() + unread,
+            unread: unread.max(usize::from(self.is_reading())),
             tombstones: self.shared.graves(),
             unwritten_ends: self.shared.unwritten_ends(),
-            stale: self.shared.staleness(),
+            stale: self.staleness(),
         }
     }
 
     /// Ends a session at once: its token is cancelled and [`Live::find`] refuses it before this
-    /// returns; the store learns of it in the background, with retries.
+    /// returns; the store learns of it in the background, with retries. Whoever ends one has found it, so it is in memory; one
+    /// that is not read yet is over as soon as the store knows.
     pub fn end(&self, id: SessionId, cause: EndCause, by: &str) -> Durable {
         let ended = Ended {
             cause,
@@ -237,6 +278,7 @@ impl Live {
         if let Some(why) = self.shared.staleness() {
             return Err(RedeemError::Stale(why));
         }
+        let room = self.room();
         // The one that starts is counted already, unless it was issued elsewhere a moment ago.
         let others = self.shared.len() - usize::from(self.shared.get(session).is_some());
         if others >= self.shared.settings.max_sessions {
@@ -251,15 +293,20 @@ impl Live {
             now: self.shared.clock.now(),
         };
         let shared = Arc::clone(&self.shared);
-        let redeem = move |store: &dyn GrantStore| {
-            let redeemed = store.redeem(&with);
-            if matches!(redeemed, Ok(Ok(_))) {
+        let redeem = move |store: &dyn GrantStore| -> Result<_, StoreError> {
+            // The one that starts is stored, so it is counted.
+            if !room.is_there(store, 1)? {
+                return Ok(None);
+            }
+            let redeemed = store.redeem(&with)?;
+            if redeemed.is_ok() {
                 shared.note_starter(session, starter.client);
             }
-            redeemed
+            Ok(Some(redeemed))
         };
         self.with_store(redeem)
             .await??
+            .ok_or(RedeemError::Full)?
             .map_err(RedeemError::Refused)?;
         match self.find(session) {
             Found::Live(session) => Ok(Redeemed { session, cookie }),
@@ -282,20 +329,25 @@ impl Live {
         if let Some(why) = self.shared.staleness() {
             return Err(AdmitError::Stale(why));
         }
+        let room = self.room();
         if self.shared.len() >= self.shared.settings.max_sessions {
             return Err(AdmitError::Full);
         }
         let id = admission.session;
         let shared = Arc::clone(&self.shared);
-        let admit = move |store: &dyn GrantStore| {
-            let admitted = store.admit(&admission);
-            if matches!(admitted, Ok(Ok(_))) && shared.get(id).is_none() {
+        let admit = move |store: &dyn GrantStore| -> Result<_, StoreError> {
+            if !room.is_there(store, 0)? {
+                return Ok(None);
+            }
+            let admitted = store.admit(&admission)?;
+            if admitted.is_ok() && shared.get(id).is_none() {
                 shared.note_starter(id, client);
             }
-            admitted
+            Ok(Some(admitted))
         };
         self.with_store(admit)
             .await??
+            .ok_or(AdmitError::Full)?
             .map_err(AdmitError::Refused)?;
         match self.find(id) {
             Found::Live(session) => Ok(session),
@@ -308,6 +360,14 @@ impl Live {
                 what: "session",
                 detail: format!("{id} was admitted but is not live"),
             })),
+        }
+    }
+
+    /// To be asked for before memory is counted: what is read between is then counted twice rather than never.
+    fn room(&self) -> Room {
+        Room {
+            max: self.shared.settings.max_sessions,
+            is_memory_whole: !self.shared.reading.is_under_way(),
         }
     }
 
@@ -364,6 +424,18 @@ impl fmt::Debug for Live {
         f.debug_struct("Live")
             .field("stats", &self.stats())
             .finish()
+    }
+}
+
+/// Whether another session may start, as the store counts them while memory cannot.
+struct Room {
+    max: usize,
+    is_memory_whole: bool,
+}
+
+impl Room {
+    fn is_there(&self, store: &dyn GrantStore, own: usize) -> Result<bool, StoreError> {
+        Ok(self.is_memory_whole || store.open_count()?.saturating_sub(own) < self.max)
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Settings {
     pub events: usize,
     /// How many calls may wait for the store's thread; beyond it they are refused. Default 1,024.
     pub calls: usize,
+    /// How many sessions may be looked up in the store at once while not all are read after the start; beyond it the
+    /// requests for them are refused. Default 512.
+    pub lookups: usize,
     /// How many sessions may be open at once; beyond it none starts. Default 100,000.
     pub max_sessions: usize,
     /// How long ended sessions stay in the store. Default 30 days.
@@ -41,6 +44,7 @@ impl Default for Settings {
             touch_interval: Duration::from_secs(5),
             events: 4_096,
             calls: 1_024,
+            lookups: 512,
             max_sessions: 100_000,
             keep_ended: Duration::from_secs(30 * 24 * 3600),
             purge_interval: Duration::from_secs(3600),

@@ -8,10 +8,12 @@ use crate::model::{Clock, Ended, SessionId};
 use crate::store::{Mark, StoreError, Stored};
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -46,6 +48,64 @@ impl Graves {
             self.by_id.remove(&oldest);
         }
     }
+
+    /// Takes in one that is older than all others here, while there is room.
+    fn add_older(&mut self, stone: Tombstone, max: usize) -> ControlFlow<()> {
+        if self.by_id.len() >= max {
+            return ControlFlow::Break(());
+        }
+        let id = stone.session;
+        if let Entry::Vacant(place) = self.by_id.entry(id) {
+            place.insert(Arc::new(stone));
+            self.order.push_front(id);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// What all threads know of the reading of stored sessions after the start; the store's thread does it (`loading`).
+pub(super) struct Reading {
+    /// Cleared once, after the last session was taken in.
+    under_way: AtomicBool,
+    failing: AtomicBool,
+    /// How many sessions the store had open when it was counted.
+    counted: AtomicUsize,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            under_way: AtomicBool::new(true),
+            failing: AtomicBool::new(false),
+            counted: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Reading {
+    /// Whether a session that is not in memory may be in the store for all that. `Acquire`: who reads that it is over sees all
+    /// that was taken in.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Acquire)
+    }
+
+    /// Whether it cannot go on: the store holds what cannot be read.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn counted(&self, open: usize) {
+        self.counted.store(open, Ordering::Relaxed);
+    }
+
+    pub(super) fn failed(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Relaxed);
+    }
+
+    pub(super) fn done(&self) {
+        self.counted(0);
+        self.under_way.store(false, Ordering::Release);
+    }
 }
 
 pub(super) struct Shared {
@@ -63,6 +123,8 @@ pub(super) struct Shared {
     pub(super) expiry: Mutex<Timers>,
     /// When sessions were used too long ago.
     pub(super) idle: Mutex<Timers>,
+    /// How far the reading of what was stored before the start is.
+    pub(super) reading: Reading,
     born: Instant,
     /// When the store was last reached: milliseconds since `born`.
     synced: AtomicU64,
@@ -83,6 +145,7 @@ impl Shared {
             marks: Mutex::default(),
             expiry: Mutex::default(),
             idle: Mutex::default(),
+            reading: Reading::default(),
             born: Instant::now(),
             synced: AtomicU64::new(0),
             clock_behind: AtomicI64::new(0),
@@ -143,6 +206,10 @@ impl Shared {
         });
     }
 
+    pub(super) fn has_remains(&self, id: SessionId) -> bool {
+        self.remains.contains_key(&id)
+    }
+
     pub(super) fn take_remains(&self, id: SessionId) -> Option<Arc<LiveSession>> {
         self.remains.remove(&id).map(|(_, session)| session)
     }
@@ -163,11 +230,18 @@ impl Shared {
         self.starters.remove(&id);
     }
 
+    /// Open sessions in memory: while not all are read, fewer than there are.
     pub(super) fn len(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Runs `each` over all open sessions, a shard at a time.
+    /// Sessions that the store had open at the start and that are not in memory yet.
+    pub(super) fn unread(&self) -> usize {
+        let counted = self.reading.counted.load(Ordering::Relaxed);
+        counted.saturating_sub(self.len())
+    }
+
+    /// Runs `each` over all open sessions in memory, a shard at a time. Of those that are not read yet none was used here.
     pub(super) fn for_each(&self, mut each: impl FnMut(&Arc<LiveSession>)) {
         for entry in &self.sessions {
             each(entry.value());
@@ -196,13 +270,35 @@ impl Shared {
 
     /// Remembers what the store says of an ended session: its first cause, whatever was said here.
     pub(super) fn remember(&self, stored: &Stored, ended: Ended) {
-        let stone = Tombstone {
-            session: stored.session.id,
-            grant: Arc::clone(&stored.grant),
-            started_at: stored.session.started_at,
-            ended,
+        let max = self.settings.tombstones;
+        self.graves.lock().add(stone(stored, ended), max);
+    }
+
+    /// The same of one that ended before all that is remembered; breaks off where there is no room for it.
+    pub(super) fn remember_older(&self, stored: &Stored) -> ControlFlow<()> {
+        let Some(ended) = stored.session.ended.clone() else {
+            return ControlFlow::Continue(());
         };
-        self.graves.lock().add(stone, self.settings.tombstones);
+        let max = self.settings.tombstones;
+        self.graves.lock().add_older(stone(stored, ended), max)
+    }
+
+    /// What is left of a session that was over before it was in memory: what it was used for before the start is summed up
+    /// as if it had been.
+    pub(super) fn leave_remains(&self, session: LiveSession) {
+        if session.was_used() {
+            self.remains.insert(session.id, Arc::new(session));
+        }
+    }
+
+    /// Ends a session here, and queues it for the store.
+    pub(super) fn end(&self, session: &LiveSession, ended: Ended) {
+        self.bury(session, ended.clone());
+        self.queue_end(PendingEnd {
+            session: session.id,
+            ended,
+            reply: None,
+        });
     }
 
     pub(super) fn grave(&self, id: SessionId) -> Option<Arc<Tombstone>> {
@@ -252,5 +348,14 @@ impl Shared {
         let mut marks = self.marks.lock();
         failed.append(&mut marks);
         *marks = failed;
+    }
+}
+
+fn stone(stored: &Stored, ended: Ended) -> Tombstone {
+    Tombstone {
+        session: stored.session.id,
+        grant: Arc::clone(&stored.grant),
+        started_at: stored.session.started_at,
+        ended,
     }
 }

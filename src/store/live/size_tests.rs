@@ -6,7 +6,10 @@ use crate::store::conformance::{NOW, Outcome, grant};
 use crate::store::sqlite::{self, Sqlite};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Far beyond what anything here should take, for machines that do much else.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one grant takes: the struct and what it points to.
 fn bytes_of(grant: &Grant) -> usize {
@@ -37,7 +40,7 @@ fn bytes_of(grant: &Grant) -> usize {
 }
 
 #[test]
-fn ten_thousand_sessions_load_in_one_go_and_cost_little() -> Outcome {
+fn ten_thousand_sessions_are_read_and_cost_little() -> Outcome {
     const COUNT: u32 = 10_000;
     let dir = tempfile::tempdir()?;
     let store = Sqlite::open(&sqlite::Settings {
@@ -69,7 +72,12 @@ fn ten_thousand_sessions_load_in_one_go_and_cost_little() -> Outcome {
     let clock = Clock::Fixed(Arc::new(AtomicI64::new(NOW.millis())));
     let begun = Instant::now();
     let (live, _events) = Live::open(Arc::new(store), clock, Settings::default())?;
-    println!("{COUNT} sessions loaded in {:?}", begun.elapsed());
+    println!("asked for any after {:?}", begun.elapsed());
+    while live.is_reading() {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", live.stats());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    println!("{COUNT} sessions read in {:?}", begun.elapsed());
     assert_eq!(live.stats().open, 10_000);
     let Found::Live(session) = live.find(SessionId::from_bits(77)) else {
         return Err("not live".into());

@@ -380,7 +380,7 @@ async fn sessions_survive_a_restart_with_their_last_use() -> Outcome {
     started.session.touch(used);
     bench.live.stop();
     let bench = Bench::on(bench.dir, Settings::default())?;
-    let Found::Live(session) = bench.live.find(issue.session) else {
+    let Found::Live(session) = bench.live.find_or_read(issue.session).await else {
         return Err("not live after the restart".into());
     };
     assert_eq!(session.last_used(), used);

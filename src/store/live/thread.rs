@@ -2,7 +2,9 @@
 //! for it: see [`super::lookout`].
 
 use super::events::{self, SessionEvent};
+use super::loading::{Batch, Loading};
 use super::lookout::Lookout;
+use super::over::{expired, idle_at};
 use super::session::LiveSession;
 use super::shared::Shared;
 use crate::model::{Ended, SessionId, Timestamp};
@@ -11,13 +13,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// A call for the store; what it returns is run once memory shows what the call did.
 pub(super) type Call = Box<dyn FnOnce(&dyn GrantStore) -> Box<dyn FnOnce() + Send> + Send>;
 
 pub(super) enum Message {
     Call(Call),
+    /// Takes one session in before its turn; answers once memory shows it.
+    Read(SessionId, oneshot::Sender<Result<(), StoreError>>),
     /// Something was queued: do not wait for the tick.
     Wake,
     Stop,
@@ -35,6 +39,8 @@ pub(super) struct Keeper {
     events: mpsc::Sender<SessionEvent>,
     version: Option<Version>,
     revision: i64,
+    /// `None` once all is read.
+    loading: Option<Loading>,
     /// Events wait in the store because the channel was full, or were not asked for yet.
     backlog: bool,
     /// Events handed out whose record the store does not know of yet.
@@ -46,19 +52,24 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Reads everything that is open, once. The lookout goes on from there.
-    pub(super) fn load(
+    /// Makes sure that the store can be read; the sessions in it are read later. The lookout goes on from the same revision.
+    pub(super) fn begin(
         store: Arc<dyn GrantStore>,
         shared: Arc<Shared>,
         events: mpsc::Sender<SessionEvent>,
     ) -> Result<(Self, Lookout), StoreError> {
         let now = Instant::now();
-        let mut keeper = Self {
+        // In this order: what another process writes in between is read twice rather than never.
+        let version = store.version()?;
+        let revision = store.revision()?;
+        let mut lookout = Lookout::new(Arc::clone(&store), Arc::clone(&shared), version, revision);
+        let keeper = Self {
             store,
             shared,
             events,
-            version: None,
-            revision: 0,
+            version: Some(version),
+            revision,
+            loading: Some(Loading::new(revision)),
             backlog: true,
             in_flight: HashMap::new(),
             failing: false,
@@ -66,28 +77,8 @@ impl Keeper {
             last_events: now,
             last_purge: None,
         };
-        let mut ended = keeper
-            .store
-            .recently_ended(keeper.shared.settings.tombstones)?;
-        ended.reverse();
-        for stored in ended {
-            if let Some(why) = stored.session.ended.clone() {
-                keeper.shared.remember(&stored, why);
-            }
-        }
-        let version = keeper.store.version()?;
-        let store = Arc::clone(&keeper.store);
-        keeper.revision = store.each_open(&mut |stored| keeper.open_session(&stored))?;
-        keeper.version = Some(version);
         keeper.shared.note_sync();
-        let mut lookout = Lookout::new(
-            Arc::clone(&keeper.store),
-            Arc::clone(&keeper.shared),
-            version,
-            keeper.revision,
-        );
         lookout.look();
-        keeper.write_ends();
         Ok((keeper, lookout))
     }
 
@@ -96,7 +87,7 @@ impl Keeper {
         loop {
             let first = inbox.recv_timeout(tick);
             let more = std::iter::repeat_with(|| inbox.try_recv()).map_while(Result::ok);
-            let mut replies = Vec::new();
+            let mut replies: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
             let mut stop = false;
             for message in std::iter::once(first)
                 .chain(more.map(Ok))
@@ -104,6 +95,12 @@ impl Keeper {
             {
                 match message {
                     Ok(Message::Call(call)) => replies.extend(self.call(call)),
+                    Ok(Message::Read(id, reply)) => {
+                        let read = self.read(id);
+                        replies.push(Box::new(move || {
+                            let _ = reply.send(read);
+                        }));
+                    }
                     Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
                     Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
                         stop = true;
@@ -131,6 +128,7 @@ impl Keeper {
     fn tick(&mut self) {
         self.write_ends();
         self.sync();
+        self.load();
         self.write_uses(false);
         self.pump_events(false);
         self.purge();
@@ -168,6 +166,54 @@ impl Keeper {
         }
     }
 
+    /// Reads the next of what was stored before the start. What ended here is written by then, so it is not among it.
+    fn load(&mut self) {
+        let Some(loading) = self.loading.as_mut().filter(|it| !it.is_waiting()) else {
+            return;
+        };
+        let read = loading.read(self.store.as_ref());
+        if let Err(error) = &read
+            && !self.shared.reading.is_failing()
+        {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, source, "stored sessions cannot be read, and will be tried again");
+        }
+        self.shared.reading.failed(read.is_err());
+        match read {
+            Err(_) => {}
+            Ok(Batch::Count(open)) => self.shared.reading.counted(open),
+            Ok(Batch::Open(rows)) => {
+                for stored in &rows {
+                    self.apply(stored);
+                }
+            }
+            Ok(Batch::Ended(rows)) => {
+                let mut all = rows.iter();
+                if all
+                    .try_for_each(|it| self.shared.remember_older(it))
+                    .is_break()
+                {
+                    self.loaded();
+                }
+            }
+            Ok(Batch::Done) => self.loaded(),
+        }
+    }
+
+    fn loaded(&mut self) {
+        self.loading = None;
+        self.shared.reading.done();
+        tracing::info!(sessions = self.shared.len(), "all stored sessions are read");
+    }
+
+    /// Takes in what the store says of one session, if it knows it.
+    fn read(&mut self, id: SessionId) -> Result<(), StoreError> {
+        if let Some(stored) = self.store.find_session(id)? {
+            self.apply(&stored);
+        }
+        Ok(())
+    }
+
     fn reached(&mut self) {
         if std::mem::take(&mut self.failing) {
             tracing::info!("the grant store is reachable again");
@@ -184,7 +230,12 @@ impl Keeper {
     fn apply(&mut self, stored: &Stored) {
         let id = stored.session.id;
         match (&stored.session.ended, self.shared.get(id)) {
-            (Some(_), _) => self.shared.cut(stored),
+            (Some(ended), known) => {
+                if known.is_none() {
+                    self.ended_unread(stored, ended);
+                }
+                self.shared.cut(stored);
+            }
             // Ended here, and the store has yet to learn of it.
             (None, None) if self.shared.grave(id).is_some() => return,
             (None, _) => return self.open_session(stored),
@@ -192,7 +243,21 @@ impl Keeper {
         self.announce(stored);
     }
 
-    /// Takes a session that is not over into memory.
+    /// A session that another process ended since the start, and that was not read by then: its summary is still to come.
+    fn ended_unread(&self, stored: &Stored, ended: &Ended) {
+        let id = stored.session.id;
+        let told = self.in_flight.get(&id).copied().unwrap_or(Mark::NONE);
+        let is_told = told.and(stored.recorded).contains(Mark::ENDED);
+        let is_news = self.loading.as_ref().is_some_and(|it| it.is_news(stored));
+        // One that was read and then cut by the lookout left its own.
+        if is_news && !is_told && !self.shared.has_remains(id) {
+            let session = LiveSession::new(stored);
+            session.finish(ended.clone());
+            self.shared.leave_remains(session);
+        }
+    }
+
+    /// Takes a session that is not over into memory, unless its time is up: nobody may find it in between.
     fn open_session(&mut self, stored: &Stored) {
         let id = stored.session.id;
         let known = self.shared.get(id);
@@ -202,15 +267,27 @@ impl Keeper {
             return self.announce(stored);
         }
         let session = LiveSession::new(stored);
+        let now = self.shared.clock.now();
         let idle = self.shared.settings.idle;
         let idles = session.started_at.is_some() && !idle.is_zero();
-        let idle_at = idles.then(|| session.last_used().plus(idle));
+        let idle_from = idles.then(|| session.last_used().plus(idle));
+        let over = if now >= stored.grant.expires_at {
+            Some(expired(stored.grant.expires_at))
+        } else {
+            let is_idle = idle_from.is_some_and(|at| now >= at);
+            is_idle.then(|| idle_at(now))
+        };
+        if let Some(ended) = over.filter(|_| known.is_none()) {
+            self.shared.end(&session, ended);
+            self.shared.leave_remains(session);
+            return self.announce(stored);
+        }
         self.shared.put(Arc::new(session));
         // Only now: a moment that comes finds the session.
         if known.is_none() {
             self.shared.expiry.lock().add(stored.grant.expires_at, id);
         }
-        if let Some(at) = idle_at {
+        if let Some(at) = idle_from {
             self.shared.idle.lock().add(at, id);
         }
         self.announce(stored);
@@ -381,7 +458,10 @@ mod tests {
         let now = Arc::new(std::sync::atomic::AtomicI64::new(NOW.millis()));
         let shared = Arc::new(Shared::new(Clock::Fixed(now), Settings::default()));
         let (events, mut told) = mpsc::channel(8);
-        let (mut keeper, _lookout) = Keeper::load(Arc::new(store), Arc::clone(&shared), events)?;
+        let (mut keeper, _lookout) = Keeper::begin(Arc::new(store), Arc::clone(&shared), events)?;
+        while keeper.loading.is_some() {
+            keeper.load();
+        }
         let live = shared.get(session).ok_or("it is not live")?;
         while told.try_recv().is_ok() {}
         // Another process ends it after this one has looked for changes, and before it looks for events.

@@ -3,7 +3,7 @@
 use super::{
     Admission, AdmitRefused, Changes, Ended, Filter, GrantId, GrantStore, Issue, Mark,
     RedeemRefused, Redemption, ReissueRefused, Revocation, RowError, SecretHash, SessionId, Sqlite,
-    State, StoreError, Stored, Target, Timestamp, Use, Version, rows, select, write,
+    State, StoreError, Stored, Target, Timestamp, Use, Version, write,
 };
 use crate::model::EndCause;
 use rusqlite::params;
@@ -89,32 +89,62 @@ impl GrantStore for Sqlite {
                 filter.ticket,
                 filter.external_id,
                 filter.state.map(State::as_str),
-                i64::try_from(limit).unwrap_or(i64::MAX),
+                at_most(limit),
             ],
         )
     }
 
-    fn each_open(&self, each: &mut dyn FnMut(Stored)) -> Result<i64, StoreError> {
-        // The revision is read first: a write in between is then read twice rather than never.
-        let revision = self.revision()?;
+    fn revision(&self) -> Result<i64, StoreError> {
         let conn = self.conn.lock();
-        let mut run = || -> Result<(), RowError> {
-            let mut query = conn.prepare_cached(&select("WHERE s.ended_at IS NULL"))?;
-            let mut found = query.query([])?;
-            while let Some(row) = found.next()? {
-                each(rows::stored(row)?);
-            }
-            Ok(())
+        let run = || -> Result<i64, RowError> {
+            let mut query = conn.prepare_cached("SELECT revision FROM counter")?;
+            Ok(query.query_row([], |row| row.get(0))?)
         };
-        run().map_err(|e| e.doing("loading sessions"))?;
-        Ok(revision)
+        run().map_err(|e| e.doing("reading the revision"))
     }
 
-    fn recently_ended(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
+    fn open_after(
+        &self,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        // No id is empty, so the first page begins with the first.
+        let after = after.map_or_else(String::new, |id| id.to_string());
+        self.rows(
+            "loading sessions",
+            "WHERE s.ended_at IS NULL AND s.id > ?1 ORDER BY s.id LIMIT ?2",
+            params![after, at_most(limit)],
+        )
+    }
+
+    fn open_count(&self) -> Result<usize, StoreError> {
+        let conn = self.conn.lock();
+        // All less the ended ones: each comes from an index alone, where counting the open ones reads every row of theirs.
+        let run = || -> Result<i64, RowError> {
+            let mut query = conn.prepare_cached(
+                "SELECT (SELECT count(*) FROM sessions)
+                      - (SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL)",
+            )?;
+            Ok(query.query_row([], |row| row.get(0))?)
+        };
+        let count = run().map_err(|e| e.doing("counting sessions"))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    fn ended_before(
+        &self,
+        before: Option<(Timestamp, SessionId)>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let (at, id) = before.map_or((i64::MAX, String::new()), |(at, id)| {
+            (at.millis(), id.to_string())
+        });
+        // The first half of the condition is what the index is searched by.
         self.rows(
             "loading ended sessions",
-            "WHERE s.ended_at IS NOT NULL ORDER BY s.ended_at DESC LIMIT ?1",
-            [i64::try_from(limit).unwrap_or(i64::MAX)],
+            "WHERE s.ended_at <= ?1 AND (s.ended_at, s.id) < (?1, ?2)
+             ORDER BY s.ended_at DESC, s.id DESC LIMIT ?3",
+            params![at, id, at_most(limit)],
         )
     }
 
@@ -154,7 +184,7 @@ impl GrantStore for Sqlite {
             "reading unrecorded events",
             "WHERE s.recorded <> 1 | ((s.started_at IS NOT NULL) << 1) | ((s.ended_at IS NOT NULL) << 2)
              ORDER BY s.revision LIMIT ?1",
-            [i64::try_from(limit).unwrap_or(i64::MAX)],
+            [at_most(limit)],
         )
     }
 
@@ -165,12 +195,6 @@ impl GrantStore for Sqlite {
     }
 }
 
-impl Sqlite {
-    fn revision(&self) -> Result<i64, StoreError> {
-        let conn = self.conn.lock();
-        let run = || -> Result<i64, RowError> {
-            Ok(conn.query_row("SELECT revision FROM counter", [], |row| row.get(0))?)
-        };
-        run().map_err(|e| e.doing("reading the revision"))
-    }
+fn at_most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
