@@ -27,13 +27,13 @@ type Failure = Box<dyn std::error::Error>;
 /// A real store whose reading at the start never comes to its end while it is held, and that answers nothing where it is broken.
 struct Held {
     inner: Sqlite,
-    is_held: AtomicBool,
-    is_broken: AtomicBool,
+    stuck: AtomicBool,
+    broken: AtomicBool,
 }
 
 impl Held {
     fn works(&self) -> Result<&Sqlite, StoreError> {
-        let is_broken = self.is_broken.load(Ordering::Relaxed);
+        let is_broken = self.broken.load(Ordering::Relaxed);
         let broken = StoreError::Corrupt {
             what: "disk",
             detail: "broken on purpose".into(),
@@ -93,7 +93,7 @@ impl GrantStore for Held {
         after: Option<SessionId>,
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError> {
-        if self.is_held.load(Ordering::Relaxed) {
+        if self.stuck.load(Ordering::Relaxed) {
             // The first one over and over.
             return self.works()?.open_after(None, 1);
         }
@@ -198,8 +198,8 @@ impl Bench {
         fill(&dir, &cookie)?;
         let store = Arc::new(Held {
             inner: Sqlite::open(&file)?,
-            is_held: AtomicBool::new(true),
-            is_broken: AtomicBool::new(false),
+            stuck: AtomicBool::new(true),
+            broken: AtomicBool::new(false),
         });
         let clock = Clock::Fixed(Arc::new(AtomicI64::new(NOW.plus(later).millis())));
         let (live, events) = Live::open(Arc::clone(&store) as _, clock, settings)?;
@@ -217,8 +217,8 @@ impl Bench {
         Self::new(Duration::from_secs(1), Settings::default())
     }
 
-    fn hold(&self, is_held: bool) {
-        self.store.is_held.store(is_held, Ordering::Relaxed);
+    fn hold(&self, on: bool) {
+        self.store.stuck.store(on, Ordering::Relaxed);
     }
 
     async fn until(&self, what: impl Fn(&Live) -> bool) -> Outcome {
@@ -336,7 +336,7 @@ async fn nobody_gets_in_whose_time_is_up() -> Outcome {
 #[tokio::test]
 async fn a_store_that_does_not_answer_permits_nothing() -> Outcome {
     let bench = Bench::held()?;
-    bench.store.is_broken.store(true, Ordering::Relaxed);
+    bench.store.broken.store(true, Ordering::Relaxed);
     let found = bench.live.find_or_read(session(COUNT)).await;
     assert!(
         matches!(found, Found::Stale(Staleness::Unread)),
@@ -344,7 +344,7 @@ async fn a_store_that_does_not_answer_permits_nothing() -> Outcome {
     );
     let failing = |live: &Live| live.staleness() == Some(Staleness::Unread);
     bench.until(failing).await?;
-    bench.store.is_broken.store(false, Ordering::Relaxed);
+    bench.store.broken.store(false, Ordering::Relaxed);
     let found = bench.live.find_or_read(session(COUNT)).await;
     assert!(matches!(found, Found::Live(_)), "{found:?}");
     bench.read_all().await?;

@@ -94,7 +94,7 @@ fn more(store: &Sqlite, first: &Agent, count: usize) -> Vec<Agent> {
 
 #[tokio::test]
 async fn all_sessions_are_there_from_the_first_request_on() {
-    const COUNT: usize = 3_000;
+    const COUNT: u16 = 3_000;
     let app = Upstream::plain().await;
     let plan = Plan::new(&app.address);
     let locum = Locum::start(&plan).await;
@@ -104,7 +104,7 @@ async fn all_sessions_are_there_from_the_first_request_on() {
         ..sqlite::Settings::default()
     });
     let store = store.expect("the store");
-    let agents = more(&store, &first, COUNT);
+    let agents = more(&store, &first, COUNT.into());
     let locum = locum.again(&plan, "KILL").await;
     // The newest are read last.
     let (revoked, others) = agents.split_last().expect("some");
@@ -131,6 +131,6 @@ async fn all_sessions_are_there_from_the_first_request_on() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let live = locum.metric("locum_sessions_live").await;
-    assert!((live - COUNT as f64).abs() < 0.5, "{live}");
+    assert!((live - f64::from(COUNT)).abs() < 0.5, "{live}");
     assert_eq!(locum.get(&agents[0], "/").await.status, 200);
 }
