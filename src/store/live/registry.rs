@@ -181,6 +181,12 @@ impl Live {
             // The last of them may have come between the look and the question.
             return self.find(id);
         }
+        // Boxed: it is rare, and every request would carry the room for it.
+        Box::pin(self.read(id)).await
+    }
+
+    /// Has the store's thread take this session in before its turn.
+    async fn read(&self, id: SessionId) -> Found {
         let Ok(_room) = self.lookups.try_acquire() else {
             return Found::Stale(Staleness::Crowded);
         };
