@@ -245,14 +245,14 @@ impl Notary {
         if self.told.is_empty() {
             self.core.writer.lock().told.give(&mut self.told);
         }
-        while self
-            .told
-            .pop_front_if(|leaf| leaf.seq < self.next)
-            .is_some()
-        {}
-        let leaf = self.told.pop_front_if(|leaf| leaf.seq == self.next)?;
+        while self.told.front()?.seq < self.next {
+            self.told.pop_front();
+        }
+        if self.told.front()?.seq > self.next {
+            return None;
+        }
         self.reader = None;
-        Some(leaf)
+        self.told.pop_front()
     }
 
     /// The next record, if it stands in a segment as it was written.
