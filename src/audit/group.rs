@@ -59,7 +59,7 @@ impl Writer {
             medium: Arc::clone(&segment.medium),
             first: segment.first,
             len: segment.len,
-            last: self.head.next - 1,
+            last: self.last_written(),
             waiters: std::mem::take(&mut self.waiters),
         })
     }

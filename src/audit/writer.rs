@@ -456,8 +456,13 @@ impl Writer {
         segment.poisoned = synced.is_err();
         synced?;
         segment.synced = segment.len;
-        set(&self.counters.sequence, self.head.next - 1);
+        set(&self.counters.sequence, self.last_written());
         Ok(())
+    }
+
+    /// The last record that is in the file: those that are pending are not.
+    pub(super) fn last_written(&self) -> u64 {
+        (self.head.next - 1).saturating_sub(self.pending.records())
     }
 
     /// Nothing is written after this.

@@ -87,8 +87,9 @@ section! {
         touch_interval: Duration = "5s" in [100, HOUR];
         /// How far the wall clock may step back before nothing is live any more.
         max_clock_step: Duration = "60s" in [SECOND, HOUR];
-        /// Ended sessions that are remembered, to tell their operators who ended them.
-        max_tombstones: usize = 10_000 in [0, 10_000_000], "sessions";
+        /// Ended sessions that are remembered, to tell their operators who ended them, and so that none of them is taken in again by
+        /// a reading of the store that began before it ended.
+        max_tombstones: usize = 10_000 in [100, 10_000_000], "sessions";
         /// Events of sessions that wait in memory to be recorded; more wait in the store.
         max_events: usize = 4096 in [16, 1_000_000], "events";
         /// Calls that wait for the store. Beyond: 503.

@@ -45,6 +45,8 @@ pub struct Guard<I> {
     given: usize,
     /// The answer to what was read last has let the other tasks that are ready go first.
     has_waited: bool,
+    /// It is doing so now: what comes in meanwhile does not make it wait again.
+    is_waiting: bool,
 }
 
 impl<I> Guard<I> {
@@ -61,6 +63,7 @@ impl<I> Guard<I> {
             ready: Vec::new(),
             given: 0,
             has_waited: false,
+            is_waiting: false,
         }
     }
 
@@ -68,11 +71,11 @@ impl<I> Guard<I> {
     /// event loop then go out one right after another: whoever takes them on this machine, a client or another proxy, is
     /// woken by the first and still awake for the others. Each waking up costs a request more than its session's check.
     fn must_wait(&mut self, cx: &Context<'_>) -> bool {
-        if std::mem::replace(&mut self.has_waited, true) {
-            return false;
+        self.is_waiting = !std::mem::replace(&mut self.has_waited, true);
+        if self.is_waiting {
+            cx.waker().wake_by_ref();
         }
-        cx.waker().wake_by_ref();
-        true
+        self.is_waiting
     }
 
     /// The stream underneath.
@@ -260,7 +263,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Read for Guard<I> {
             return Poll::Ready(Ok(()));
         }
         let polled = with_scratch(|scratch| self.poll_with(cx, scratch, &mut buf));
-        self.has_waited &= polled.is_pending();
+        self.has_waited &= polled.is_pending() || self.is_waiting;
         polled
     }
 }
@@ -300,5 +303,63 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Write for Guard<I> {
             return Poll::Pending;
         }
         Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper_util::rt::TokioIo;
+    use parking_lot::Mutex;
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    #[tokio::test]
+    async fn an_answer_waits_once_for_the_tasks_that_are_ready() {
+        let (mut client, server) = duplex(64);
+        let guard = Guard::new(server, Limits::default(), Arc::new(Notes::default()));
+        let mut io = TokioIo::new(guard);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let (first, second) = (Arc::clone(&order), Arc::clone(&order));
+        let answer = tokio::spawn(async move {
+            for n in 1..=2 {
+                io.write_all(b"answer").await.expect("done");
+                first.lock().push(n);
+            }
+            io
+        });
+        let other = tokio::spawn(async move { second.lock().push(0) });
+        let _open = answer.await.expect("done");
+        other.await.expect("done");
+        assert_eq!(*order.lock(), [0, 1, 2]);
+        let mut got = [0; 12];
+        client.read_exact(&mut got).await.expect("done");
+        assert_eq!(&got, b"answeranswer");
+    }
+
+    #[tokio::test]
+    async fn what_comes_in_meanwhile_does_not_keep_an_answer_waiting() {
+        let (mut client, server) = duplex(64);
+        let guard = Guard::new(server, Limits::default(), Arc::new(Notes::default()));
+        let mut io = pin!(TokioIo::new(guard));
+        let head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        client.write_all(head.as_bytes()).await.expect("done");
+        let mut waits = Vec::new();
+        poll_fn(|cx| {
+            // As hyper does: reads first, then the answer's bytes.
+            let mut bytes = [0; 8];
+            let mut room = ReadBuf::new(&mut bytes);
+            let _ = AsyncRead::poll_read(io.as_mut(), cx, &mut room);
+            let wrote = AsyncWrite::poll_write(io.as_mut(), cx, b"x");
+            waits.push(wrote.is_pending());
+            if waits.len() < 2 {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        assert_eq!(waits, [true, false]);
     }
 }

@@ -460,26 +460,3 @@ async fn a_released_guard_passes_everything() {
     assert_eq!(echo, b"\x00\r\n\xFF\n\x81");
     task.await.unwrap().unwrap();
 }
-
-#[tokio::test]
-async fn an_answer_waits_once_for_the_tasks_that_are_ready() {
-    let (mut client, server) = duplex(64);
-    let guard = Guard::new(server, Limits::default(), Arc::new(Notes::default()));
-    let mut io = hyper_util::rt::TokioIo::new(guard);
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let (first, second) = (Arc::clone(&order), Arc::clone(&order));
-    let answer = tokio::spawn(async move {
-        for n in 1..=2 {
-            io.write_all(b"answer").await.unwrap();
-            first.lock().push(n);
-        }
-        io
-    });
-    let other = tokio::spawn(async move { second.lock().push(0) });
-    let _open = answer.await.unwrap();
-    other.await.unwrap();
-    assert_eq!(*order.lock(), [0, 1, 2]);
-    let mut got = [0; 12];
-    client.read_exact(&mut got).await.unwrap();
-    assert_eq!(&got, b"answeranswer");
-}

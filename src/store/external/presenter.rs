@@ -115,6 +115,7 @@ impl Bearers {
         let (verified, mut checked) = self.verify(token, app).await?;
         let session = match self.live.find_or_read(verified.session).await {
             Found::Live(session) if session.is_bearer() => session,
+            Found::Stale(why) => return Err(BearerRefused::Stale(why)),
             _ => {
                 self.admit(&verified, &checked, ExternalUse::Bearer, starter)
                     .await?

@@ -322,6 +322,11 @@ impl Shared {
         ends.push(end);
     }
 
+    /// Whether it ended here and the store could not be told yet: the row that is read is older than that.
+    pub(super) fn is_ending(&self, id: SessionId) -> bool {
+        self.ends.lock().iter().any(|end| end.session == id)
+    }
+
     pub(super) fn take_ends(&self) -> Vec<PendingEnd> {
         std::mem::take(&mut self.ends.lock())
     }

@@ -237,7 +237,7 @@ impl Keeper {
                 self.shared.cut(stored);
             }
             // Ended here, and the store has yet to learn of it.
-            (None, None) if self.shared.grave(id).is_some() => return,
+            (None, None) if self.shared.grave(id).is_some() || self.shared.is_ending(id) => return,
             (None, _) => return self.open_session(stored),
         }
         self.announce(stored);
