@@ -1,14 +1,14 @@
 //! The seam to the file system: real files in the product, files that fail on demand in tests.
 
 use rustix::fs::{FallocateFlags, OFlags, fallocate, fstatvfs};
+use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::fmt;
-use std::fs::{File, FileTimes, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// A path that is a link is refused.
 pub(super) const NO_LINKS: i32 = OFlags::NOFOLLOW.bits().cast_signed();
@@ -87,9 +87,11 @@ impl Medium for OnDisk {
         self.0.sync_data()?;
         // A file system that stopped by itself meanwhile may say that all is well: ext4 (Linux 6.18) loses what was written into
         // room taken ahead once its own journal is aborted, since it cannot note any more that something was written there,
-        // and `fdatasync` does not tell. What needs that journal does.
-        let now = FileTimes::new().set_modified(SystemTime::now());
-        self.0.set_times(now)
+        // and `fdatasync` does not tell. Room that the file has already, asked for again, changes nothing and needs that journal.
+        match fallocate(&self.0, FallocateFlags::KEEP_SIZE, 0, 1) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
