@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 /// How often it is looked whether the file is still there.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Room that is taken ahead of the records: at least and at most so much at once. Bytes.
-const AHEAD: (u64, u64) = (1 << 20, 64 << 20);
+/// Room that is taken ahead of the records: at least so much at once. Bytes.
+const LEAST: u64 = 1 << 20;
+/// At most. Bytes.
+pub(super) const MOST: u64 = 64 << 20;
 /// Less than this is not worth giving back. Bytes.
 const SPARE: u64 = 64 << 10;
 
@@ -37,7 +39,7 @@ pub(super) struct Segment {
     pub(super) sealed: bool,
     /// Up to where room was taken. A write that has to look for room waits for whoever is putting earlier records on
     /// disk, for tens of milliseconds: ext4 allocates as late as that, with the file locked.
-    reserved: u64,
+    pub(super) reserved: u64,
     /// How long it becomes at most, but for its footer.
     limit: u64,
     looked: Instant,
@@ -89,7 +91,7 @@ impl Segment {
     /// Takes room for `bytes` more than there are.
     pub(super) fn reserve(&mut self, bytes: u64) {
         let from = self.reserved.max(self.len);
-        let to = self.len + bytes.clamp(AHEAD.0, AHEAD.1);
+        let to = self.len + bytes.clamp(LEAST, MOST);
         // A footer may go beyond the limit a little.
         let to = to.min(self.limit + SPARE / 2);
         let had = self.medium.reserve(from, to);

@@ -15,6 +15,7 @@ use super::recover::{self, Found};
 use super::room::{Room, RoomSettings};
 use super::settings::{Durability, Settings};
 use super::sink::{self, Running};
+use super::spare;
 use super::told::Whose;
 use super::tree::{self, LogCounters};
 use super::upkeep::Upkeep;
@@ -74,6 +75,7 @@ impl Journal {
         let found = recover::scan(&settings.dir)?;
         tree::check(&settings.dir, found.head.next - 1)?;
         recover::cut(&settings.dir, &found)?;
+        spare::forget(&settings.dir);
         let encoder = Arc::new(Encoder::new(&settings.redact_query, settings.max_field));
         let counters = Arc::new(Counters::default());
         let resume = Resume {

@@ -1,4 +1,5 @@
-//! What the journal looks after by the clock: the room on its disk, and that no segment stays open for too long.
+//! What the journal looks after by the clock: the room on its disk, the file of the next segment, and that no segment
+//! stays open for too long.
 
 use super::core::Core;
 use super::error::Refused;
@@ -7,10 +8,13 @@ use super::room::{Changed, Room, Stand};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is looked, at most.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is looked for a spare file. A segment is full within a second at full load.
+const SPARE: Duration = Duration::from_millis(100);
 
 pub(super) struct Upkeep {
     core: Arc<Core>,
@@ -34,7 +38,13 @@ impl Upkeep {
     /// Until the other end of `stop` is gone.
     pub(super) fn run(mut self, stop: &Receiver<()>) {
         let span = self.room.settings().interval.min(LOOK);
-        while stop.recv_timeout(span) == Err(RecvTimeoutError::Timeout) {
+        let mut looked = Instant::now();
+        while stop.recv_timeout(span.min(SPARE)) == Err(RecvTimeoutError::Timeout) {
+            prepare(&self.core);
+            if looked.elapsed() < span {
+                continue;
+            }
+            looked = Instant::now();
             self.look();
             if !self.segment_age.is_zero() {
                 self.core.writer.lock().seal_old(self.segment_age);
@@ -67,6 +77,18 @@ impl Upkeep {
         if to != Stand::Out {
             core.room_gate.set(None);
         }
+    }
+}
+
+/// Makes a spare file if there should be one.
+fn prepare(core: &Core) {
+    let Some(wanted) = core.writer.lock().wants_spare() else {
+        return;
+    };
+    match wanted.make() {
+        Ok(spare) => core.writer.lock().keep_spare(spare),
+        // The next segment takes its room itself, or finds that there is none.
+        Err(error) => tracing::debug!(%error, "no room is taken ahead for the next segment"),
     }
 }
 

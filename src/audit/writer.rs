@@ -15,6 +15,7 @@ use super::outage::{Later, Outage};
 use super::pending::{MAX_PENDING, Pending};
 use super::segment;
 use super::settings::{Durability, Settings};
+use super::spare::{self, Spare};
 use super::told::{Told, Whose};
 use crate::model::{Clock, ExchangeId};
 use aws_lc_rs::digest::Context;
@@ -33,15 +34,16 @@ const STOPPED: &str = "the journal was stopped";
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    files: Arc<dyn Files>,
-    dir: PathBuf,
+    pub(super) files: Arc<dyn Files>,
+    pub(super) dir: PathBuf,
     encoder: Arc<Encoder>,
     pub(super) counters: Arc<Counters>,
     clock: Clock,
     durability: Durability,
-    segment_bytes: u64,
+    pub(super) segment_bytes: u64,
     queue_limit: usize,
     pub(super) segment: Option<Segment>,
+    pub(super) spare: Option<Spare>,
     /// Where the chain stands, with what is pending.
     pub(super) head: Head,
     pub(super) pending: Pending,
@@ -54,7 +56,7 @@ pub(super) struct Writer {
     pub(super) waiters: Vec<oneshot::Sender<Result<(), Refused>>>,
     /// The committer is in `fdatasync`: no rotation now, so that its error is never lost on a sealed segment.
     pub(super) syncing: bool,
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 /// Where recovery found the journal.
@@ -94,6 +96,7 @@ impl Writer {
             segment_bytes: settings.segment_bytes,
             queue_limit: settings.close_queue,
             segment,
+            spare: None,
             head: resume.head,
             pending: Pending::default(),
             told: Told::default(),
@@ -352,7 +355,7 @@ impl Writer {
         let bytes = bytes + self.pending.bytes() as u64;
         let is_full = |s: &Segment| s.sealed || s.old || s.len + bytes > self.segment_bytes;
         match &self.segment {
-            None => self.begin_segment(),
+            None => self.begin_segment(0),
             Some(s) if is_full(s) && s.records > 0 && !self.syncing => self.rotate(),
             Some(_) => Ok(()),
         }
@@ -369,11 +372,7 @@ impl Writer {
         }
         // The next one will take as much room as this one did, most likely.
         let ahead = self.segment.take().map_or(0, |segment| segment.len);
-        self.begin_segment()?;
-        if let Some(segment) = &mut self.segment {
-            segment.reserve(ahead);
-        }
-        Ok(())
+        self.begin_segment(ahead)
     }
 
     /// Seals a segment that got its first record so long ago; while a sync is under way the next record does it.
@@ -433,9 +432,14 @@ impl Writer {
         Ok(())
     }
 
-    fn begin_segment(&mut self) -> io::Result<()> {
+    /// Begins a segment that will have `ahead` bytes soon.
+    fn begin_segment(&mut self, ahead: u64) -> io::Result<()> {
         let first = self.head.next;
-        let medium = self.files.open(&segment::path(&self.dir, first))?;
+        let path = segment::path(&self.dir, first);
+        let (medium, room) = match self.spare.take().and_then(|spare| spare.place(&path)) {
+            Some(ready) => ready,
+            None => (self.files.open(&path)?, 0),
+        };
         // ext4 writes a file that was cut to nothing to disk when it is closed, here in the way of a request.
         if !medium.is_empty()? {
             medium.set_len(0)?;
@@ -443,7 +447,12 @@ impl Writer {
         if self.durability == Durability::Disk {
             self.files.sync_dir(&self.dir)?;
         }
-        self.segment = Some(Segment::new(medium, self.segment_bytes, first, 0, 0));
+        let mut segment = Segment::new(medium, self.segment_bytes, first, 0, 0);
+        match room {
+            0 => segment.reserve(ahead),
+            room => segment.reserved = room,
+        }
+        self.segment = Some(segment);
         Ok(())
     }
 
@@ -471,6 +480,9 @@ impl Writer {
         add(&self.counters.lost, self.pending.clear().0);
         if let Some(segment) = &mut self.segment {
             segment.release();
+        }
+        if self.spare.take().is_some() {
+            spare::forget(&self.dir);
         }
         self.closed = true;
         self.waiters.clear();

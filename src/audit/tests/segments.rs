@@ -63,6 +63,38 @@ fn room_is_taken_ahead_of_the_records_and_given_back_at_the_end() {
 }
 
 #[test]
+fn the_next_segment_is_the_file_that_was_made_ready_for_it() {
+    let dir = tempfile::tempdir().expect("dir");
+    let spare = dir.path().join("segment.spare");
+    std::fs::write(&spare, "what a crash left").expect("written");
+    let journal = Journal::start(small_segments(dir.path()), Clock::System).expect("start");
+    assert!(!spare.exists());
+    let support = Support::new();
+    (0..3).for_each(|_| support.exchange(&journal));
+    let count = || segment::list(dir.path()).expect("list").len();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while journal.core().writer.lock().spare.is_none() {
+        assert!(Instant::now() < deadline, "no spare file");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let ready = std::fs::metadata(&spare).expect("metadata").ino();
+    let before = count();
+    while count() == before {
+        support.exchange(&journal);
+    }
+    let last = *segment::list(dir.path())
+        .expect("list")
+        .last()
+        .expect("one");
+    let path = segment::path(dir.path(), last);
+    assert_eq!(std::fs::metadata(path).expect("metadata").ino(), ready);
+    journal.stop("test");
+    assert!(!spare.exists(), "it is removed by a stop");
+    let report = verified(dir.path());
+    assert!(report.is_intact() && report.notes.is_empty(), "{report}");
+}
+
+#[test]
 fn tail_shows_what_was_asked_for_in_one_safe_line_each() {
     let dir = tempfile::tempdir().expect("dir");
     let small = small_segments(dir.path());
