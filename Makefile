@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit story receivers kafka browser api evidence bench versus growth soak load fuzz
+.PHONY: help demo test lint unit story receivers kafka browser api evidence release bench versus growth soak load fuzz
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -50,30 +50,36 @@ evidence: ## 100 kills -9 each and 100 losses of power under load, failing disks
 	$(CARGO) test --quiet --test it faults:: -- --nocapture --skip faults::kills
 	LOCUM_EVIDENCE=complete $(CARGO) test --quiet --profile fast --lib tree::tests::evidence -- --nocapture
 
+release: ## target/release/locum as it is to be shipped: built, trained under load, and built again for what it was seen to do; half an hour
+	tools/release
+
+# What is measured: what `make release` built, or where that is older than the code, a plain build.
+target/release/locum: Cargo.toml Cargo.lock $(shell find src config -type f)
+	@tools/setup build
+	$(CARGO) build --quiet --release --bin locum
+	@touch $@
+
 bench: ## what each stage of a request costs: time by criterion, instructions by callgrind
 	@tools/setup build bench
 	$(CARGO) bench --quiet --profile fast --bench stages
 	benches/instructions.sh
 
 versus: ## how to measure Locum beside other proxies
-	@echo "cargo build --release, then give a side-by-side measurement the command benches/versus.sh PORT UPSTREAM DIR"
+	@echo "make release (or cargo build --release), then give a side-by-side measurement the command benches/versus.sh PORT UPSTREAM DIR"
 
-growth: ## what a request costs by live sessions, policy rows, upstream hosts; writes docs/performance/growth.svg; minutes
+growth: target/release/locum ## what a request costs by live sessions, policy rows, upstream hosts; writes docs/performance/growth.svg; minutes
 	@tools/setup build bench
-	$(CARGO) build --quiet --release --bin locum
 	$(CARGO) build --quiet --example seed
 	benches/growth.py
 
-soak: ## twenty minutes of mixed load, every answer looked at; then kill -9, full disks and revocations under full load
+soak: target/release/locum ## twenty minutes of mixed load, every answer looked at; then kill -9, full disks and revocations under full load
 	@tools/setup build bench
-	$(CARGO) build --quiet --release --bin locum
 	$(CARGO) build --quiet --example seed
 	benches/soak.py
 	benches/faults.py
 
-load: ## memory of large bodies, 10,000 idle connections, 1,000 WebSockets; prints a table
+load: target/release/locum ## memory of large bodies, 10,000 idle connections, 1,000 WebSockets; prints a table
 	@tools/setup build
-	$(CARGO) build --quiet --release --bin locum
 	$(CARGO) build --quiet --example load
 	ulimit -n $$(ulimit -Hn) && target/debug/examples/load target/release/locum
 

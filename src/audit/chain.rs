@@ -77,11 +77,19 @@ pub(super) fn sha256(bytes: &[u8]) -> Hex {
 
 fn to_hex(digest: &[u8]) -> Hex {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    const PAIRS: [[u8; 2]; 256] = {
+        let mut pairs = [[0; 2]; 256];
+        let mut byte = 0;
+        while byte < pairs.len() {
+            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+            byte += 1;
+        }
+        pairs
+    };
     let mut text = GENESIS;
     let (pairs, _) = text.as_chunks_mut::<2>();
-    for ([high, low], byte) in pairs.iter_mut().zip(digest) {
-        *high = DIGITS[usize::from(byte >> 4)];
-        *low = DIGITS[usize::from(byte & 15)];
+    for (pair, byte) in pairs.iter_mut().zip(digest) {
+        *pair = PAIRS[usize::from(*byte)];
     }
     text
 }
