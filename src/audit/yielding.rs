@@ -1,5 +1,8 @@
 //! Threads that only have to be done some time soon leave the processor to requests.
 
+use super::counters::Counters;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,6 +39,24 @@ impl Turns {
             rest();
         }
         self.began = None;
+    }
+}
+
+/// The turns of work that a process which serves does beside its requests, and that a command does without any.
+#[derive(Debug, Default)]
+pub(super) struct Pace(Option<(Turns, Arc<Counters>)>);
+
+impl Pace {
+    /// Beside the requests that these counters count the records of.
+    pub(super) fn beside(counters: Arc<Counters>) -> Self {
+        Self(Some((Turns::default(), counters)))
+    }
+
+    /// As [`Turns::pause`].
+    pub(super) fn pause(&mut self) {
+        if let Some((turns, counters)) = &mut self.0 {
+            turns.pause(counters.sequence.load(Ordering::Relaxed));
+        }
     }
 }
 

@@ -169,13 +169,14 @@ impl<'a> Batch<'a> {
     }
 
     /// All records in blocks, which are in the order of their first records.
-    pub(super) fn blocks(&mut self) -> Vec<Block> {
+    pub(super) fn blocks(&mut self, mut after_each: impl FnMut()) -> Vec<Block> {
         let mut order: Vec<usize> = (0..self.records.len()).collect();
         order.sort_by_key(|at| self.records.get(*at).map(|it| it.group));
         let mut blocks = Vec::new();
         for (nth, records) in (0..).zip(order.chunks_mut(places::MOST)) {
             records.sort_unstable();
             blocks.extend(self.block(nth, records));
+            after_each();
         }
         blocks.sort_unstable_by_key(|block| block.first);
         blocks
@@ -418,7 +419,7 @@ mod tests {
                 .take(Pointer { seq, ..ZERO }, line.as_bytes())
                 .expect("JSON");
         }
-        let blocks = batch.blocks();
+        let blocks = batch.blocks(|| {});
         assert_eq!(blocks.len(), 4);
         assert_eq!(
             blocks.iter().map(|it| it.first).collect::<Vec<_>>(),

@@ -7,12 +7,16 @@ use super::file::{File, Written};
 use super::pointer::{Pointer, Shelf, Stands, mark};
 use crate::audit::segment;
 use crate::audit::sink::{Position, Reader};
+use crate::audit::yielding::Pace;
 use std::fs::{self, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 /// Why an index is made where there was none.
 pub(super) const ABSENT: &str = "there was none";
+
+/// Records of which it takes so many before it looks whether to rest: some microseconds each.
+const STRETCH: usize = 16;
 
 /// The one writer of an index. Holds its lock, so that no second process writes.
 pub struct Feed {
@@ -21,6 +25,8 @@ pub struct Feed {
     reader: Reader,
     /// Why the index was made anew when it was opened, if it was.
     anew: Option<String>,
+    /// When it rests.
+    pub(super) pace: Pace,
     _lock: fs::File,
 }
 
@@ -73,6 +79,7 @@ impl Feed {
             settings,
             file,
             anew,
+            pace: Pace::default(),
             _lock: lock,
         })
     }
@@ -179,6 +186,9 @@ impl Feed {
                 mark: mark(self.reader.hash()),
             };
             read.push((pointer, lines.len()));
+            if read.len().is_multiple_of(STRETCH) {
+                self.pace.pause();
+            }
         }
         Ok(read)
     }
@@ -188,18 +198,23 @@ impl Feed {
             return Ok(0);
         };
         let (mut batch, mut begin) = (Batch::default(), 0);
-        for (pointer, end) in read {
+        for (nth, (pointer, end)) in read.iter().enumerate() {
+            if nth % STRETCH == 0 {
+                self.pace.pause();
+            }
             let line = lines.get(begin..*end).unwrap_or_default();
             let taken = batch.take(*pointer, line);
             taken.map_err(|why| self.unfit(pointer.seq, &why))?;
             begin = *end;
         }
-        self.file.add(&Written {
-            blocks: &batch.blocks(),
+        let pace = &mut self.pace;
+        let written = Written {
+            blocks: &batch.blocks(|| pace.pause()),
             minutes: &batch.minutes(),
             last: *last,
             next: self.reader.position(),
-        })?;
+        };
+        self.file.add(&written, || pace.pause())?;
         Ok(read.len())
     }
 

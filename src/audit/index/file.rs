@@ -154,12 +154,16 @@ impl File {
     }
 
     /// Adds a batch and where to go on, all or nothing.
-    pub(super) fn add(&mut self, batch: &Written<'_>) -> Result<(), IndexError> {
+    pub(super) fn add(
+        &mut self,
+        batch: &Written<'_>,
+        after_each: impl FnMut(),
+    ) -> Result<(), IndexError> {
         let path = self.path.clone();
-        self.write(batch).map_err(IndexError::sql(path))
+        self.write(batch, after_each).map_err(IndexError::sql(path))
     }
 
-    fn write(&mut self, batch: &Written<'_>) -> rusqlite::Result<()> {
+    fn write(&mut self, batch: &Written<'_>, mut after_each: impl FnMut()) -> rusqlite::Result<()> {
         let tx = self.sql.transaction()?;
         let first = batch.blocks.first().map_or(0, |block| block.first);
         {
@@ -176,6 +180,7 @@ impl File {
                     block.until,
                     block.places
                 ])?;
+                after_each();
             }
             let mut minutes = tx.prepare_cached(
                 "INSERT INTO minutes VALUES (?1, ?2, ?3)

@@ -6,7 +6,7 @@ use super::counters::IndexCounters;
 use super::error::IndexError;
 use super::feed::{ABSENT, Feed};
 use super::file::discard;
-use crate::audit::yielding::yield_to_requests;
+use crate::audit::yielding::{Pace, yield_to_requests};
 use crate::audit::{Event, Journal};
 use parking_lot::{Condvar, Mutex};
 use std::io;
@@ -112,6 +112,7 @@ impl Work {
     /// Keeps one index up to date until it is taken away, or the process stops.
     fn keep(&self) -> Result<(), IndexError> {
         let mut feed = Feed::open(self.settings.clone())?;
+        feed.pace = Pace::beside(Arc::clone(self.journal.counters()));
         if let Some(why) = feed.made_anew() {
             self.tell_anew(why);
         }
