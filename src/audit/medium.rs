@@ -4,7 +4,7 @@ use rustix::fs::{FallocateFlags, OFlags, fallocate, fstatvfs};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -33,6 +33,11 @@ pub(super) trait Medium: Send + Sync + fmt::Debug {
     fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
         let _ = (from, to);
         Ok(())
+    }
+    /// Whether it is the file that has this name.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let _ = path;
+        Ok(true)
     }
     /// Whether the file still has a name: what goes into one that was removed is gone with the process.
     fn has_name(&self) -> io::Result<bool> {
@@ -115,6 +120,11 @@ impl Medium for OnDisk {
             return Ok(());
         }
         Ok(fallocate(&self.0, FallocateFlags::KEEP_SIZE, from, bytes)?)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let (own, named) = (self.0.metadata()?, fs::symlink_metadata(path)?);
+        Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
     }
 
     fn has_name(&self) -> io::Result<bool> {

@@ -11,14 +11,22 @@ impl Writer {
         let grows = len > self.segment_bytes / 8;
         let room = self.segment_bytes.min(MOST);
         let wanted = || Wanted::new(&self.files, &self.dir, room);
-        (grows && self.spare.is_none() && !self.closed).then(wanted)
+        let may = !self.closed && self.outage.is_none();
+        (grows && may && self.spare.is_none()).then(wanted)
     }
 
     pub(super) fn keep_spare(&mut self, spare: Spare) {
-        if self.closed {
+        if self.closed || self.outage.is_some() {
             spare::forget(&self.dir);
         } else {
             self.spare = Some(spare);
+        }
+    }
+
+    /// Gives its room back: where there is little left, the records at hand need it more.
+    pub(super) fn forget_spare(&mut self) {
+        if self.spare.take().is_some() {
+            spare::forget(&self.dir);
         }
     }
 }

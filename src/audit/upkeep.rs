@@ -16,6 +16,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often it is looked for a spare file. A segment is full within a second at full load.
 const SPARE: Duration = Duration::from_millis(100);
 
+/// After a failure it is tried again so much later.
+const RETRY: Duration = Duration::from_secs(60);
+
 pub(super) struct Upkeep {
     core: Arc<Core>,
     room: Room,
@@ -23,6 +26,8 @@ pub(super) struct Upkeep {
     segment_age: Duration,
     /// Refusals when the gate was closed.
     refused: u64,
+    /// When a spare file could not be made.
+    failed: Option<Instant>,
 }
 
 impl Upkeep {
@@ -32,6 +37,7 @@ impl Upkeep {
             room,
             segment_age,
             refused: 0,
+            failed: None,
         }
     }
 
@@ -40,7 +46,7 @@ impl Upkeep {
         let span = self.room.settings().interval.min(LOOK);
         let mut looked = Instant::now();
         while stop.recv_timeout(span.min(SPARE)) == Err(RecvTimeoutError::Timeout) {
-            prepare(&self.core);
+            self.prepare();
             if looked.elapsed() < span {
                 continue;
             }
@@ -48,6 +54,27 @@ impl Upkeep {
             self.look();
             if !self.segment_age.is_zero() {
                 self.core.writer.lock().seal_old(self.segment_age);
+            }
+        }
+    }
+
+    /// Makes a spare file if there should be one.
+    fn prepare(&mut self) {
+        if self.core.counters.room.stand() != Stand::Enough {
+            return self.core.writer.lock().forget_spare();
+        }
+        if self.failed.is_some_and(|at| at.elapsed() < RETRY) {
+            return;
+        }
+        let Some(wanted) = self.core.writer.lock().wants_spare() else {
+            return;
+        };
+        match wanted.make() {
+            Ok(spare) => self.core.writer.lock().keep_spare(spare),
+            // The next segment takes its room itself, or finds that there is none.
+            Err(error) => {
+                self.failed = Some(Instant::now());
+                tracing::debug!(%error, "no room is taken ahead for the next segment");
             }
         }
     }
@@ -77,18 +104,6 @@ impl Upkeep {
         if to != Stand::Out {
             core.room_gate.set(None);
         }
-    }
-}
-
-/// Makes a spare file if there should be one.
-fn prepare(core: &Core) {
-    let Some(wanted) = core.writer.lock().wants_spare() else {
-        return;
-    };
-    match wanted.make() {
-        Ok(spare) => core.writer.lock().keep_spare(spare),
-        // The next segment takes its room itself, or finds that there is none.
-        Err(error) => tracing::debug!(%error, "no room is taken ahead for the next segment"),
     }
 }
 

@@ -15,7 +15,7 @@ use super::outage::{Later, Outage};
 use super::pending::{MAX_PENDING, Pending};
 use super::segment;
 use super::settings::{Durability, Settings};
-use super::spare::{self, Spare};
+use super::spare::Spare;
 use super::told::{Told, Whose};
 use crate::model::{Clock, ExchangeId};
 use aws_lc_rs::digest::Context;
@@ -31,6 +31,7 @@ use tokio::sync::oneshot;
 const CARRIED: usize = 500;
 /// Why nothing is written any more.
 const STOPPED: &str = "the journal was stopped";
+const SEALED: &str = "the segment is sealed, and the next one begins once it is on disk";
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -271,6 +272,7 @@ impl Writer {
     /// Notes a failure; the outage begins with the first.
     pub(super) fn fail(&mut self, error: io::Error, refused: u64) -> Refused {
         add(&self.counters.failures, 1);
+        self.forget_spare();
         self.counters.refusing.store(true, Ordering::Relaxed);
         let now = self.clock.now();
         let outage = self.outage.get_or_insert_with(|| Outage {
@@ -356,6 +358,8 @@ impl Writer {
         let is_full = |s: &Segment| s.sealed || s.old || s.len + bytes > self.segment_bytes;
         match &self.segment {
             None => self.begin_segment(0),
+            // Nothing goes behind a footer.
+            Some(s) if s.sealed && self.syncing => Err(io::Error::other(SEALED)),
             Some(s) if is_full(s) && s.records > 0 && !self.syncing => self.rotate(),
             Some(_) => Ok(()),
         }
@@ -481,9 +485,7 @@ impl Writer {
         if let Some(segment) = &mut self.segment {
             segment.release();
         }
-        if self.spare.take().is_some() {
-            spare::forget(&self.dir);
-        }
+        self.forget_spare();
         self.closed = true;
         self.waiters.clear();
     }

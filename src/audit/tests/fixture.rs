@@ -176,6 +176,7 @@ pub(in crate::audit) struct Faulty {
     pub(in crate::audit) sync_fails: AtomicBool,
     pub(in crate::audit) cut_fails: AtomicBool,
     pub(in crate::audit) open_fails: AtomicBool,
+    pub(in crate::audit) reserve_fails: AtomicBool,
 }
 
 impl Faulty {
@@ -185,6 +186,7 @@ impl Faulty {
             sync_fails: AtomicBool::new(false),
             cut_fails: AtomicBool::new(false),
             open_fails: AtomicBool::new(false),
+            reserve_fails: AtomicBool::new(false),
         })
     }
 
@@ -209,7 +211,7 @@ pub(in crate::audit) fn durable(dir: &Path) -> Settings {
 }
 
 #[derive(Debug)]
-struct FaultyFiles(Arc<Faulty>);
+pub(in crate::audit) struct FaultyFiles(pub(in crate::audit) Arc<Faulty>);
 
 impl Files for FaultyFiles {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn Medium>> {
@@ -253,6 +255,17 @@ impl Medium for FaultyMedium {
             return Err(io::Error::from_raw_os_error(5));
         }
         self.0.sync()
+    }
+
+    fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
+        if self.1.reserve_fails.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        self.0.reserve(from, to)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.0.is_at(path)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Rotation, and readers that follow it.
 
-use super::fixture::{Support, done, events, lines, small_segments, start, verified};
+use super::fixture::{Faulty, Support, done, events, lines, small_segments, start, verified};
 use crate::audit::session::{Bounds, of_session};
 use crate::audit::tail::{Filter, From, Tail};
 use crate::audit::{Durability, Journal, SessionPart, Settings, segment};
@@ -92,6 +92,46 @@ fn the_next_segment_is_the_file_that_was_made_ready_for_it() {
     assert!(!spare.exists(), "it is removed by a stop");
     let report = verified(dir.path());
     assert!(report.is_intact() && report.notes.is_empty(), "{report}");
+}
+
+#[test]
+fn the_room_of_the_next_segment_is_given_back_when_a_record_finds_none() {
+    let dir = tempfile::tempdir().expect("dir");
+    let spare = dir.path().join("segment.spare");
+    let faulty = Faulty::new();
+    let journal = faulty.start(small_segments(dir.path())).expect("start");
+    let support = Support::new();
+    (0..3).for_each(|_| support.exchange(&journal));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while journal.core().writer.lock().spare.is_none() {
+        assert!(Instant::now() < deadline, "no spare file");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    faulty.full(0);
+    assert!(support.open(&journal).is_err(), "the disk is full");
+    assert!(!spare.exists() && journal.core().writer.lock().spare.is_none());
+    faulty.full(i64::MAX);
+    support.exchange(&journal);
+    journal.stop("test");
+    let report = verified(dir.path());
+    assert!(report.is_intact(), "{report}");
+}
+
+#[test]
+fn nothing_is_written_behind_a_footer_while_it_is_synced() {
+    let dir = tempfile::tempdir().expect("dir");
+    let journal = start(dir.path());
+    let support = Support::new();
+    support.exchange(&journal);
+    let sync = |is_under_way| journal.core().writer.lock().syncing = is_under_way;
+    sync(true);
+    journal.core().writer.lock().seal_last();
+    assert!(support.open(&journal).is_err());
+    sync(false);
+    support.exchange(&journal);
+    journal.stop("test");
+    let report = verified(dir.path());
+    assert!(report.is_intact(), "{report}");
 }
 
 #[test]
